@@ -1,0 +1,9 @@
+//! `tcpspec`: a TCP conformance test harness.
+//!
+//! YAML specs describe the segments to inject into a device and the segments, silences and
+//! application events expected back. This crate reads specs, drives a device, compares, and
+//! decides; the bundled TCP and the reports are crates of their own.
+
+pub mod device;
+pub mod spec;
+pub mod time;

@@ -1,0 +1,7 @@
+//! The record of a run, and everything that is rendered from it.
+//!
+//! A run of `tcpspec` yields one [`record::Run`]; every report is a pure function of that value.
+//! This crate does no network input or output, reads no clock, and judges nothing: the verdicts
+//! in the record were reached elsewhere.
+
+pub mod record;
