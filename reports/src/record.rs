@@ -405,7 +405,9 @@ mod hex {
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
         let text = String::deserialize(from)?;
         if text.len() % 2 != 0 || !text.is_ascii() {
-            return Err(D::Error::custom("a packet is an even number of hexadecimal digits"));
+            return Err(D::Error::custom(
+                "a packet is an even number of hexadecimal digits",
+            ));
         }
         (0..text.len())
             .step_by(2)

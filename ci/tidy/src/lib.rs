@@ -1,1 +1,1 @@
-//! x
+//! The style of this repository, as tests: see `tests/`. The crate itself is empty.

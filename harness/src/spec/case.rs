@@ -82,7 +82,12 @@ pub struct Application {
 
 impl Default for Application {
     fn default() -> Self {
-        Self { accepts: true, reads: true, backlog: None, set: SocketSettings::default() }
+        Self {
+            accepts: true,
+            reads: true,
+            backlog: None,
+            set: SocketSettings::default(),
+        }
     }
 }
 
@@ -652,7 +657,9 @@ impl std::fmt::Display for Flags {
     /// In figure notation: `SYN,ACK`; `none` if no bit is set.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut names = Self::NAMES.iter().filter(|(_, bit)| self.contains(*bit));
-        let Some((first, _)) = names.next() else { return f.write_str("none") };
+        let Some((first, _)) = names.next() else {
+            return f.write_str("none");
+        };
         f.write_str(first)?;
         names.try_for_each(|(name, _)| write!(f, ",{name}"))
     }
@@ -682,6 +689,9 @@ impl State {
 
     /// As the RFC spells it.
     pub fn name(self) -> &'static str {
-        Self::NAMES.iter().find(|(_, state)| *state == self).map_or("", |(name, _)| name)
+        Self::NAMES
+            .iter()
+            .find(|(_, state)| *state == self)
+            .map_or("", |(name, _)| name)
     }
 }
