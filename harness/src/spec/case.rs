@@ -29,6 +29,8 @@ pub struct Case {
     pub covers: Vec<String>,
     /// The level at which a plain step of the file is judged: MUST, or SHOULD by `level: should`.
     pub level: Level,
+    /// The claims without which the case is skipped (`needs:`).
+    pub needs: Vec<String>,
     /// Set if the device lacks something: the reason, `needs rfc7323.timestamps, which … `.
     pub skip: Option<String>,
     /// Extra segments that may be let pass.

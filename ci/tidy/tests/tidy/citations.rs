@@ -191,7 +191,7 @@ fn rfc_number(text: &str) -> Option<String> {
 fn without_page_breaks(text: &str) -> String {
     let is_break = |line: &&str| {
         let line = line.trim_end();
-        !(line.ends_with(']') && line.contains("[Page ")) && !line.starts_with("RFC ")
+        !(line.starts_with("RFC ") || line.ends_with(']') && line.contains("[Page "))
     };
     text.replace('\u{c}', "")
         .lines()
