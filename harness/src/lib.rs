@@ -5,5 +5,6 @@
 //! decides; the bundled TCP and the reports are crates of their own.
 
 pub mod device;
+pub mod select;
 pub mod spec;
 pub mod time;

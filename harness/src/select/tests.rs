@@ -1,0 +1,110 @@
+use super::filter::{Filter, FilterError};
+use super::pattern::IdPattern;
+use super::*;
+use rstest::rstest;
+
+const CLOSING: Subject<'static> = Subject {
+    id: "3.10.7.4/rst-validation[state=CLOSING,rst=inside,v4]",
+    section: "3.10.7.4",
+    file: "specs/3.10.7.4-other-states/rst-validation.yaml",
+    covers: &[],
+    needs: &[],
+    level: Level::Must,
+    family: Family::V4,
+    least_time: Duration::from_millis(500),
+};
+
+#[rstest]
+#[case("3.10.7.4/*", true)]
+#[case("3.10.7.4/rst-validation", true)]
+#[case("3.10.7.4/rst-validation[rst=inside]", true)]
+#[case("3.10.7.4/rst-validation[v4,state=CLOSING]", true)]
+#[case("*/rst-*[rst=in*,*]", true)]
+#[case("3.10.7.4/rst-validation[rst=beyond]", false)]
+#[case("3.10.7.4/rst-validation[v6]", false)]
+#[case("3.10.7.4/rst", false)]
+#[case("3.10.7.4/rst-validation[inside]", false)]
+fn id_patterns(#[case] pattern: &str, #[case] matches: bool) {
+    assert_eq!(
+        IdPattern::parse(pattern).unwrap().matches(CLOSING.id),
+        matches
+    );
+}
+
+#[rstest]
+#[case("§3.10", true)]
+#[case("3.10.7.4", true)]
+#[case("§3.1", false)]
+#[case("specs/3.10.7.4-other-states/rst-validation.yaml", true)]
+#[case("specs/3.10.7.4-other-states", true)]
+#[case(
+    "/home/me/tcpspec/specs/3.10.7.4-other-states/rst-validation.yaml",
+    true
+)]
+#[case("rst-validation.yaml", true)]
+#[case("validation.yaml", false)]
+#[case("3.10.7.4/rst-validation[state=CLOSING,*]", true)]
+#[case("MUST-13", false)]
+fn selectors(#[case] text: &str, #[case] selects: bool) {
+    let selector = Selector::parse(text, |id| id.starts_with("MUST-")).unwrap();
+    assert_eq!(selector.selects(&CLOSING), selects, "{selector:?}");
+}
+
+#[test]
+fn a_requirement_selects_what_covers_it() {
+    let covers = ["MUST-13".to_owned()];
+    let subject = Subject {
+        covers: &covers,
+        ..CLOSING
+    };
+    let selector = Selector::parse("MUST-13", |_| true).unwrap();
+    assert!(selector.selects(&subject));
+}
+
+#[rstest]
+#[case("all()", true)]
+#[case("level(must) & !needs(rfc5961) - slow()", true)]
+#[case("level(should) | section(3.10)", true)]
+#[case("!(family(4) | slow())", false)]
+#[case("family(6) + level(should)", false)]
+#[case("id(3.10.7.4/*[rst=inside]) & family(4)", true)]
+#[case("all() - family(4) | slow()", false)]
+fn filters(#[case] text: &str, #[case] selects: bool) {
+    assert_eq!(Filter::parse(text).unwrap().selects(&CLOSING), selects);
+}
+
+#[rstest]
+#[case("levle(must)", 0, "no predicate `levle`")]
+#[case("level(must) &", 13, "expected one of")]
+#[case("(slow()", 7, "expected `)`")]
+#[case("slow() slow()", 7, "expected `|`")]
+#[case("level(may)", 0, "is no level")]
+#[case("slow", 4, "expected `(`")]
+#[case("", 0, "expected one of")]
+fn wrong_filters(#[case] text: &str, #[case] position: usize, #[case] says: &str) {
+    let FilterError { at, message, .. } = Filter::parse(text).unwrap_err();
+    assert_eq!(at, position, "{message}");
+    assert!(message.contains(says), "{message}");
+}
+
+#[test]
+fn deep_nesting_is_an_error_and_no_crash() {
+    let text = format!("{}all(){}", "(".repeat(100_000), ")".repeat(100_000));
+    assert!(
+        Filter::parse(&text)
+            .unwrap_err()
+            .message
+            .contains("nesting")
+    );
+}
+
+#[rstest]
+#[case("2/4", Some((2, 4)))]
+#[case("0/4", None)]
+#[case("5/4", None)]
+#[case("1", None)]
+#[case("1/0", None)]
+fn shards(#[case] text: &str, #[case] expected: Option<(usize, usize)>) {
+    let shard = text.parse::<Shard>().ok();
+    assert_eq!(shard.map(|shard| (shard.index, shard.count)), expected);
+}
