@@ -1,0 +1,189 @@
+//! Every policy of the host as a plain value, so that a device profile can describe it.
+//!
+//! What the RFCs leave open or contradict stands here by name; nothing here is computed.
+
+use std::time::Duration;
+
+/// The policies of a host. `Default` is a modern host that follows RFC 9293 by the letter, with
+/// RFC 5961, RFC 6191 and RFC 7323 on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Largest IP packet of the link, octets. MSS options and segment sizes follow from it.
+    pub mtu: u16,
+    /// IPv4 TTL and IPv6 hop limit of what is sent (RFC 9293 §3.9.2, MUST-49).
+    pub ttl: u8,
+    /// Receive buffer of a connection, octets.
+    pub rcvbuf: u32,
+    /// Send buffer of a connection, octets.
+    pub sndbuf: u32,
+    /// Nagle's algorithm is off from the start (RFC 9293 §3.7.4).
+    pub nodelay: bool,
+    /// Offer timestamps on an active OPEN and answer them on a passive one (RFC 7323 §3).
+    pub timestamps: bool,
+    /// Offer window scaling, with at least this shift (0 to 14); `None` never offers it. The
+    /// shift is larger if the receive buffer needs it (RFC 7323 §2).
+    pub window_scale: Option<u8>,
+
+    /// RTO before there is any RTT sample (RFC 6298 §2.1).
+    pub initial_rto: Duration,
+    /// Smallest RTO (RFC 6298 §2.4).
+    pub min_rto: Duration,
+    /// Largest RTO, at least 60 s; also the longest pause between zero-window probes.
+    pub max_rto: Duration,
+    /// R1: after so many retransmissions of a segment, IP is advised of the trouble
+    /// (RFC 9293 §3.8.3).
+    pub r1: u32,
+    /// R2: after so many retransmissions of a segment, the connection is given up when the next
+    /// one would be due.
+    pub r2: u32,
+    /// R2 for a SYN.
+    pub syn_retries: u32,
+    /// R2 for a SYN,ACK.
+    pub synack_retries: u32,
+    /// Longest delay of an acknowledgment, below 0.5 s (RFC 9293 §3.8.6.3); zero never delays.
+    pub delayed_ack: Duration,
+    /// Override timeout of the sender's silly-window avoidance (RFC 9293 §3.8.6.2.1).
+    pub sws_override: Duration,
+    /// What an application gets that switches keep-alive on without saying more.
+    pub keepalive: KeepAlive,
+    /// Maximum Segment Lifetime; TIME-WAIT lasts twice as long (RFC 9293 §3.6.1, MUST-13).
+    pub msl: Duration,
+
+    /// The checks of RFC 5961 on RST, SYN and ACK; without them, RFC 793's.
+    pub rfc5961: bool,
+    /// Challenge ACKs of one connection in [`Self::challenge_ack_interval`] (RFC 5961 §7).
+    pub challenge_ack_limit: u32,
+    /// The interval of [`Self::challenge_ack_limit`].
+    pub challenge_ack_interval: Duration,
+    /// What a RST does in TIME-WAIT.
+    pub rst_in_time_wait: RstInTimeWait,
+    /// What a SYN does in TIME-WAIT.
+    pub syn_in_time_wait: SynInTimeWait,
+    /// What a SYN that also has FIN set does in LISTEN and SYN-SENT.
+    pub syn_fin: SynFin,
+    /// What a hard ICMP error does to a synchronized connection.
+    pub icmp_hard: IcmpHard,
+
+    /// Half-open connections that one listener may have.
+    pub syn_backlog: usize,
+    /// What happens to a handshake that completes while the accept queue is full.
+    pub accept_overflow: AcceptOverflow,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            mtu: 1500,
+            ttl: 64,
+            rcvbuf: 65_535,
+            sndbuf: 262_144,
+            nodelay: false,
+            timestamps: true,
+            window_scale: Some(0),
+            initial_rto: Duration::from_secs(1),
+            min_rto: Duration::from_secs(1),
+            max_rto: Duration::from_secs(60),
+            r1: 3,
+            r2: 8,
+            syn_retries: 7,
+            synack_retries: 5,
+            delayed_ack: Duration::from_millis(200),
+            sws_override: Duration::from_millis(500),
+            keepalive: KeepAlive::default(),
+            msl: Duration::from_secs(30),
+            rfc5961: true,
+            challenge_ack_limit: 1000,
+            challenge_ack_interval: Duration::from_secs(5),
+            rst_in_time_wait: RstInTimeWait::Close,
+            syn_in_time_wait: SynInTimeWait::Rfc6191,
+            syn_fin: SynFin::Answer,
+            icmp_hard: IcmpHard::Soft,
+            syn_backlog: 1024,
+            accept_overflow: AcceptOverflow::Drop,
+        }
+    }
+}
+
+/// Keep-alive of a connection (RFC 9293 §3.8.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeepAlive {
+    /// Silence before the first probe; zero switches keep-alive off.
+    pub idle: Duration,
+    /// Time between unanswered probes.
+    pub interval: Duration,
+    /// So many unanswered probes end the connection.
+    pub count: u32,
+}
+
+impl Default for KeepAlive {
+    /// Two hours (MUST-28), 75 s, 9 probes.
+    fn default() -> Self {
+        Self { idle: Duration::from_secs(7200), interval: Duration::from_secs(75), count: 9 }
+    }
+}
+
+/// What a RST does in TIME-WAIT: RFC 9293 and RFC 1337 disagree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RstInTimeWait {
+    /// It ends the connection (RFC 9293 §3.10.7.4).
+    Close,
+    /// It is ignored (RFC 1337, fix F1).
+    Ignore,
+}
+
+/// What a SYN does in TIME-WAIT: RFC 9293, RFC 6191 and RFC 5961 give three answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SynInTimeWait {
+    /// A newer one, by timestamp or sequence number, starts a new connection if there is a
+    /// listener (RFC 6191, MAY-2 of RFC 9293 §3.6.1); any other is acknowledged and dropped.
+    Rfc6191,
+    /// It draws a challenge ACK as in every other state (RFC 5961 §4).
+    Challenge,
+}
+
+/// What a SYN that also has FIN set does in LISTEN and SYN-SENT.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SynFin {
+    /// It is answered as a SYN (RFC 9293 §3.10.7.2); the peer has to repeat its FIN.
+    Answer,
+    /// It is dropped: a common policy against port scans.
+    Drop,
+}
+
+/// What a hard ICMP error (protocol or port unreachable) does to a synchronized connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IcmpHard {
+    /// It is kept as a soft error (RFC 5927 §5.2).
+    Soft,
+    /// It ends the connection (RFC 9293 §3.9.2.2, SHLD-26).
+    Abort,
+}
+
+/// What happens to a handshake that completes while the accept queue is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AcceptOverflow {
+    /// The last ACK is ignored, so that the peer tries again.
+    Drop,
+    /// The connection is reset.
+    Reset,
+}
+
+/// Settings of one socket; what is `None` stays as it is, or as [`Config`] has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SocketOptions {
+    /// Nagle's algorithm off (RFC 9293 §3.7.4, MUST-17).
+    pub nodelay: Option<bool>,
+    /// Receive buffer, octets; before the handshake it also decides the window scale.
+    pub rcvbuf: Option<u32>,
+    /// Send buffer, octets.
+    pub sndbuf: Option<u32>,
+    /// Keep-alive on, with these times; an `idle` of zero switches it off (MUST-24).
+    pub keepalive: Option<KeepAlive>,
+    /// Data that stays unacknowledged for so long ends the connection (RFC 9293 §3.9.1.1); it
+    /// takes the place of R2 (MUST-21). Zero goes back to R2.
+    pub user_timeout: Option<Duration>,
+    /// IPv4 TTL or IPv6 hop limit.
+    pub ttl: Option<u8>,
+    /// Diffserv field with ECN bits, as in the IP header (RFC 9293 §3.9.1.9, MUST-48).
+    pub tos: Option<u8>,
+}
