@@ -5,6 +5,7 @@
 //! decides; the bundled TCP and the reports are crates of their own.
 
 pub mod device;
+pub mod link;
 pub mod seed;
 pub mod select;
 pub mod spec;

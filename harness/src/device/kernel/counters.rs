@@ -1,0 +1,82 @@
+//! The kernel's TCP and IP counters of one network namespace, as `nstat` prints them.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+/// No version of these files is longer.
+const LONGEST_FILE: usize = 64 * 1024;
+
+/// The counters of the namespace of the thread that opened them, readable from any thread.
+#[derive(Debug)]
+pub(super) struct Counters {
+    files: Vec<File>,
+}
+
+impl Counters {
+    /// Opens the counters of the calling thread's namespace.
+    pub(super) fn open() -> io::Result<Self> {
+        let paths = ["/proc/thread-self/net/netstat", "/proc/thread-self/net/snmp"];
+        Ok(Self { files: paths.iter().map(File::open).collect::<io::Result<_>>()? })
+    }
+
+    /// The counter called `name`, either bare (`TCPChallengeACK`) or with its group
+    /// (`TcpExtTCPChallengeACK`); `None` if this kernel has none of that name.
+    pub(super) fn read(&self, name: &str) -> Option<i64> {
+        self.files.iter().find_map(|file| find(&contents(file).ok()?, name))
+    }
+}
+
+fn contents(file: &File) -> io::Result<String> {
+    let mut octets = vec![0; LONGEST_FILE];
+    let mut length = 0;
+    loop {
+        match file.read_at(&mut octets[length..], length as u64)? {
+            0 => break,
+            more => length += more,
+        }
+    }
+    octets.truncate(length);
+    String::from_utf8(octets).map_err(io::Error::other)
+}
+
+/// Pairs of lines: `Group: name name …` and `Group: value value …`.
+fn find(text: &str, wanted: &str) -> Option<i64> {
+    let lines: Vec<&str> = text.lines().collect();
+    lines.chunks_exact(2).find_map(|pair| {
+        let (group, names) = pair[0].split_once(':')?;
+        let (_, values) = pair[1].split_once(':')?;
+        let bare = wanted.strip_prefix(group).filter(|rest| !rest.is_empty());
+        names
+            .split_whitespace()
+            .zip(values.split_whitespace())
+            .find(|(name, _)| *name == wanted || Some(*name) == bare)
+            .and_then(|(_, value)| value.parse().ok())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    const TEXT: &str = "TcpExt: SyncookiesSent TCPTimeouts\nTcpExt: 3 17\n\
+        IpExt: InNoRoutes OutOctets\nIpExt: 0 99\n";
+
+    #[rstest]
+    #[case("TCPTimeouts", Some(17))]
+    #[case("TcpExtTCPTimeouts", Some(17))]
+    #[case("OutOctets", Some(99))]
+    #[case("IpExtOutOctets", Some(99))]
+    #[case("TcpExtOutOctets", None)]
+    #[case("TcpExt", None)]
+    #[case("Nonsense", None)]
+    fn counters_are_found_by_name(#[case] name: &str, #[case] value: Option<i64>) {
+        assert_eq!(find(TEXT, name), value);
+    }
+
+    #[test]
+    fn this_kernel_counts_segments() {
+        assert!(Counters::open().unwrap().read("TcpOutSegs").is_some());
+    }
+}

@@ -1,0 +1,79 @@
+//! Socket options by the names of the specs.
+
+use super::sysctls;
+use crate::spec::case::{KeepAlive, SocketSettings};
+use socket2::{Socket, TcpKeepalive};
+use std::io;
+use std::time::Duration;
+
+/// Sets what `settings` names on a socket, before its handshake or later; what is inherited from a
+/// listener is set on the listener.
+///
+/// `rcvbuf` is handed to the kernel as it is: Linux doubles the number to make room for its own
+/// bookkeeping and offers half of that as the window, so that what a spec asks for is the window
+/// offered (rounded down to whole segments). `sndbuf` is doubled too, and then charged with the
+/// bookkeeping, so that about that many octets can be queued.
+pub(super) fn apply(socket: &Socket, settings: &SocketSettings) -> io::Result<()> {
+    if let Some(nodelay) = settings.nodelay {
+        socket.set_tcp_nodelay(nodelay)?;
+    }
+    if let Some(octets) = settings.rcvbuf {
+        socket.set_recv_buffer_size(octets as usize)?;
+    }
+    if let Some(octets) = settings.sndbuf {
+        socket.set_send_buffer_size(octets as usize)?;
+    }
+    if let Some(keepalive) = &settings.keepalive {
+        socket.set_tcp_keepalive(&probes(keepalive)?)?;
+    }
+    if let Some(timeout) = settings.user_timeout {
+        socket.set_tcp_user_timeout(Some(timeout))?;
+    }
+    Ok(())
+}
+
+/// Sets the kernel settings that `settings` names, in the namespace of the calling thread.
+pub(super) fn apply_system(settings: &SocketSettings) -> io::Result<()> {
+    settings.system.iter().try_for_each(|(name, value)| sysctls::set(name, value))
+}
+
+fn probes(keepalive: &KeepAlive) -> io::Result<TcpKeepalive> {
+    let mut probes = TcpKeepalive::new();
+    if let Some(idle) = keepalive.idle {
+        probes = probes.with_time(whole_seconds("idle", idle)?);
+    }
+    if let Some(interval) = keepalive.interval {
+        probes = probes.with_interval(whole_seconds("interval", interval)?);
+    }
+    if let Some(count) = keepalive.count {
+        probes = probes.with_retries(count);
+    }
+    Ok(probes)
+}
+
+/// Linux keeps these in seconds; a silent rounding would move the spec's bounds.
+fn whole_seconds(name: &str, time: Duration) -> io::Result<Duration> {
+    if time.subsec_nanos() == 0 && !time.is_zero() {
+        return Ok(time);
+    }
+    Err(io::Error::new(
+        io::ErrorKind::InvalidInput,
+        format!("keepalive.{name} is {time:?}, but Linux counts whole seconds from 1"),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case(Duration::from_secs(1), true)]
+    #[case(Duration::from_secs(7200), true)]
+    #[case(Duration::ZERO, false)]
+    #[case(Duration::from_millis(1500), false)]
+    fn keep_alive_counts_whole_seconds(#[case] idle: Duration, #[case] taken: bool) {
+        let keepalive = KeepAlive { idle: Some(idle), ..KeepAlive::default() };
+        assert_eq!(probes(&keepalive).is_ok(), taken);
+    }
+}

@@ -1,0 +1,215 @@
+//! Ways for IP packets between the tester and a device outside this process, and the clock by
+//! which they are stamped.
+//!
+//! [`Link`] is a private link to this machine's own kernel, in the network namespace of the
+//! calling thread. It knows nothing of TCP.
+
+pub mod clock;
+pub mod netlink;
+pub mod packet_socket;
+pub mod tun;
+pub mod veth;
+
+use crate::spec::case::Family;
+use netlink::{Netlink, Request};
+use packet_socket::{PacketSocket, Tapped};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::fd::{AsFd, BorrowedFd};
+use tun::Tun;
+
+/// The interface that has the device's addresses.
+pub const DEVICE_END: &str = "device0";
+/// MTU of the link, octets.
+pub const MTU: u16 = 1500;
+
+/// How packets get to the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A TUN device: needs its node to be open to us.
+    Tun,
+    /// A pair of virtual Ethernet devices.
+    Veth,
+}
+
+impl Kind {
+    /// TUN where its node can be opened, else veth.
+    pub fn available() -> Self {
+        let node = std::fs::OpenOptions::new().read(true).write(true).open(tun::NODE);
+        if node.is_ok() { Self::Tun } else { Self::Veth }
+    }
+
+    /// `tun`, `veth`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tun => "tun",
+            Self::Veth => "veth",
+        }
+    }
+}
+
+/// The tester's address on a private link.
+pub fn tester_address(family: Family) -> IpAddr {
+    match family {
+        Family::V4 => Ipv4Addr::new(192, 0, 2, 2).into(),
+        Family::V6 => Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 2).into(),
+    }
+}
+
+/// The device's address on a private link.
+pub fn device_address(family: Family) -> IpAddr {
+    match family {
+        Family::V4 => Ipv4Addr::new(192, 0, 2, 1).into(),
+        Family::V6 => Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into(),
+    }
+}
+
+/// A private link to the kernel, in one network namespace.
+#[derive(Debug)]
+pub struct Link {
+    tap: PacketSocket,
+    way: Way,
+}
+
+/// How packets are handed to the kernel.
+#[derive(Debug)]
+enum Way {
+    Tun(Tun),
+    Veth(PacketSocket),
+}
+
+impl Link {
+    /// Makes the link in the namespace of the calling thread, ready for use.
+    pub fn create(kind: Kind, family: Family) -> io::Result<Self> {
+        let mut route = Netlink::route()?;
+        match kind {
+            Kind::Tun => {
+                let tun = Tun::create(DEVICE_END)?;
+                configure(&mut route, family)?;
+                let tap = PacketSocket::tap(index_of(DEVICE_END)?)?;
+                Ok(Self { tap, way: Way::Tun(tun) })
+            }
+            Kind::Veth => {
+                veth::create(&mut route, DEVICE_END)?;
+                veth::disable_offloads(DEVICE_END)?;
+                let ours = index_of(veth::TESTER_END)?;
+                bring_up(&mut route, ours)?;
+                configure(&mut route, family)?;
+                let mut tap = PacketSocket::tap(ours)?;
+                let sender = PacketSocket::sender(ours)?;
+                let ends = (tester_address(family), device_address(family));
+                veth::warm_up(&sender, &mut tap, ends.0, ends.1)?;
+                Ok(Self { tap, way: Way::Veth(sender) })
+            }
+        }
+    }
+
+    /// Hands the kernel an IP packet.
+    pub fn send(&self, packet: &[u8]) -> io::Result<()> {
+        match &self.way {
+            Way::Tun(tun) => tun.send(packet),
+            Way::Veth(sender) => sender.send(packet, veth::DEVICE_MAC),
+        }
+    }
+
+    /// The next packet on the link, in either direction, and whether it came from the device.
+    pub fn receive(&mut self) -> io::Result<Option<(Tapped, bool)>> {
+        let Some(tapped) = self.tap.receive()? else {
+            if let Way::Tun(tun) = &self.way {
+                tun.drain()?;
+            }
+            return Ok(None);
+        };
+        // The tap sits on the device's own interface, or on the other end of its cable.
+        let from_device = match self.way {
+            Way::Tun(_) => tapped.outgoing,
+            Way::Veth(_) => !tapped.outgoing,
+        };
+        Ok(Some((tapped, from_device)))
+    }
+
+    /// Packets that the tap lost.
+    pub fn dropped(&mut self) -> io::Result<u64> {
+        self.tap.dropped()
+    }
+}
+
+impl AsFd for Link {
+    /// Readable when [`Link::receive`] has something.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.tap.as_fd()
+    }
+}
+
+/// Gives the device's end its address, and routes everything there is over it, so that the tester
+/// can speak as anybody.
+fn configure(route: &mut Netlink, family: Family) -> io::Result<()> {
+    let index = index_of(DEVICE_END)?;
+    bring_up(route, index)?;
+    let (version, prefix, address) = match device_address(family) {
+        IpAddr::V4(address) => (libc::AF_INET, 24, address.octets().to_vec()),
+        IpAddr::V6(address) => (libc::AF_INET6, 64, address.octets().to_vec()),
+    };
+    let version = version as u8;
+    // struct ifaddrmsg: family, prefix length, flags, scope, index.
+    let [a, b, c, d] = index.to_ne_bytes();
+    route.order(
+        Request::new(libc::RTM_NEWADDR, libc::NLM_F_CREATE | libc::NLM_F_EXCL)
+            .octets(&[
+                version,
+                prefix,
+                libc::IFA_F_NODAD as u8,
+                libc::RT_SCOPE_UNIVERSE,
+                a,
+                b,
+                c,
+                d,
+            ])
+            .attribute(libc::IFA_LOCAL, &address)
+            .attribute(libc::IFA_ADDRESS, &address),
+    )?;
+    // struct rtmsg: family, lengths of destination and source, TOS, table, protocol, scope, type.
+    let (table, protocol) = (libc::RT_TABLE_MAIN, libc::RTPROT_STATIC);
+    let (scope, kind) = (libc::RT_SCOPE_UNIVERSE, libc::RTN_UNICAST);
+    route.order(
+        Request::new(libc::RTM_NEWROUTE, libc::NLM_F_CREATE | libc::NLM_F_EXCL)
+            .octets(&[version, 0, 0, 0, table, protocol, scope, kind, 0, 0, 0, 0])
+            .attribute(libc::RTA_OIF, &index.to_ne_bytes()),
+    )
+}
+
+/// Up, and without address resolution: there is nobody to ask.
+fn bring_up(route: &mut Netlink, index: u32) -> io::Result<()> {
+    let flags = (libc::IFF_UP | libc::IFF_NOARP) as u32;
+    // struct ifinfomsg: family, padding, type, index, flags, mask of flags.
+    route.order(
+        Request::new(libc::RTM_NEWLINK, 0)
+            .octets(&[0; 4])
+            .octets(&index.to_ne_bytes())
+            .octets(&flags.to_ne_bytes())
+            .octets(&flags.to_ne_bytes())
+            .attribute(libc::IFLA_MTU, &u32::from(MTU).to_ne_bytes()),
+    )
+}
+
+fn index_of(interface: &str) -> io::Result<u32> {
+    Ok(nix::net::if_::if_nametoindex(interface)?)
+}
+
+/// An `ifreq` for that interface, with everything else zero.
+fn interface_request(interface: &str) -> io::Result<libc::ifreq> {
+    let mut name: [libc::c_char; libc::IFNAMSIZ] = [0; libc::IFNAMSIZ];
+    if interface.len() >= name.len() {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "the interface's name is too long",
+        ));
+    }
+    for (to, from) in name.iter_mut().zip(interface.bytes()) {
+        *to = from as libc::c_char;
+    }
+    // SAFETY: an ifreq consists of integers and pointers, for which zero is a value.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    request.ifr_name = name;
+    Ok(request)
+}
