@@ -4,4 +4,17 @@
 //! This crate does no network input or output, reads no clock, and judges nothing: the verdicts
 //! in the record were reached elsewhere.
 
+#![forbid(unsafe_code)]
+
+pub mod counts;
+pub mod figure;
+#[cfg(test)]
+mod golden;
+pub mod ladder;
+pub mod names;
+pub mod palette;
 pub mod record;
+#[cfg(test)]
+mod sample;
+pub mod terminal;
+pub mod text;

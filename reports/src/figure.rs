@@ -1,0 +1,233 @@
+//! Segments and values in the notation of the figures of RFC 9293, with re-based numbers.
+//!
+//! Every connection shows the tester's initial sequence number as 100 and the device's as 300, as
+//! in figures 6 to 13. This module only writes numbers down; it compares nothing.
+
+use crate::record::{Connection, Field, Quantity, Segment, Value};
+use crate::text;
+
+/// The tester's initial sequence number, as it is shown.
+pub const SHOWN_IRS: u32 = 100;
+
+/// The device's initial sequence number, as it is shown.
+pub const SHOWN_ISS: u32 = 300;
+
+/// Which way a segment went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// From the tester to the device.
+    ToDevice,
+    /// From the device to the tester.
+    FromDevice,
+}
+
+impl Connection {
+    /// A number of the tester's sequence space as it is shown.
+    pub fn shown_tester(&self, seq: u32) -> u32 {
+        shown(seq, self.irs, SHOWN_IRS)
+    }
+
+    /// A number of the device's sequence space as it is shown.
+    pub fn shown_device(&self, seq: u32) -> u32 {
+        shown(seq, self.iss, SHOWN_ISS)
+    }
+}
+
+/// Re-bases a number, modulo 2^32.
+///
+/// A zero far from the connection's own numbers is the literal one of
+/// `<SEQ=0><ACK=SEG.SEQ+SEG.LEN><CTL=RST,ACK>` and stays.
+fn shown(seq: u32, base: Option<u32>, to: u32) -> u32 {
+    const NEAR: u32 = 1 << 16;
+    let Some(base) = base else { return seq };
+    let distance = seq.wrapping_sub(base);
+    let is_near = distance < NEAR || distance.wrapping_neg() < NEAR;
+    if seq == 0 && !is_near {
+        0
+    } else {
+        distance.wrapping_add(to)
+    }
+}
+
+impl Segment {
+    /// The segment in figure notation, `<SEQ=302><ACK=102><CTL=ACK>`.
+    ///
+    /// Payload, a closed window and remarkable options are shown where there are any. A message
+    /// that is no TCP segment has its kind in [`Segment::flags`], `ICMP frag-needed`.
+    pub fn figure(&self, connection: &Connection, direction: Direction) -> String {
+        let flags = text::clean(&self.flags);
+        let options = text::clean(&self.options);
+        if flags.starts_with("ICMP") {
+            return join(&[flags, options]);
+        }
+        let (seq, ack) = self.shown_numbers(connection, direction);
+        let mut parts = vec![format!("SEQ={seq}")];
+        parts.extend(ack.map(|ack| format!("ACK={ack}")));
+        if self.len > 0 {
+            parts.push(format!("DATA={}", self.len));
+        }
+        parts.push(format!("CTL={flags}"));
+        // A RST says nothing by its window; anything else closes it by a zero.
+        if self.wnd == 0 && !flags.contains("RST") && !options.contains("WND") {
+            parts.push("WND=0".into());
+        }
+        parts.push(options);
+        join(&parts)
+    }
+
+    /// The numbers as they were on the wire: `SEQ 3405691582 ACK 17 WND 65535`.
+    pub fn real_numbers(&self) -> String {
+        let ack = self
+            .ack
+            .map(|ack| format!(" ACK {ack}"))
+            .unwrap_or_default();
+        format!("SEQ {}{ack} WND {}", self.seq, self.wnd)
+    }
+
+    /// SEG.SEQ and SEG.ACK, each re-based in its own space.
+    fn shown_numbers(&self, on: &Connection, direction: Direction) -> (u32, Option<u32>) {
+        match direction {
+            Direction::ToDevice => (
+                on.shown_tester(self.seq),
+                self.ack.map(|ack| on.shown_device(ack)),
+            ),
+            Direction::FromDevice => (
+                on.shown_device(self.seq),
+                self.ack.map(|ack| on.shown_tester(ack)),
+            ),
+        }
+    }
+}
+
+/// `<a><b>`, without the empty ones.
+fn join(parts: &[String]) -> String {
+    let parts = parts.iter().filter(|part| !part.is_empty());
+    parts.flat_map(|part| ["<", part, ">"]).collect()
+}
+
+impl Value {
+    /// The value as it is shown; `None` if there is none.
+    pub fn shown(&self, connection: &Connection) -> Option<String> {
+        match self {
+            Self::None => None,
+            Self::DeviceSeq(seq) => Some(connection.shown_device(*seq).to_string()),
+            Self::TesterSeq(seq) => Some(connection.shown_tester(*seq).to_string()),
+            Self::Number(number) => Some(number.to_string()),
+            Self::Duration(ns) => Some(text::signed_duration(*ns)),
+            Self::Text(words) => Some(text::clean(words)),
+        }
+    }
+}
+
+impl Quantity {
+    /// The number if there is one, else the words: what stands in a figure.
+    pub fn figure(&self, connection: &Connection) -> Option<String> {
+        let words = || self.words.as_deref().map(text::clean);
+        self.value.shown(connection).or_else(words)
+    }
+}
+
+/// What was expected, in figure notation: the control bits `flags` and the expected `fields`.
+pub fn expected(flags: &str, fields: &[Field], connection: &Connection) -> String {
+    let value = |name: &str| {
+        let field = fields.iter().find(|field| field.name == name)?;
+        field.expected.figure(connection)
+    };
+    let part = |name: &str| value(name).map(|value| format!("{name}={value}"));
+    let mut parts: Vec<String> = ["SEQ", "ACK"].into_iter().filter_map(part).collect();
+    parts.extend(part("DATA").filter(|data| data != "DATA=0"));
+    let control = value("CTL").unwrap_or_else(|| text::clean(flags));
+    if !control.is_empty() {
+        parts.push(format!("CTL={control}"));
+    }
+    let is_shown = |name: &str| ["SEQ", "ACK", "DATA", "CTL"].contains(&name) || is_time(name);
+    let others = fields
+        .iter()
+        .map(|field| field.name.as_str())
+        .filter(|name| !is_shown(name));
+    parts.extend(others.filter_map(part));
+    join(&parts)
+}
+
+/// Fields that say when, not what.
+pub(crate) fn is_time(name: &str) -> bool {
+    matches!(name, "after" | "within")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    fn connection() -> Connection {
+        Connection {
+            name: "a".into(),
+            tester: ([192, 0, 2, 1], 40000).into(),
+            device: ([192, 0, 2, 2], 80).into(),
+            irs: Some(u32::MAX),
+            iss: Some(5_000_000),
+        }
+    }
+
+    fn segment(flags: &str) -> Segment {
+        Segment {
+            seq: 1,
+            ack: Some(5_000_001),
+            wnd: 65535,
+            flags: flags.into(),
+            len: 0,
+            options: String::new(),
+            packet: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn numbers_are_re_based_across_the_wrap() {
+        let figure = segment("ACK").figure(&connection(), Direction::ToDevice);
+        assert_eq!(figure, "<SEQ=102><ACK=301><CTL=ACK>");
+    }
+
+    #[rstest]
+    #[case(5_000_000, 300)]
+    #[case(4_999_999, 299)]
+    #[case(0, 0)]
+    fn a_literal_zero_stays(#[case] seq: u32, #[case] shown: u32) {
+        assert_eq!(connection().shown_device(seq), shown);
+    }
+
+    #[test]
+    fn numbers_without_a_base_are_real() {
+        let unbound = Connection {
+            irs: None,
+            iss: None,
+            ..connection()
+        };
+        let figure = segment("ACK").figure(&unbound, Direction::ToDevice);
+        assert_eq!(figure, "<SEQ=1><ACK=5000001><CTL=ACK>");
+    }
+
+    #[test]
+    fn payload_options_and_a_closed_window_are_shown() {
+        let segment = Segment {
+            len: 10,
+            wnd: 0,
+            options: "MSS=1460".into(),
+            ..segment("PSH,ACK")
+        };
+        let figure = segment.figure(&connection(), Direction::ToDevice);
+        assert_eq!(
+            figure,
+            "<SEQ=102><ACK=301><DATA=10><CTL=PSH,ACK><WND=0><MSS=1460>"
+        );
+    }
+
+    #[test]
+    fn an_icmp_message_is_no_segment() {
+        let message = Segment {
+            options: "MTU=1000".into(),
+            ..segment("ICMP frag-needed")
+        };
+        let figure = message.figure(&connection(), Direction::ToDevice);
+        assert_eq!(figure, "<ICMP frag-needed><MTU=1000>");
+    }
+}

@@ -1,0 +1,93 @@
+use super::text::{Options, write};
+use super::*;
+use crate::golden;
+use crate::palette::Palette;
+use crate::sample;
+use rstest::rstest;
+
+fn plain(record: &CaseRecord, options: &Options) -> String {
+    write(&layout(record), options).join("\n") + "\n"
+}
+
+#[rstest]
+#[case("pass", sample::pass())]
+#[case("wrong-field", sample::fail("CLOSING"))]
+#[case("silence-broken", sample::silence_broken())]
+#[case("missing", sample::missing())]
+#[case("deviates", sample::deviates())]
+#[case("inconclusive", sample::inconclusive())]
+#[case("two-connections", sample::two_connections())]
+#[case("unchecked", sample::unchecked())]
+#[case("hostile", sample::hostile())]
+fn ladders_look_like_the_figures(#[case] name: &str, #[case] record: CaseRecord) {
+    golden::check(
+        &format!("ladder/{name}.txt"),
+        plain(&record, &Options::default()),
+    );
+    golden::check(
+        &format!("ladder/{name}.mmd"),
+        mermaid::write(&layout(&record)),
+    );
+}
+
+#[test]
+fn verbose_ladders_add_the_numbers_of_the_wire() {
+    let options = Options {
+        verbose: true,
+        ..Options::default()
+    };
+    golden::check(
+        "ladder/verbose.txt",
+        plain(&sample::fail("CLOSING"), &options),
+    );
+}
+
+#[test]
+fn colour_adds_nothing_but_colour() {
+    let record = sample::fail("CLOSING");
+    let options = Options {
+        palette: Palette::colour(),
+        ..Options::default()
+    };
+    let coloured = plain(&record, &options);
+    assert!(coloured.contains('\u{1b}'));
+    assert_eq!(
+        words::without_escapes(&coloured),
+        plain(&record, &Options::default())
+    );
+}
+
+#[rstest]
+#[case(0)]
+#[case(6)]
+fn ladders_fit_the_screen(#[case] indent: usize) {
+    let options = Options {
+        indent,
+        verbose: true,
+        ..Options::default()
+    };
+    for record in sample::run().cases.iter().chain([&sample::hostile()]) {
+        for line in plain(record, &options).lines() {
+            let width = line.chars().count() + indent;
+            assert!(
+                width <= words::COLUMNS,
+                "{width} columns in {}: {line}",
+                record.id
+            );
+        }
+    }
+}
+
+#[test]
+fn an_event_of_no_known_connection_is_drawn_all_the_same() {
+    let mut record = sample::pass();
+    record.connections.clear();
+    assert_eq!(layout(&record).rows.len(), record.events.len());
+}
+
+#[test]
+fn a_mismatch_beyond_the_events_is_no_panic() {
+    let mut record = sample::fail("CLOSING");
+    record.mismatches[0].event = Some(usize::MAX);
+    assert!(layout(&record).fields.is_empty());
+}

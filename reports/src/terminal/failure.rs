@@ -1,0 +1,220 @@
+//! One failure on the screen: its name, its exchange, its requirement, and how to see it again.
+
+use super::Screen;
+use crate::ladder;
+use crate::names;
+use crate::record::{CaseRecord, Level, Requirement, Run, Verdict};
+use crate::text::{COLUMNS, clean, shell_word, wrap};
+use anstyle::Style;
+use std::fmt::Write;
+
+/// Cases of one spec with an equal symptom: the first stands for all.
+#[derive(Clone, Debug)]
+pub struct Group<'a> {
+    /// The case that is shown.
+    pub first: &'a CaseRecord,
+    /// The others.
+    pub others: Vec<&'a CaseRecord>,
+}
+
+/// What went wrong in a run, equal symptoms together: failures first, then what stayed
+/// inconclusive.
+pub fn groups(run: &Run, strict: bool) -> Vec<Group<'_>> {
+    let failed = grouped(run.cases.iter().filter(|case| case.fails(strict)));
+    let unjudged = run
+        .cases
+        .iter()
+        .filter(|case| case.verdict == Verdict::Inconclusive);
+    failed.into_iter().chain(grouped(unjudged)).collect()
+}
+
+/// Cases of one spec with an equal symptom together, in the order of the run.
+pub(crate) fn grouped<'a>(cases: impl Iterator<Item = &'a CaseRecord>) -> Vec<Group<'a>> {
+    let mut groups: Vec<Group> = Vec::new();
+    for case in cases {
+        let alike = |group: &&mut Group| {
+            group.first.spec_name() == case.spec_name() && group.first.symptom() == case.symptom()
+        };
+        match groups.iter_mut().rev().find(alike) {
+            Some(group) => group.others.push(case),
+            None => groups.push(Group {
+                first: case,
+                others: Vec::new(),
+            }),
+        }
+    }
+    groups
+}
+
+/// The blanks before everything that belongs to a failure.
+const INDENT: usize = 6;
+
+/// At most so many other cases with the same difference are named.
+const ALIKE: usize = 8;
+
+/// At most so many requirement sentences are shown.
+const SENTENCES: usize = 3;
+
+/// A failure in full.
+pub(super) fn full(group: &Group, run: &Run, screen: &Screen) -> String {
+    let case = group.first;
+    let mut text = title(case, screen);
+    push(&mut text, Style::new(), &alike(group));
+    for line in headlines(case) {
+        push(&mut text, Style::new(), &line);
+    }
+    text.push('\n');
+    let options = ladder::text::Options {
+        verbose: screen.verbose,
+        palette: screen.palette,
+        indent: INDENT,
+    };
+    push(
+        &mut text,
+        Style::new(),
+        &ladder::text::write(&ladder::layout(case), &options).join("\n"),
+    );
+    let sentences = sentences(case);
+    if !sentences.is_empty() {
+        text.push('\n');
+        push(&mut text, Style::new(), &sentences.join("\n"));
+    }
+    text.push('\n');
+    push(&mut text, screen.palette.dim, &pointers(case, run));
+    text
+}
+
+/// Lines below each other, indented; nothing for nothing.
+fn push(text: &mut String, style: Style, lines: &str) {
+    for line in lines.lines() {
+        if !line.is_empty() {
+            let _ = write!(text, "{:INDENT$}{style}{line}{style:#}", "");
+        }
+        text.push('\n');
+    }
+}
+
+/// Verdict and name on the left, the key word on the right.
+fn title(case: &CaseRecord, screen: &Screen) -> String {
+    let style = if case.verdict == Verdict::Fail {
+        screen.palette.bad
+    } else {
+        screen.palette.warn
+    };
+    let word = case.verdict.word();
+    let id = clean(&case.id);
+    let level = level(case).word();
+    let taken = word.chars().count() + 2 + id.chars().count() + level.len();
+    let gap = COLUMNS.saturating_sub(taken).max(2);
+    let strong = screen.palette.strong;
+    format!(
+        "{style}{word}{style:#}  {strong}{id}{strong:#}{:gap$}{level}\n",
+        ""
+    )
+}
+
+/// The level that was violated.
+pub(crate) fn level(case: &CaseRecord) -> Level {
+    case.decisive()
+        .map_or(case.level, |mismatch| mismatch.level)
+}
+
+/// `and [state=LAST-ACK,rst=inside,v4]: the same difference`.
+fn alike(group: &Group) -> String {
+    if group.others.is_empty() {
+        return String::new();
+    }
+    let name = |case: &&CaseRecord| match case.constraints() {
+        "" => clean(&case.id),
+        constraints => clean(constraints),
+    };
+    let mut names: Vec<String> = group.others.iter().take(ALIKE).map(name).collect();
+    if let Some(more) = group
+        .others
+        .len()
+        .checked_sub(ALIKE)
+        .filter(|more| *more > 0)
+    {
+        names.push(format!("{more} more"));
+    }
+    let sentence = format!("and {}: the same difference", names.join(", "));
+    wrap(&sentence, COLUMNS - INDENT).join("\n")
+}
+
+/// What the exchange and its comparison do not say by themselves.
+fn headlines(case: &CaseRecord) -> Vec<String> {
+    let mut lines = Vec::new();
+    if case
+        .decisive()
+        .is_none_or(|mismatch| mismatch.fields.is_empty())
+        || case.verdict == Verdict::Inconclusive
+    {
+        lines.push(clean(&case.headline()));
+    }
+    let others = case.mismatches.iter().skip(1);
+    lines.extend(others.map(|mismatch| format!("also: {}", clean(&mismatch.headline))));
+    let branches = case
+        .branches
+        .iter()
+        .map(|branch| format!("branch taken at {}", clean(branch)));
+    lines.extend(branches);
+    let room = COLUMNS - INDENT;
+    lines.retain(|line| !line.is_empty());
+    lines
+        .iter()
+        .map(|line| wrap(line, room).join("\n"))
+        .collect()
+}
+
+/// The requirements that are violated, in their own words.
+pub(crate) fn sentences(case: &CaseRecord) -> Vec<String> {
+    let violated = violated(case);
+    let shown = violated.iter().take(SENTENCES).flat_map(|requirement| {
+        let (id, place) = (clean(&requirement.id), clean(&requirement.place));
+        let sentence = clean(&requirement.sentence);
+        wrap(&format!("{place} ({id}): {sentence}"), COLUMNS - INDENT)
+    });
+    let mut lines: Vec<String> = shown.collect();
+    if let Some(more) = violated
+        .len()
+        .checked_sub(SENTENCES)
+        .filter(|more| *more > 0)
+    {
+        lines.push(format!("… and {more} more requirements"));
+    }
+    lines
+}
+
+/// The requirements that the differences name, or else all that the case covers.
+fn violated(case: &CaseRecord) -> Vec<&Requirement> {
+    let named: Vec<&str> = case
+        .mismatches
+        .iter()
+        .filter_map(|mismatch| mismatch.requirement.as_deref())
+        .collect();
+    let is_named = |requirement: &&Requirement| named.contains(&requirement.id.as_str());
+    match case.covers.iter().filter(is_named).collect::<Vec<_>>() {
+        none if none.is_empty() => case.covers.iter().collect(),
+        some => some,
+    }
+}
+
+/// Where the spec and the capture are, and the command that shows it again.
+fn pointers(case: &CaseRecord, run: &Run) -> String {
+    let mut text = format!("spec    {}", clean(&case.place()));
+    if let Some(capture) = &case.capture {
+        let _ = write!(text, "\npcap    {}", clean(capture));
+    }
+    let _ = write!(text, "\nagain   {}", again(case, run));
+    text
+}
+
+/// The command that plays a case again, as a shell reads it.
+pub fn again(case: &CaseRecord, run: &Run) -> String {
+    let id = shell_word(&clean(&case.id));
+    let device = match run.device.name.as_str() {
+        "bundled" => String::new(),
+        name => format!(" -d {}", shell_word(&clean(name))),
+    };
+    format!("tcpspec run {id}{device} --seed {}", names::seed(run.seed))
+}
