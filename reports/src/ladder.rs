@@ -85,12 +85,7 @@ pub struct FieldRow {
 /// in them.
 pub fn layout(record: &CaseRecord) -> Ladder {
     let folded = folded_events(record);
-    let mut pen = Layout {
-        record,
-        rows: Vec::new(),
-        preamble: None,
-        step: None,
-    };
+    let mut pen = Layout::of(record);
     if folded > 0 {
         pen.fold(&record.events[..folded]);
     }
@@ -101,6 +96,11 @@ pub fn layout(record: &CaseRecord) -> Ladder {
         rows: pen.rows,
         fields: field_rows(record),
     }
+}
+
+/// The rows of one event by itself, without its step's number.
+pub(crate) fn event_rows(record: &CaseRecord, index: usize) -> Vec<Row> {
+    Layout::of(record).rows_of(index)
 }
 
 /// How many events at the beginning belong to the preamble and went well.
@@ -138,6 +138,15 @@ struct Layout<'a> {
 }
 
 impl<'a> Layout<'a> {
+    fn of(record: &'a CaseRecord) -> Self {
+        Self {
+            record,
+            rows: Vec::new(),
+            preamble: None,
+            step: None,
+        }
+    }
+
     fn fold(&mut self, events: &'a [Event]) {
         let is_segment =
             |kind: &EventKind| matches!(kind, EventKind::Injected(_) | EventKind::Received { .. });
@@ -168,7 +177,14 @@ impl<'a> Layout<'a> {
     fn event(&mut self, index: usize) {
         let event = &self.record.events[index];
         self.enter_preamble(event);
-        let rows = match &event.kind {
+        let rows = self.rows_of(index);
+        self.push(event, rows);
+    }
+
+    /// The rows of one event, without the number of its step.
+    fn rows_of(&self, index: usize) -> Vec<Row> {
+        let event = &self.record.events[index];
+        match &event.kind {
             EventKind::Injected(segment) => {
                 vec![self.arrow(event, Direction::ToDevice, segment, None, Mood::Fine)]
             }
@@ -213,8 +229,7 @@ impl<'a> Layout<'a> {
             }
             EventKind::Checked { text, holds } => vec![checked(text, *holds)],
             EventKind::Note { text } => vec![row(What::Between(words::clean(text)), Mood::Aside)],
-        };
-        self.push(event, rows);
+        }
     }
 
     /// Adds the rows of one event; the first carries the number of the step that it opens.
@@ -402,12 +417,7 @@ fn field_rows(record: &CaseRecord) -> Vec<FieldRow> {
     let Some(event) = event.filter(|event| matches!(event.kind, EventKind::Received { .. })) else {
         return Vec::new();
     };
-    let layout = Layout {
-        record,
-        rows: Vec::new(),
-        preamble: None,
-        step: None,
-    };
+    let layout = Layout::of(record);
     let connection = layout.connection(event);
     let side = |quantity: &Quantity| {
         let words = quantity.words.as_deref().map(words::clean);

@@ -6,13 +6,18 @@
 
 #![forbid(unsafe_code)]
 
+pub mod atomic;
 pub mod counts;
 pub mod figure;
 #[cfg(test)]
 mod golden;
+pub mod json;
+pub mod jsonl;
+pub mod junit;
 pub mod ladder;
 pub mod names;
 pub mod palette;
+pub mod pcapng;
 pub mod record;
 #[cfg(test)]
 mod sample;

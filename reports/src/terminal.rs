@@ -7,6 +7,7 @@
 pub mod ci;
 mod failure;
 
+pub(crate) use failure::sentences;
 pub use failure::{Group, again, groups};
 
 use crate::counts::{Chapter, Counts};
