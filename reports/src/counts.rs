@@ -131,7 +131,7 @@ pub fn chapters(run: &Run) -> Vec<Chapter<'_>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample;
+    use crate::tests::sample;
 
     #[test]
     fn every_case_counts_once() {

@@ -55,9 +55,9 @@ pub fn from_json(text: &str) -> Result<Run, ReadError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::golden;
     use crate::record::CaseRecord;
-    use crate::sample;
+    use crate::tests::golden;
+    use crate::tests::sample;
     use proptest::prelude::*;
 
     /// A value as an indented document, which is easier to read than a single line.

@@ -217,8 +217,8 @@ fn step(event: &Event) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::golden;
-    use crate::sample;
+    use crate::tests::golden;
+    use crate::tests::sample;
 
     #[test]
     fn a_run_is_a_line_per_event() {

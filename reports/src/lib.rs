@@ -9,8 +9,6 @@
 pub mod atomic;
 pub mod counts;
 pub mod figure;
-#[cfg(test)]
-mod golden;
 pub mod json;
 pub mod jsonl;
 pub mod junit;
@@ -19,7 +17,8 @@ pub mod names;
 pub mod palette;
 pub mod pcapng;
 pub mod record;
-#[cfg(test)]
-mod sample;
+pub mod summary;
 pub mod terminal;
+#[cfg(test)]
+mod tests;
 pub mod text;

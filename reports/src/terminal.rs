@@ -7,8 +7,8 @@
 pub mod ci;
 mod failure;
 
-pub(crate) use failure::sentences;
 pub use failure::{Group, again, groups};
+pub(crate) use failure::{sentences, violated};
 
 use crate::counts::{Chapter, Counts};
 use crate::names;

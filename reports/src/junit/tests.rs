@@ -1,6 +1,6 @@
 use super::*;
-use crate::golden;
-use crate::sample;
+use crate::tests::golden;
+use crate::tests::sample;
 use proptest::prelude::*;
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
@@ -134,9 +134,8 @@ fn files_are_valid(#[case] name: &str, #[case] run: Run, #[case] strict: bool) {
 #[test]
 fn the_rules_find_faults() {
     let case = |inner: &str| {
-        format!(
-            "<testsuites><testsuite name='' tests='' failures='' errors=''>{inner}</testsuite></testsuites>"
-        )
+        let suite = "<testsuite name='' tests='' failures='' errors=''>";
+        format!("<testsuites>{suite}{inner}</testsuite></testsuites>")
     };
     assert!(faults(&case("<testcase name='a'/>")).is_empty());
     for wrong in [
@@ -220,7 +219,8 @@ proptest! {
         case.mismatches[0].headline.clone_from(&text);
         case.mismatches[0].fields[2].remark = Some(text.clone());
         case.covers[0].sentence.clone_from(&text);
-        let case = CaseRecord { id: format!("3.6/{text}"), wall_ns: ns, capture: Some(text), ..case };
+        let id = format!("3.6/{text}");
+        let case = CaseRecord { id, wall_ns: ns, capture: Some(text), ..case };
         let xml = write(&sample::run_of(vec![case]), false);
         prop_assert_eq!(faults(&xml), Vec::<String>::new());
     }

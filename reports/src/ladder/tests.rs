@@ -1,8 +1,8 @@
 use super::text::{Options, write};
 use super::*;
-use crate::golden;
 use crate::palette::Palette;
-use crate::sample;
+use crate::tests::golden;
+use crate::tests::sample;
 use rstest::rstest;
 
 fn plain(record: &CaseRecord, options: &Options) -> String {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::sample;
+use crate::tests::sample;
 use rstest::rstest;
 
 fn record(id: &str) -> CaseRecord {

@@ -1,7 +1,7 @@
 use super::*;
-use crate::golden;
 use crate::record::{Family, Value};
-use crate::sample;
+use crate::tests::golden;
+use crate::tests::sample;
 use rstest::rstest;
 
 fn capture(record: &CaseRecord) -> Vec<u8> {

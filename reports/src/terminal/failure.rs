@@ -186,7 +186,7 @@ pub(crate) fn sentences(case: &CaseRecord) -> Vec<String> {
 }
 
 /// The requirements that the differences name, or else all that the case covers.
-fn violated(case: &CaseRecord) -> Vec<&Requirement> {
+pub(crate) fn violated(case: &CaseRecord) -> Vec<&Requirement> {
     let named: Vec<&str> = case
         .mismatches
         .iter()
