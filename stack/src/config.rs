@@ -118,7 +118,11 @@ pub struct KeepAlive {
 impl Default for KeepAlive {
     /// Two hours (MUST-28), 75 s, 9 probes.
     fn default() -> Self {
-        Self { idle: Duration::from_secs(7200), interval: Duration::from_secs(75), count: 9 }
+        Self {
+            idle: Duration::from_secs(7200),
+            interval: Duration::from_secs(75),
+            count: 9,
+        }
     }
 }
 
@@ -169,7 +173,7 @@ pub enum AcceptOverflow {
 }
 
 /// Settings of one socket; what is `None` stays as it is, or as [`Config`] has it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SocketOptions {
     /// Nagle's algorithm off (RFC 9293 §3.7.4, MUST-17).
     pub nodelay: Option<bool>,

@@ -2,23 +2,44 @@
 //!
 //! It is sans-IO: packets, calls and the time go in, packets, events and the next deadline come
 //! out ([`Stack`]). The same inputs and the same secret give the same outputs, bit for bit.
+//!
+//! Where to look: [`Stack`] finds the connection; `calls` are the user's (RFC 9293 §3.10.1 to
+//! §3.10.6), `arrives` is SEGMENT ARRIVES (§3.10.7) with the eight checks as eight functions,
+//! `timeouts` is §3.10.8, `transmit` decides what to send and when (§3.8). RFC 5961, 6191, 6298,
+//! 6528 and 7323 stand where they act; every policy is a value of [`Config`].
+//!
+//! Not here yet: congestion windows and loss recovery beyond the timeout (`congestion` is the
+//! seam), SACK, ECN, Fast Open, SYN cookies. Not here on purpose: clocks, sockets, threads, IP
+//! reassembly, source routes, security compartments.
 #![forbid(unsafe_code)]
 
+mod arrives;
+mod buffers;
+mod calls;
 mod config;
+mod congestion;
+mod demux;
+mod rtt;
+mod segment;
 mod seq;
 mod signals;
 mod stack;
 mod state;
+mod tcb;
+#[cfg(test)]
+mod testing;
 mod time;
+mod timeouts;
+mod timestamps;
+mod transmit;
+mod wire;
 
 pub use config::{
     AcceptOverflow, Config, IcmpHard, KeepAlive, RstInTimeWait, SocketOptions, SynFin,
     SynInTimeWait,
 };
 pub use seq::{SeqNum, Window, WindowScale, WireWindow};
-pub use signals::{
-    CallError, CloseReason, ConnectionId, Counters, Event, ListenerId, Status,
-};
+pub use signals::{CallError, CloseReason, ConnectionId, Counters, Event, ListenerId, Status};
 pub use stack::Stack;
 pub use state::State;
 pub use time::Instant;

@@ -33,18 +33,24 @@ impl SeqNum {
     }
 
     /// The later of the two.
+    #[must_use]
     pub fn latest(self, other: Self) -> Self {
         if self.after(other) { self } else { other }
     }
 
     /// The earlier of the two.
+    #[must_use]
     pub fn earliest(self, other: Self) -> Self {
         if self.before(other) { self } else { other }
     }
 
     /// How many sequence numbers lie from `earlier` up to here; zero if `earlier` is later.
     pub fn since(self, earlier: Self) -> u32 {
-        if self.after(earlier) { self.0.wrapping_sub(earlier.0) } else { 0 }
+        if self.after(earlier) {
+            self.0.wrapping_sub(earlier.0)
+        } else {
+            0
+        }
     }
 
     /// `start =< self < start+len`.
@@ -117,7 +123,9 @@ impl WindowScale {
 
     /// The smallest shift, but at least `least`, with which a whole buffer can be advertised.
     pub fn for_buffer(octets: u32, least: u8) -> Self {
-        let needed = (0..14).find(|shift| octets >> shift <= u32::from(u16::MAX)).unwrap_or(14);
+        let needed = (0..14)
+            .find(|shift| u16::try_from(octets >> shift).is_ok())
+            .unwrap_or(14);
         Self::new(needed.max(least))
     }
 

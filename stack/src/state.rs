@@ -84,11 +84,6 @@ pub enum State {
 }
 
 impl State {
-    /// SEND may put more into the stream.
-    pub(crate) fn takes_sends(self) -> bool {
-        matches!(self, Self::SynSent | Self::SynReceived | Self::Established | Self::CloseWait)
-    }
-
     /// The peer's FIN has not come yet, so that text and URG mean something.
     pub(crate) fn receives_text(self) -> bool {
         matches!(self, Self::Established | Self::FinWait1 | Self::FinWait2)

@@ -1,0 +1,58 @@
+//! SEGMENT ARRIVES in LISTEN (RFC 9293 §3.10.7.2).
+
+use super::negotiate;
+use crate::config::SynFin;
+use crate::segment::{Control, Segment, SynOptions};
+use crate::tcb::{Context, Tcb};
+use crate::{Config, State};
+
+/// What a listener does with a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// Nothing.
+    Ignore,
+    /// Answers it with a RST.
+    Reset,
+    /// Makes a connection in SYN-RECEIVED.
+    Open(SynOptions),
+}
+
+/// The four checks of a listener.
+pub(crate) fn arrives(segment: &Segment<'_>, config: &Config) -> Heard {
+    // RFC 9293 §3.10.7.2:
+    //   An incoming RST should be ignored.  Return.
+    if segment.is_rst() {
+        return Heard::Ignore;
+    }
+    // RFC 9293 §3.10.7.2:
+    //   Any acknowledgment is bad if it arrives on a connection still
+    //   in the LISTEN state.
+    if segment.ack.is_some() {
+        return Heard::Reset;
+    }
+    match segment.control {
+        Control::Syn { fin: true, .. } if config.syn_fin == SynFin::Drop => Heard::Ignore,
+        Control::Syn { options, .. } => Heard::Open(options),
+        // RFC 9293 §3.10.7.2:
+        //   This should not be reached.  Drop the segment and return.
+        _ => Heard::Ignore,
+    }
+}
+
+/// Makes the new block a connection in SYN-RECEIVED; its SYN,ACK is the next thing it sends.
+pub(crate) fn open(
+    tcb: &mut Tcb,
+    segment: &Segment<'_>,
+    options: SynOptions,
+    cx: &mut Context<'_>,
+) {
+    // RFC 9293 §3.10.7.2:
+    //   Set RCV.NXT to SEG.SEQ+1, IRS is set to SEG.SEQ, and any other
+    //   control or text should be queued for processing later.
+    // It is not queued here: anyone can send SYNs with text, and a peer that means it sends the
+    // text again, since the SYN,ACK covers nothing but the SYN.
+    tcb.rcv.begin(segment.seq, 0);
+    negotiate(tcb, segment, options, cx);
+    tcb.update_send_window(segment, tcb.snd.iss);
+    tcb.state = State::SynReceived;
+}

@@ -1,0 +1,125 @@
+//! SEGMENT ARRIVES (RFC 9293 §3.10.7): one module per group of states, in the RFC's order.
+//!
+//! The checks decide, their caller does: every check goes on to the next one or stops with a
+//! [`Disposition`], and [`crate::stack`] carries that out. Nothing is sent from here.
+
+pub(crate) mod closed;
+pub(crate) mod listen;
+pub(crate) mod other;
+pub(crate) mod syn_sent;
+
+use crate::CloseReason;
+use crate::buffers::Acked;
+use crate::segment::{Segment, SynOptions};
+use crate::seq::{SeqNum, WindowScale};
+use crate::tcb::{Context, Tcb};
+use crate::timeouts::Timer;
+use crate::{Event, State};
+use std::ops::ControlFlow;
+
+/// What remains to be done with a segment whose processing is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Disposition {
+    /// Nothing.
+    Done,
+    /// `<SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>`.
+    Acknowledge,
+    /// The same, as the challenge ACK of RFC 5961, which is throttled.
+    Challenge,
+    /// The RST that answers the segment; the state stays.
+    Reset,
+    /// The RST that answers the segment; the connection is reset.
+    ResetAndClose,
+    /// `<SEQ=SND.NXT><CTL=RST>`, and the connection is gone.
+    Abort,
+    /// The connection is gone.
+    Close(CloseReason),
+    /// The connection is gone, and only its listener remains.
+    ReturnToListen,
+    /// The connection is gone, and the segment is a SYN for its listener.
+    NewIncarnation,
+}
+
+/// Goes on to the next check, or stops.
+pub(crate) type Checked = ControlFlow<Disposition>;
+
+/// Takes what the peer's SYN says about options.
+pub(crate) fn negotiate(
+    tcb: &mut Tcb,
+    segment: &Segment<'_>,
+    offered: SynOptions,
+    cx: &Context<'_>,
+) {
+    tcb.snd.mss = offered.mss.unwrap_or(tcb.snd.mss);
+    // RFC 7323 §2.2:
+    //   This option MUST be sent in both SYN segments to enable window scaling in either direction.
+    if let Some(scale) = offered.window_scale.filter(|_| tcb.rcv.offers_scale) {
+        tcb.snd.scale = scale;
+    } else {
+        tcb.rcv.offers_scale = false;
+        tcb.rcv.scale = WindowScale::NONE;
+    }
+    match segment.timestamps.filter(|_| tcb.ts.enabled) {
+        Some(timestamps) => tcb.ts.begin(timestamps.val, cx.now, tcb.rcv.nxt),
+        None => tcb.ts.enabled = false,
+    }
+}
+
+/// SND.UNA moves up to `ack`.
+pub(crate) fn acknowledged(
+    tcb: &mut Tcb,
+    ack: SeqNum,
+    segment: &Segment<'_>,
+    cx: &mut Context<'_>,
+) {
+    let syn_was_lost = tcb.snd.una == tcb.snd.iss && tcb.retransmits > 0;
+    let sample = match tcb.snd.queue.acknowledge(ack) {
+        Acked::Once(at) => Some(cx.now.since(at)),
+        // RFC 6298 §3:
+        //   TCP MUST use Karn's algorithm [KP87] for taking RTT samples.  That
+        //   is, RTT samples MUST NOT be made using segments that were
+        //   retransmitted (and thus for which it is ambiguous whether the reply
+        //   was for the first instance of the packet or a later instance).
+        Acked::Again => segment
+            .timestamps
+            .filter(|_| tcb.ts.enabled)
+            .and_then(|timestamps| tcb.ts.round_trip(timestamps.ecr, cx.now)),
+        Acked::Nothing => None,
+    };
+    if let Some(sample) = sample {
+        tcb.rtt.sample(sample, cx.config);
+    }
+    if syn_was_lost {
+        tcb.rtt.after_lost_syn();
+    }
+    tcb.snd.una = ack;
+    tcb.snd.next = tcb.snd.next.latest(ack);
+    tcb.snd.up = tcb.snd.up.latest(ack);
+    tcb.retransmits = 0;
+    tcb.congestion.on_ack(ack);
+    tcb.timers.stop(Timer::User);
+    if tcb.has_unacked() {
+        // RFC 6298 §5.3:
+        //   When an ACK is received that acknowledges new data, restart the
+        //   retransmission timer so that it will expire after RTO seconds
+        tcb.timers
+            .start(Timer::Retransmission, cx.now + tcb.rtt.rto());
+    } else {
+        tcb.timers.stop(Timer::Retransmission);
+    }
+    if tcb.told.wants_room && tcb.snd.queue.len() < tcb.settings.sndbuf as usize {
+        tcb.told.wants_room = false;
+        tcb.tell(Event::Writable { id: tcb.id }, cx);
+    }
+}
+
+/// Both SYNs are acknowledged.
+pub(crate) fn establish(tcb: &mut Tcb, cx: &mut Context<'_>) {
+    // A CLOSE that came in SYN-RECEIVED has waited for this.
+    tcb.state = if tcb.snd.closing {
+        State::FinWait1
+    } else {
+        State::Established
+    };
+    crate::timeouts::heard(tcb, cx.now);
+}

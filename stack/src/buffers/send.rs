@@ -1,0 +1,150 @@
+//! The send queue: octets from SND.UNA on, and the segments in which they were sent.
+
+use crate::seq::SeqNum;
+use crate::time::Instant;
+use std::collections::VecDeque;
+
+/// Octets that the user has sent and the peer has not acknowledged, in one piece.
+#[derive(Debug, Default)]
+pub(crate) struct SendQueue {
+    octets: Vec<u8>,
+    /// Acknowledged octets at the front of `octets` that are not taken out yet.
+    gone: usize,
+    /// Sequence number of the first octet.
+    start: SeqNum,
+    /// Segments in flight, in order and without overlap.
+    sent: VecDeque<Sent>,
+}
+
+/// A segment of the retransmission queue.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sent {
+    /// SEG.SEQ.
+    pub(crate) seq: SeqNum,
+    /// SEG.SEQ+SEG.LEN.
+    pub(crate) end: SeqNum,
+    /// When it was sent for the last time.
+    pub(crate) at: Instant,
+    /// It was sent more than once.
+    pub(crate) again: bool,
+}
+
+/// What the acknowledgment of segments tells about the round-trip time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Acked {
+    /// No whole segment.
+    Nothing,
+    /// All were sent once, the last one then.
+    Once(Instant),
+    /// At least one was sent again: Karn's ambiguity.
+    Again,
+}
+
+impl SendQueue {
+    /// An empty queue whose first octet will be `start`.
+    pub(crate) fn starting_at(start: SeqNum) -> Self {
+        Self {
+            start,
+            ..Self::default()
+        }
+    }
+
+    /// Octets in the queue.
+    pub(crate) fn len(&self) -> usize {
+        self.octets.len() - self.gone
+    }
+
+    /// The sequence number that the next octet will have; a FIN comes there.
+    pub(crate) fn end(&self) -> SeqNum {
+        self.start + self.len() as u32
+    }
+
+    /// Appends octets.
+    pub(crate) fn push(&mut self, octets: &[u8]) {
+        self.octets.extend_from_slice(octets);
+    }
+
+    /// Up to `len` octets from `seq` on.
+    pub(crate) fn text(&self, seq: SeqNum, len: u32) -> &[u8] {
+        let from = (self.gone + seq.since(self.start) as usize).min(self.octets.len());
+        let to = (from + len as usize).min(self.octets.len());
+        &self.octets[from..to]
+    }
+
+    /// Forgets everything before `una`.
+    pub(crate) fn acknowledge(&mut self, una: SeqNum) -> Acked {
+        /// Moving the rest to the front costs less than this much dead weight.
+        const DEAD_WEIGHT: usize = 32 * 1024;
+        let octets = (una.since(self.start) as usize).min(self.len());
+        self.start += octets as u32;
+        self.gone += octets;
+        if self.gone == self.octets.len() {
+            self.octets.clear();
+            self.gone = 0;
+        } else if self.gone >= DEAD_WEIGHT && self.gone * 2 >= self.octets.len() {
+            self.octets.drain(..self.gone);
+            self.gone = 0;
+        }
+        let mut acked = Acked::Nothing;
+        while let Some(sent) = self.sent.front().filter(|sent| sent.end.before_or_eq(una)) {
+            acked = match (acked, sent.again) {
+                (Acked::Again, _) | (_, true) => Acked::Again,
+                (_, false) => Acked::Once(sent.at),
+            };
+            self.sent.pop_front();
+        }
+        if let Some(partly) = self.sent.front_mut() {
+            partly.seq = partly.seq.latest(una);
+        }
+        acked
+    }
+
+    /// The segment in flight that covers `seq`.
+    pub(crate) fn in_flight(&mut self, seq: SeqNum) -> Option<&mut Sent> {
+        let covers = |sent: &Sent| seq.after_or_eq(sent.seq) && seq.before(sent.end);
+        // Retransmission works on the front; there is hardly ever anything to skip.
+        self.sent.iter_mut().find(|sent| covers(sent))
+    }
+
+    /// Notes that a new segment was sent.
+    pub(crate) fn sent(&mut self, seq: SeqNum, end: SeqNum, at: Instant) {
+        self.sent.push_back(Sent {
+            seq,
+            end,
+            at,
+            again: false,
+        });
+    }
+
+    /// Empties everything.
+    pub(crate) fn flush(&mut self) {
+        *self = Self::starting_at(self.start);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn acknowledged_octets_and_segments_leave_the_queue() {
+        let mut queue = SendQueue::starting_at(SeqNum(u32::MAX - 1));
+        queue.push(b"abcdef");
+        queue.sent(SeqNum(u32::MAX - 1), SeqNum(1), Instant(1));
+        queue.sent(SeqNum(1), SeqNum(4), Instant(2));
+        assert_eq!(queue.acknowledge(SeqNum(0)), Acked::Nothing);
+        assert_eq!(queue.text(SeqNum(0), 2), b"cd");
+        assert_eq!(queue.acknowledge(SeqNum(4)), Acked::Once(Instant(2)));
+        assert_eq!((queue.len(), queue.end()), (0, SeqNum(4)));
+    }
+
+    #[test]
+    fn a_segment_that_was_sent_again_spoils_the_sample() {
+        let mut queue = SendQueue::starting_at(SeqNum(0));
+        queue.push(b"abcdef");
+        queue.sent(SeqNum(0), SeqNum(3), Instant(1));
+        queue.sent(SeqNum(3), SeqNum(6), Instant(2));
+        queue.in_flight(SeqNum(1)).expect("in flight").again = true;
+        assert_eq!(queue.acknowledge(SeqNum(6)), Acked::Again);
+    }
+}

@@ -1,0 +1,43 @@
+//! STATUS (RFC 9293 §3.10.6).
+
+use crate::Status;
+use crate::tcb::{Origin, Tcb};
+
+/// Everything that can be told about a connection.
+pub(crate) fn status(tcb: &Tcb) -> Status {
+    let (snd, rcv) = (&tcb.snd, &tcb.rcv);
+    let sent_text = snd.nxt.earliest(snd.queue.end());
+    let unsent = snd.queue.end().since(sent_text.latest(snd.iss + 1));
+    Status {
+        local: tcb.local,
+        remote: tcb.remote,
+        state: tcb.state,
+        passive: tcb.origin != Origin::Active,
+        iss: snd.iss,
+        snd_una: snd.una,
+        snd_nxt: snd.nxt,
+        snd_wnd: snd.wnd,
+        max_snd_wnd: snd.max_wnd,
+        irs: rcv.irs,
+        rcv_nxt: rcv.nxt,
+        rcv_wnd: rcv.wnd(),
+        mss: tcb.effective_mss(),
+        rcv_mss: u32::from(rcv.mss),
+        rto: tcb.rtt.rto(),
+        srtt: tcb.rtt.srtt(),
+        rttvar: tcb.rtt.rttvar(),
+        retransmits: tcb.retransmits,
+        total_retransmits: tcb.total_retransmits,
+        probes: tcb.probes,
+        unacked: snd.queue.len() as u32 - unsent,
+        unsent,
+        unread: rcv.queue.ready() as u32,
+        urgent: tcb.urgent_unread(),
+        timestamps: tcb.ts.enabled,
+        rcv_wscale: rcv.scale.shift(),
+        snd_wscale: snd.scale.shift(),
+        nodelay: tcb.settings.nodelay,
+        soft_error: tcb.soft_error,
+        next_timeout: tcb.timers.next(),
+    }
+}

@@ -1,0 +1,259 @@
+//! Which connection a segment belongs to, and the ISN of a new one (RFC 9293 §3.4.1, RFC 6528).
+//!
+//! Tables that strangers can fill are keyed with the host's secret; none of them is iterated.
+
+use crate::seq::SeqNum;
+use crate::tcb::Tcb;
+use crate::time::Instant;
+use crate::{ConnectionId, ListenerId, SocketOptions};
+use siphasher::sip::{SipHasher13, SipHasher24};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::hash::{BuildHasher, Hash, Hasher};
+use std::net::{IpAddr, SocketAddr};
+
+/// Local and remote socket.
+pub(crate) type Sockets = (SocketAddr, SocketAddr);
+
+/// Hashes with the secret of the host.
+#[derive(Clone, Debug)]
+pub(crate) struct Keyed([u8; 16]);
+
+impl BuildHasher for Keyed {
+    type Hasher = SipHasher13;
+
+    fn build_hasher(&self) -> SipHasher13 {
+        SipHasher13::new_with_key(&self.0)
+    }
+}
+
+/// All connections of a host.
+#[derive(Debug)]
+pub(crate) struct Connections {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    by_sockets: HashMap<Sockets, u32, Keyed>,
+}
+
+#[derive(Debug, Default)]
+struct Slot {
+    generation: u32,
+    tcb: Option<Box<Tcb>>,
+}
+
+impl Connections {
+    /// None yet.
+    pub(crate) fn new(secret: [u8; 16]) -> Self {
+        let by_sockets = HashMap::with_hasher(Keyed(secret));
+        Self {
+            slots: Vec::new(),
+            free: Vec::new(),
+            by_sockets,
+        }
+    }
+
+    /// Reserves the id of a new connection, to be followed by `insert`.
+    pub(crate) fn reserve(&mut self) -> ConnectionId {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot::default());
+            self.slots.len() as u32 - 1
+        });
+        ConnectionId {
+            slot,
+            generation: self.slots[slot as usize].generation,
+        }
+    }
+
+    /// Puts in a connection under its reserved id and its sockets.
+    pub(crate) fn insert(&mut self, tcb: Tcb) {
+        let slot = tcb.id.slot;
+        self.by_sockets.insert((tcb.local, tcb.remote), slot);
+        self.slots[slot as usize].tcb = Some(Box::new(tcb));
+    }
+
+    /// The connection between these sockets.
+    pub(crate) fn find(&self, sockets: Sockets) -> Option<u32> {
+        self.by_sockets.get(&sockets).copied()
+    }
+
+    /// No segment finds the connection any more.
+    pub(crate) fn unlink(&mut self, sockets: Sockets, slot: u32) {
+        if self.find(sockets) == Some(slot) {
+            self.by_sockets.remove(&sockets);
+        }
+    }
+
+    /// Forgets the connection; its id is never used again.
+    pub(crate) fn remove(&mut self, slot: u32) {
+        let entry = &mut self.slots[slot as usize];
+        if entry.tcb.take().is_some() {
+            entry.generation = entry.generation.wrapping_add(1);
+            self.free.push(slot);
+        }
+    }
+
+    /// The connection in a slot.
+    pub(crate) fn at(&self, slot: u32) -> Option<&Tcb> {
+        self.slots.get(slot as usize)?.tcb.as_deref()
+    }
+
+    /// The connection in a slot, to change it.
+    pub(crate) fn at_mut(&mut self, slot: u32) -> Option<&mut Tcb> {
+        self.slots.get_mut(slot as usize)?.tcb.as_deref_mut()
+    }
+
+    /// The connection with this id, as long as the application owns it.
+    pub(crate) fn owned(&self, id: ConnectionId) -> Option<&Tcb> {
+        self.at(id.slot).filter(|tcb| tcb.id == id && tcb.owned)
+    }
+}
+
+/// A passive OPEN and its queues.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    /// The local socket; an unspecified address stands for all of them.
+    pub(crate) local: SocketAddr,
+    /// Length of the accept queue.
+    pub(crate) backlog: usize,
+    /// What its connections get.
+    pub(crate) options: SocketOptions,
+    /// Connections in SYN-RECEIVED.
+    pub(crate) half_open: usize,
+    /// Connections that nobody has accepted yet.
+    pub(crate) ready: VecDeque<ConnectionId>,
+}
+
+/// All passive OPENs of a host.
+#[derive(Debug, Default)]
+pub(crate) struct Listeners {
+    by_id: BTreeMap<ListenerId, Listener>,
+    by_socket: BTreeMap<SocketAddr, ListenerId>,
+    last: u64,
+}
+
+impl Listeners {
+    /// Adds a listener; `None` if the socket has one.
+    pub(crate) fn add(&mut self, listener: Listener) -> Option<ListenerId> {
+        if self.by_socket.contains_key(&listener.local) {
+            return None;
+        }
+        self.last += 1;
+        let id = ListenerId(self.last);
+        self.by_socket.insert(listener.local, id);
+        self.by_id.insert(id, listener);
+        Some(id)
+    }
+
+    /// Takes a listener away.
+    pub(crate) fn remove(&mut self, id: ListenerId) -> Option<Listener> {
+        let listener = self.by_id.remove(&id)?;
+        self.by_socket.remove(&listener.local);
+        Some(listener)
+    }
+
+    /// Who listens on a local socket: its own listener before one for all addresses.
+    pub(crate) fn find(&self, local: SocketAddr) -> Option<ListenerId> {
+        let any: IpAddr = match local {
+            SocketAddr::V4(_) => [0_u8; 4].into(),
+            SocketAddr::V6(_) => [0_u8; 16].into(),
+        };
+        let all = SocketAddr::new(any, local.port());
+        self.by_socket
+            .get(&local)
+            .or_else(|| self.by_socket.get(&all))
+            .copied()
+    }
+
+    /// A listener.
+    pub(crate) fn get(&self, id: ListenerId) -> Option<&Listener> {
+        self.by_id.get(&id)
+    }
+
+    /// A listener, to change it.
+    pub(crate) fn get_mut(&mut self, id: ListenerId) -> Option<&mut Listener> {
+        self.by_id.get_mut(&id)
+    }
+}
+
+/// What a host chooses at random, all from one secret.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Secret([u8; 16]);
+
+impl Secret {
+    /// From the octets of the driver.
+    pub(crate) fn new(octets: [u8; 16]) -> Self {
+        Self(octets)
+    }
+
+    /// The initial send sequence number.
+    pub(crate) fn isn(self, sockets: Sockets, now: Instant) -> SeqNum {
+        // RFC 9293 §3.4.1 (SHLD-1):
+        //   ISN = M + F(localip, localport, remoteip, remoteport, secretkey)
+        SeqNum(now.isn_ticks()) + self.hash(sockets, 1) as u32
+    }
+
+    /// What the timestamp clock of a connection is ahead of the host's (RFC 7323 §7.1). It is
+    /// the same for all incarnations, so that TIME-WAIT can tell them apart (RFC 6191 §3).
+    pub(crate) fn timestamp_offset(self, sockets: Sockets) -> u32 {
+        self.hash(sockets, 2) as u32
+    }
+
+    /// Where the search for an ephemeral port begins (RFC 6056 §3.3.3).
+    pub(crate) fn port_offset(self, local: IpAddr, remote: SocketAddr) -> u16 {
+        self.hash((SocketAddr::new(local, 0), remote), 3) as u16
+    }
+
+    fn hash(self, sockets: Sockets, purpose: u8) -> u64 {
+        let mut hasher = SipHasher24::new_with_key(&self.0);
+        sockets.hash(&mut hasher);
+        hasher.write_u8(purpose);
+        hasher.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sockets(port: u16) -> Sockets {
+        (([10, 0, 0, 1], 80).into(), ([10, 0, 0, 2], port).into())
+    }
+
+    #[test]
+    fn an_isn_moves_one_tick_in_4_microseconds_and_hides_other_connections() {
+        let secret = Secret::new([7; 16]);
+        let at = |micros: u64| secret.isn(sockets(1), Instant(micros * 1000));
+        assert_eq!(at(4_000) - at(0), 1_000);
+        let other = secret.isn(sockets(2), Instant::ZERO) - at(0);
+        let under_another_secret = Secret::new([8; 16]);
+        let differently = under_another_secret.isn(sockets(2), Instant::ZERO)
+            - under_another_secret.isn(sockets(1), Instant::ZERO);
+        assert_ne!(other, differently);
+    }
+
+    #[test]
+    fn the_nearest_listener_hears() {
+        let mut listeners = Listeners::default();
+        let listener = |local: &str| Listener {
+            local: local.parse().expect("an address"),
+            backlog: 1,
+            options: SocketOptions::default(),
+            half_open: 0,
+            ready: VecDeque::new(),
+        };
+        let all = listeners.add(listener("0.0.0.0:80"));
+        let one = listeners.add(listener("10.0.0.1:80"));
+        assert_eq!(listeners.add(listener("10.0.0.1:80")), None);
+        assert_eq!(
+            listeners.find("10.0.0.1:80".parse().expect("an address")),
+            one
+        );
+        assert_eq!(
+            listeners.find("10.0.0.2:80".parse().expect("an address")),
+            all
+        );
+        assert_eq!(
+            listeners.find("[fd00::1]:80".parse().expect("an address")),
+            None
+        );
+    }
+}

@@ -1,0 +1,233 @@
+//! Packets arrive: from the IP header to the module for the state of the connection.
+
+use super::{MAX_REPLIES, Stack, is_unicast, settle};
+use crate::arrives::listen::Heard;
+use crate::arrives::{Disposition, closed, listen, other, syn_sent};
+use crate::demux::Sockets;
+use crate::segment::{Segment, SynOptions};
+use crate::seq::SeqNum;
+use crate::tcb::{Context, Origin, Settings, Tcb};
+use crate::timeouts;
+use crate::wire::{self, IpHeader, Malformed, Packet};
+use crate::{CloseReason, Instant, ListenerId, State};
+
+impl Stack {
+    /// An IP packet arrived.
+    pub fn on_packet(&mut self, now: Instant, packet: &[u8]) {
+        let decoded = wire::decode_ip(packet).and_then(|(ip, protocol, payload)| {
+            // RFC 1122 §3.2.1.3, RFC 9293 §3.9.2.3 (MUST-57, MUST-63): for all segments.
+            let ours = self.addresses.contains(&ip.dst);
+            let theirs = is_unicast(ip.src) && !self.addresses.contains(&ip.src);
+            if !ours || !theirs {
+                return Err(Malformed::NotIp);
+            }
+            match protocol {
+                wire::TCP => wire::decode_tcp(ip, payload).map(Some),
+                wire::ICMP | wire::ICMPV6 => {
+                    self.icmp_arrives(now, &ip, protocol, payload);
+                    Ok(None)
+                }
+                _ => Err(Malformed::NotIp),
+            }
+        });
+        match decoded {
+            Ok(Some(packet)) => {
+                self.counters.segs_in += 1;
+                self.segment_arrives(now, &packet);
+            }
+            Ok(None) => {}
+            Err(Malformed::Checksum) => {
+                self.counters.segs_in += 1;
+                self.counters.bad_checksums += 1;
+            }
+            Err(_) => self.counters.bad_packets += 1,
+        }
+    }
+
+    /// SEGMENT ARRIVES (RFC 9293 §3.10.7).
+    fn segment_arrives(&mut self, now: Instant, packet: &Packet<'_>) {
+        let sockets = (packet.dst(), packet.src());
+        if let Some(slot) = self.connections.find(sockets) {
+            self.connection_hears(now, slot, sockets, &packet.segment);
+        } else if let Some(listener) = self.listeners.find(sockets.0) {
+            self.listener_hears(now, listener, sockets, &packet.segment, None);
+        } else if let Some(reset) = closed::arrives(&packet.segment) {
+            self.reply(sockets, reset, (self.config.ttl, 0));
+        }
+    }
+
+    fn connection_hears(
+        &mut self,
+        now: Instant,
+        slot: u32,
+        sockets: Sockets,
+        segment: &Segment<'_>,
+    ) {
+        let disposition = self.act(slot, now, |tcb, cx| {
+            timeouts::heard(tcb, now);
+            let disposition = match tcb.state {
+                State::SynSent => syn_sent::arrives(tcb, segment, cx),
+                _ => other::arrives(tcb, segment, cx),
+            };
+            match disposition {
+                Disposition::Acknowledge => tcb.owed.ack = true,
+                Disposition::Challenge => challenge(tcb, cx),
+                Disposition::Close(reason) => settle::end(tcb, Some(reason), cx),
+                Disposition::ResetAndClose => settle::end(tcb, Some(CloseReason::Reset), cx),
+                Disposition::ReturnToListen => settle::end(tcb, None, cx),
+                Disposition::Done
+                | Disposition::Reset
+                | Disposition::Abort
+                | Disposition::NewIncarnation => {}
+            }
+            disposition
+        });
+        match disposition {
+            Some(Disposition::Reset | Disposition::ResetAndClose) => {
+                if let Some(reset) = Segment::reset_for(segment) {
+                    self.reply(sockets, reset, (self.config.ttl, 0));
+                }
+            }
+            Some(Disposition::Abort) => {
+                self.send_reset(slot, now);
+                self.act(slot, now, |tcb, cx| {
+                    settle::end(tcb, Some(CloseReason::Aborted), cx);
+                });
+            }
+            Some(Disposition::NewIncarnation) => self.reopen(now, slot, sockets, segment),
+            _ => {}
+        }
+    }
+
+    /// TIME-WAIT gives way to a new connection (RFC 6191, RFC 9293 §3.6.1).
+    fn reopen(&mut self, now: Instant, slot: u32, sockets: Sockets, segment: &Segment<'_>) {
+        let used_up = self.connections.at(slot).map(|tcb| tcb.snd.nxt);
+        self.act(slot, now, |tcb, cx| {
+            settle::end(tcb, Some(CloseReason::Normal), cx)
+        });
+        self.counters.time_wait_reuses += 1;
+        if let Some(listener) = self.listeners.find(sockets.0) {
+            self.listener_hears(now, listener, sockets, segment, used_up);
+        }
+    }
+
+    fn listener_hears(
+        &mut self,
+        now: Instant,
+        listener: ListenerId,
+        sockets: Sockets,
+        segment: &Segment<'_>,
+        used_up: Option<SeqNum>,
+    ) {
+        match listen::arrives(segment, &self.config) {
+            Heard::Ignore => {}
+            Heard::Reset => {
+                if let Some(reset) = Segment::reset_for(segment) {
+                    self.reply(sockets, reset, (self.config.ttl, 0));
+                }
+            }
+            Heard::Open(options) => {
+                self.passive_open(now, listener, sockets, segment, options, used_up);
+            }
+        }
+    }
+
+    fn passive_open(
+        &mut self,
+        now: Instant,
+        listener: ListenerId,
+        sockets: Sockets,
+        segment: &Segment<'_>,
+        options: SynOptions,
+        used_up: Option<SeqNum>,
+    ) {
+        let limit = self.config.syn_backlog;
+        let Some(queues) = self.listeners.get_mut(listener) else {
+            return;
+        };
+        if queues.half_open >= limit || queues.ready.len() >= queues.backlog {
+            self.counters.listen_drops += 1;
+            return;
+        }
+        queues.half_open += 1;
+        let mut settings = Settings::of_host(&self.config);
+        settings.apply(&queues.options);
+        let mut iss = self.secret.isn(sockets, now);
+        // RFC 9293 §3.6.1 (MAY-2):
+        //   assigns its initial sequence number for the new connection to be
+        //   larger than the largest sequence number it used on the previous
+        //   connection incarnation
+        if let Some(used_up) = used_up {
+            iss = iss.latest(used_up + 1);
+        }
+        let id = self.connections.reserve();
+        let origin = Origin::Passive(listener);
+        let mut tcb = Tcb::new(id, sockets, origin, iss, settings, &self.config);
+        tcb.ts.enabled = self.config.timestamps;
+        tcb.ts.offset = self.secret.timestamp_offset(sockets);
+        self.connections.insert(tcb);
+        self.counters.passive_opens += 1;
+        self.act(id.slot, now, |tcb, cx| {
+            listen::open(tcb, segment, options, cx)
+        });
+    }
+
+    /// Queues a segment that no connection stands behind any more.
+    pub(super) fn reply(
+        &mut self,
+        (local, remote): Sockets,
+        segment: Segment<'_>,
+        (ttl, tos): (u8, u8),
+    ) {
+        if self.replies.len() >= MAX_REPLIES {
+            return;
+        }
+        self.counters.out_rsts += u64::from(segment.is_rst());
+        let id = if local.is_ipv4() {
+            u32::from(self.ip_id)
+        } else {
+            0
+        };
+        self.ip_id = self.ip_id.wrapping_add(1);
+        let ip = IpHeader {
+            src: local.ip(),
+            dst: remote.ip(),
+            tos,
+            ttl,
+            id,
+            df: true,
+        };
+        let (src_port, dst_port) = (local.port(), remote.port());
+        let mut packet = Vec::new();
+        Packet {
+            ip,
+            src_port,
+            dst_port,
+            segment,
+        }
+        .encode(&mut packet);
+        self.replies.push_back(packet);
+    }
+
+    fn icmp_arrives(&mut self, now: Instant, ip: &IpHeader, protocol: u8, message: &[u8]) {
+        let _ = (now, ip, protocol, message);
+    }
+}
+
+/// A challenge ACK, unless the connection has sent too many (RFC 5961 §7).
+fn challenge(tcb: &mut Tcb, cx: &mut Context<'_>) {
+    let (sent, since) = tcb.challenges;
+    let fresh = cx.now.since(since) >= cx.config.challenge_ack_interval;
+    let (sent, since) = if fresh || sent == 0 {
+        (0, cx.now)
+    } else {
+        (sent, since)
+    };
+    if sent >= cx.config.challenge_ack_limit {
+        cx.counters.challenge_acks_throttled += 1;
+        return;
+    }
+    tcb.challenges = (sent + 1, since);
+    tcb.owed.ack = true;
+    cx.counters.challenge_acks += 1;
+}

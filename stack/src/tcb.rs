@@ -1,0 +1,472 @@
+//! The transmission control block (RFC 9293 §3.3.1), under the RFC's names.
+//!
+//! What happens to it is not here: calls, segments and timeouts act on it from their own modules.
+
+use crate::buffers::{ReceiveQueue, SendQueue};
+use crate::congestion::Congestion;
+use crate::rtt::Rtt;
+use crate::segment::{Segment, Timestamps};
+use crate::seq::{SeqNum, Window, WindowScale, WireWindow};
+use crate::timeouts::{Timer, Timers};
+use crate::timestamps::TimestampState;
+use crate::wire::{TCP_HEADER_LEN, TIMESTAMPS_LEN, header_len};
+use crate::{
+    CallError, CloseReason, Config, ConnectionId, Counters, Event, Instant, KeepAlive, ListenerId,
+    SocketOptions, State,
+};
+use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+/// A connection.
+#[derive(Debug)]
+pub(crate) struct Tcb {
+    /// Its name towards the application.
+    pub(crate) id: ConnectionId,
+    /// Local socket.
+    pub(crate) local: SocketAddr,
+    /// Remote socket.
+    pub(crate) remote: SocketAddr,
+    /// State.
+    pub(crate) state: State,
+    /// Who began (MUST-11).
+    pub(crate) origin: Origin,
+    /// The application knows the id, and has not given it up.
+    pub(crate) owned: bool,
+    /// Why the state is CLOSED.
+    pub(crate) reason: Option<CloseReason>,
+    /// Send sequence variables.
+    pub(crate) snd: Snd,
+    /// Receive sequence variables.
+    pub(crate) rcv: Rcv,
+    /// Timestamps (RFC 7323).
+    pub(crate) ts: TimestampState,
+    /// RTO (RFC 6298).
+    pub(crate) rtt: Rtt,
+    /// Timers (RFC 9293 §3.10.8).
+    pub(crate) timers: Timers,
+    /// Congestion control.
+    pub(crate) congestion: Congestion,
+    /// What has to be sent although no data asks for it.
+    pub(crate) owed: Owed,
+    /// Retransmissions of the segment that is waited for.
+    pub(crate) retransmits: u32,
+    /// Retransmissions since the connection began.
+    pub(crate) total_retransmits: u64,
+    /// Unanswered probes of a zero window or of an idle peer.
+    pub(crate) probes: u32,
+    /// Probes of a zero window since it closed, answered or not: their interval grows with them.
+    pub(crate) probe_backoff: u32,
+    /// Settings of the socket.
+    pub(crate) settings: Settings,
+    /// Which events the application has been given and not used up.
+    pub(crate) told: Told,
+    /// Challenge ACKs in the current interval, and when it began (RFC 5961 §7).
+    pub(crate) challenges: (u32, Instant),
+    /// Largest IP packet to the peer, octets.
+    pub(crate) path_mtu: u16,
+    /// The last soft ICMP error: type and code.
+    pub(crate) soft_error: Option<(u8, u8)>,
+    /// It stands in the queue of connections that may have something to send.
+    pub(crate) in_output: bool,
+    /// The deadline under which it stands in the schedule of the host.
+    pub(crate) scheduled: Option<Instant>,
+}
+
+/// Who began the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// An active OPEN.
+    Active,
+    /// A passive OPEN.
+    Passive(ListenerId),
+}
+
+/// Send sequence variables (RFC 9293 §3.3.1).
+#[derive(Debug)]
+pub(crate) struct Snd {
+    /// Initial send sequence number.
+    pub(crate) iss: SeqNum,
+    /// Oldest unacknowledged sequence number.
+    pub(crate) una: SeqNum,
+    /// Next sequence number to be used for the first time.
+    pub(crate) nxt: SeqNum,
+    /// Where sending goes on: SND.NXT, or less while something has to be sent again.
+    pub(crate) next: SeqNum,
+    /// Send window: an offset from SND.UNA, octets.
+    pub(crate) wnd: u32,
+    /// The largest window that the peer ever offered.
+    pub(crate) max_wnd: u32,
+    /// Segment sequence number used for the last window update.
+    pub(crate) wl1: SeqNum,
+    /// Segment acknowledgment number used for the last window update.
+    pub(crate) wl2: SeqNum,
+    /// Send urgent pointer: the octet that follows the urgent data.
+    pub(crate) up: SeqNum,
+    /// The shift of the windows that the peer sends.
+    pub(crate) scale: WindowScale,
+    /// SendMSS: what the peer's MSS option said, or the default.
+    pub(crate) mss: u16,
+    /// Data that is not acknowledged.
+    pub(crate) queue: SendQueue,
+    /// The user has closed: a FIN follows the queue.
+    pub(crate) closing: bool,
+    /// The override timeout of silly-window avoidance has run out.
+    pub(crate) sws_override: bool,
+}
+
+/// Receive sequence variables (RFC 9293 §3.3.1).
+#[derive(Debug)]
+pub(crate) struct Rcv {
+    /// Initial receive sequence number.
+    pub(crate) irs: SeqNum,
+    /// Next sequence number expected.
+    pub(crate) nxt: SeqNum,
+    /// RCV.NXT+RCV.WND: the right edge of the window, as far as it was ever advertised.
+    pub(crate) edge: SeqNum,
+    /// Receive urgent pointer.
+    pub(crate) up: Option<SeqNum>,
+    /// The shift of the windows that this side sends.
+    pub(crate) scale: WindowScale,
+    /// The SYN of this side carries the shift.
+    pub(crate) offers_scale: bool,
+    /// The MSS that this side advertised.
+    pub(crate) mss: u16,
+    /// RCV.BUFF, octets.
+    pub(crate) buffer: u32,
+    /// Data for the user.
+    pub(crate) queue: ReceiveQueue,
+    /// The sequence number of a FIN that waits for a gap to close.
+    pub(crate) fin: Option<SeqNum>,
+    /// The peer's FIN was processed: nothing follows what is queued.
+    pub(crate) finished: bool,
+    /// Nobody will read any more (RFC 9293 §3.6.1, MAY-1).
+    pub(crate) given_up: bool,
+    /// Octets that were accepted and are not acknowledged.
+    pub(crate) unacked: u32,
+}
+
+/// What has to be sent although no data asks for it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Owed {
+    /// `<SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>`, now.
+    pub(crate) ack: bool,
+    /// A keep-alive probe.
+    pub(crate) keepalive: bool,
+    /// A zero-window probe.
+    pub(crate) window_probe: bool,
+}
+
+/// Which events wait for the application to do something about them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Told {
+    /// It has had a `Readable`.
+    pub(crate) readable: bool,
+    /// It has been refused room in the send buffer and waits for a `Writable`.
+    pub(crate) wants_room: bool,
+}
+
+/// Settings of a socket, all decided.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) nodelay: bool,
+    pub(crate) rcvbuf: u32,
+    pub(crate) sndbuf: u32,
+    pub(crate) keepalive: Option<KeepAlive>,
+    pub(crate) user_timeout: Option<Duration>,
+    pub(crate) ttl: u8,
+    pub(crate) tos: u8,
+}
+
+impl Settings {
+    /// The host's settings.
+    pub(crate) fn of_host(config: &Config) -> Self {
+        Self {
+            nodelay: config.nodelay,
+            rcvbuf: config.rcvbuf,
+            sndbuf: config.sndbuf,
+            // RFC 9293 §3.8.4 (MUST-25):
+            //   on or off for each TCP connection (MUST-24), and they MUST default to off
+            keepalive: None,
+            user_timeout: None,
+            ttl: config.ttl,
+            tos: 0,
+        }
+    }
+
+    /// Takes over what `options` says.
+    pub(crate) fn apply(&mut self, options: &SocketOptions) {
+        self.nodelay = options.nodelay.unwrap_or(self.nodelay);
+        // A window has at most 30 bits (RFC 7323 §2.3).
+        self.rcvbuf = options.rcvbuf.unwrap_or(self.rcvbuf).min(1 << 30);
+        self.sndbuf = options.sndbuf.unwrap_or(self.sndbuf);
+        if let Some(keepalive) = options.keepalive {
+            self.keepalive = Some(keepalive).filter(|keepalive| !keepalive.idle.is_zero());
+        }
+        if let Some(timeout) = options.user_timeout {
+            self.user_timeout = Some(timeout).filter(|timeout| !timeout.is_zero());
+        }
+        self.ttl = options.ttl.unwrap_or(self.ttl);
+        self.tos = options.tos.unwrap_or(self.tos);
+    }
+}
+
+/// What is around a connection while something happens to it.
+pub(crate) struct Context<'a> {
+    /// The time.
+    pub(crate) now: Instant,
+    /// The policies of the host.
+    pub(crate) config: &'a Config,
+    /// What the host counts.
+    pub(crate) counters: &'a mut Counters,
+    /// What the application will be told.
+    pub(crate) events: &'a mut VecDeque<Event>,
+    /// The accept queue has no room for the connection, should its handshake complete now.
+    pub(crate) accept_queue_full: bool,
+    /// A listener would take a SYN to the local socket.
+    pub(crate) has_listener: bool,
+}
+
+impl Tcb {
+    /// A block in state CLOSED, about to become SYN-SENT or SYN-RECEIVED.
+    pub(crate) fn new(
+        id: ConnectionId,
+        (local, remote): (SocketAddr, SocketAddr),
+        origin: Origin,
+        iss: SeqNum,
+        settings: Settings,
+        config: &Config,
+    ) -> Self {
+        let rcv = Rcv::new(&settings, local.ip(), config);
+        Self {
+            id,
+            local,
+            remote,
+            state: State::Closed,
+            origin,
+            owned: origin == Origin::Active,
+            reason: None,
+            snd: Snd::new(iss, local.ip()),
+            rcv,
+            ts: TimestampState::default(),
+            rtt: Rtt::new(config),
+            timers: Timers::default(),
+            congestion: Congestion::default(),
+            owed: Owed::default(),
+            retransmits: 0,
+            total_retransmits: 0,
+            probes: 0,
+            probe_backoff: 0,
+            settings,
+            told: Told::default(),
+            challenges: (0, Instant::ZERO),
+            path_mtu: config.mtu,
+            soft_error: None,
+            in_output: false,
+            scheduled: None,
+        }
+    }
+
+    /// Eff.snd.MSS: the most text that a segment may have now.
+    pub(crate) fn effective_mss(&self) -> u32 {
+        // RFC 9293 §3.7.1 (MUST-16):
+        //   Eff.snd.MSS = min(SendMSS+20, MMS_S) - TCPhdrsize - IPoptionsize
+        let mms_s = u32::from(self.path_mtu).saturating_sub(header_len(self.local.ip()) as u32);
+        let options = if self.ts.enabled { TIMESTAMPS_LEN } else { 0 };
+        (u32::from(self.snd.mss) + 20)
+            .min(mms_s)
+            .saturating_sub(TCP_HEADER_LEN + options)
+            .max(1)
+    }
+
+    /// The text of a full-sized segment of the peer, as far as this side can tell.
+    pub(crate) fn full_sized(&self) -> u32 {
+        let options = if self.ts.enabled { TIMESTAMPS_LEN } else { 0 };
+        u32::from(self.rcv.mss).saturating_sub(options).max(1)
+    }
+
+    /// Something that was sent is not acknowledged.
+    pub(crate) fn has_unacked(&self) -> bool {
+        self.snd.una != self.snd.nxt
+    }
+
+    /// The sequence number that follows everything the user wants sent, FIN included.
+    pub(crate) fn snd_end(&self) -> SeqNum {
+        self.snd.queue.end() + u32::from(self.snd.closing)
+    }
+
+    /// Our FIN has been sent and acknowledged.
+    pub(crate) fn fin_is_acked(&self) -> bool {
+        self.snd.closing && self.snd.una == self.snd_end()
+    }
+
+    /// Whether the window is closed over something that wants to be sent.
+    pub(crate) fn must_probe(&self) -> bool {
+        self.state.is_synchronized() && self.snd.wnd == 0 && self.snd.una.before(self.snd_end())
+    }
+
+    /// Takes the window of an arriving segment.
+    pub(crate) fn update_send_window(&mut self, segment: &Segment<'_>, ack: SeqNum) {
+        // The window field of a SYN is never scaled (RFC 7323 §2.2).
+        let scale = if segment.is_syn() {
+            WindowScale::NONE
+        } else {
+            self.snd.scale
+        };
+        let wnd = (segment.wnd << scale).0;
+        if self.snd.wnd == 0 && wnd > 0 {
+            // What probes or a shrinking window left behind goes out again.
+            self.snd.next = self
+                .snd
+                .una
+                .latest(self.snd.iss + 1)
+                .earliest(self.snd.next);
+            self.probe_backoff = 0;
+            self.owed.window_probe = false;
+        }
+        if (self.snd.wnd == 0) != (wnd == 0) {
+            // The override of silly-window avoidance and the probes share a timer.
+            self.timers.stop(Timer::Persist);
+        }
+        self.snd.wnd = wnd;
+        self.snd.max_wnd = self.snd.max_wnd.max(wnd);
+        self.snd.wl1 = segment.seq;
+        self.snd.wl2 = ack;
+    }
+
+    /// Octets that the user has not read of the urgent data.
+    pub(crate) fn urgent_unread(&self) -> u32 {
+        let read = self.rcv.nxt - u32::from(self.rcv.finished) - self.rcv.queue.ready() as u32;
+        self.rcv.up.map_or(0, |up| up.since(read))
+    }
+
+    /// The timestamp option of a segment that leaves now.
+    pub(crate) fn timestamps_now(&self, now: Instant, acknowledges: bool) -> Option<Timestamps> {
+        self.ts.enabled.then(|| self.ts.option(now, acknowledges))
+    }
+
+    /// Tells the application, if it knows the connection.
+    pub(crate) fn tell(&self, event: Event, cx: &mut Context<'_>) {
+        if self.owned {
+            cx.events.push_back(event);
+        }
+    }
+
+    /// There is something new to read.
+    pub(crate) fn tell_readable(&mut self, cx: &mut Context<'_>) {
+        if self.owned && !self.told.readable {
+            self.told.readable = true;
+            self.tell(Event::Readable { id: self.id }, cx);
+        }
+    }
+
+    /// The error that calls get from a connection that has ended.
+    pub(crate) fn error(&self) -> CallError {
+        self.reason.map_or(CallError::Closing, CallError::from)
+    }
+}
+
+impl Snd {
+    fn new(iss: SeqNum, local: IpAddr) -> Self {
+        Self {
+            iss,
+            una: iss,
+            nxt: iss,
+            next: iss,
+            wnd: 0,
+            max_wnd: 0,
+            wl1: SeqNum(0),
+            wl2: SeqNum(0),
+            up: iss,
+            scale: WindowScale::NONE,
+            mss: default_mss(local),
+            queue: SendQueue::starting_at(iss + 1),
+            closing: false,
+            sws_override: false,
+        }
+    }
+}
+
+impl Rcv {
+    fn new(settings: &Settings, local: IpAddr, config: &Config) -> Self {
+        let mms_r = config.mtu.saturating_sub(header_len(local) as u16);
+        let least = config.window_scale.unwrap_or(0);
+        Self {
+            irs: SeqNum(0),
+            nxt: SeqNum(0),
+            edge: SeqNum(0),
+            up: None,
+            scale: WindowScale::for_buffer(settings.rcvbuf, least),
+            offers_scale: config.window_scale.is_some(),
+            // RFC 9293 §3.7.1 (MUST-67):
+            //   The MSS value to be sent in an MSS Option should be equal to the
+            //   effective MTU minus the fixed IP and TCP headers.
+            mss: mms_r.saturating_sub(TCP_HEADER_LEN as u16),
+            buffer: settings.rcvbuf,
+            queue: ReceiveQueue::default(),
+            fin: None,
+            finished: false,
+            given_up: false,
+            unacked: 0,
+        }
+    }
+
+    /// Takes the peer's SYN; `advertised` is the window that the own SYN has offered already.
+    pub(crate) fn begin(&mut self, irs: SeqNum, advertised: u32) {
+        self.irs = irs;
+        self.nxt = irs + 1;
+        self.edge = self.nxt + advertised;
+    }
+
+    /// The window of the own SYN, which is never scaled.
+    pub(crate) fn syn_window(&self) -> u32 {
+        self.buffer.min(u32::from(u16::MAX))
+    }
+
+    /// RCV.WND, octets.
+    pub(crate) fn wnd(&self) -> u32 {
+        self.edge.since(self.nxt)
+    }
+
+    /// The window for the next segment, by the receiver's algorithm against silly windows
+    /// (RFC 9293 §3.8.6.2.2); `mss` is Eff.snd.MSS.
+    pub(crate) fn next_window(&self, mss: u32) -> u32 {
+        let free = self.buffer.saturating_sub(self.queue.ready() as u32);
+        let reduction = free.saturating_sub(self.wnd());
+        if reduction >= (self.buffer / 2).min(mss) {
+            free.max(self.wnd())
+        } else {
+            self.wnd()
+        }
+    }
+
+    /// Advertises the window in a segment with or without SYN; the right edge follows.
+    pub(crate) fn advertise(&mut self, mss: u32, syn: bool) -> WireWindow {
+        let window = self.next_window(mss);
+        let scale = if syn { WindowScale::NONE } else { self.scale };
+        let unit = scale.unit();
+        let mut wire = Window(window) >> scale;
+        // RFC 9293 §3.8.6 (SHLD-14):
+        //   A TCP receiver SHOULD NOT shrink the window
+        // What the unit of the scale cuts off is given on top, as long as the buffer has it.
+        let cut = (wire << scale).0 < self.wnd();
+        let room = self
+            .buffer
+            .saturating_sub(self.queue.ready() as u32)
+            .saturating_add(unit - 1);
+        if cut && wire.0 < u16::MAX && window.next_multiple_of(unit) <= room {
+            wire.0 += 1;
+        }
+        self.edge = self.edge.latest(self.nxt + (wire << scale).0);
+        wire
+    }
+}
+
+/// The send MSS of a peer that did not say (RFC 9293 §3.7.1, MUST-15).
+fn default_mss(local: IpAddr) -> u16 {
+    // RFC 9293 §3.7.1 (MUST-15):
+    //   If an MSS Option is not received at connection setup, TCP
+    //   implementations MUST assume a default send MSS of 536 (576 - 40) for
+    //   IPv4 or 1220 (1280 - 60) for IPv6 (MUST-15).
+    if local.is_ipv4() { 536 } else { 1220 }
+}

@@ -1,0 +1,297 @@
+//! Two hosts on a link, and one host against hand-made segments, in virtual time.
+
+use crate::segment::{Control, Segment, SynOptions};
+use crate::seq::{SeqNum, WireWindow};
+use crate::wire::{IpHeader, Packet, decode_ip, decode_tcp};
+use crate::{Config, ConnectionId, Event, Instant, ListenerId, SocketOptions, Stack, State};
+use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+/// Which of the two hosts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    A,
+    B,
+}
+
+/// A segment with everything copied out of its packet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub(crate) at: Instant,
+    pub(crate) seq: SeqNum,
+    pub(crate) ack: Option<SeqNum>,
+    pub(crate) control: Control,
+    pub(crate) wnd: u16,
+    pub(crate) urgent: Option<u16>,
+    pub(crate) push: bool,
+    pub(crate) timestamps: Option<(u32, u32)>,
+    pub(crate) text: Vec<u8>,
+}
+
+impl Seen {
+    /// Decodes a packet that a stack has sent; the stack never sends a bad one.
+    pub(crate) fn of(at: Instant, packet: &[u8]) -> Self {
+        let (ip, _, payload) = decode_ip(packet).expect("a good IP packet");
+        let segment = decode_tcp(ip, payload).expect("a good segment").segment;
+        Self {
+            at,
+            seq: segment.seq,
+            ack: segment.ack,
+            control: segment.control,
+            wnd: segment.wnd.0,
+            urgent: segment.urgent,
+            push: segment.push,
+            timestamps: segment.timestamps.map(|ts| (ts.val, ts.ecr)),
+            text: segment.text.to_vec(),
+        }
+    }
+
+    /// SYN, FIN, RST, ACK as letters, and the length of the text.
+    pub(crate) fn summary(&self) -> String {
+        let control = match self.control {
+            Control::None => "",
+            Control::Syn { fin: false, .. } => "S",
+            Control::Syn { fin: true, .. } => "SF",
+            Control::Fin => "F",
+            Control::Rst => "R",
+        };
+        let ack = if self.ack.is_some() { "A" } else { "" };
+        match self.text.len() {
+            0 => format!("{control}{ack}"),
+            len => format!("{control}{ack}{len}"),
+        }
+    }
+}
+
+/// Two hosts, a link with a latency, and a rule that loses packets.
+pub(crate) struct Pair {
+    pub(crate) a: Stack,
+    pub(crate) b: Stack,
+    pub(crate) now: Instant,
+    pub(crate) latency: Duration,
+    /// Loses the packet with this number (from 0, counted over both directions).
+    pub(crate) loses: Box<dyn Fn(usize) -> bool>,
+    pub(crate) sent: Vec<(Side, Seen)>,
+    flying: VecDeque<(Instant, Side, Vec<u8>)>,
+}
+
+pub(crate) const A: &str = "10.0.0.1";
+pub(crate) const B: &str = "10.0.0.2";
+
+impl Pair {
+    pub(crate) fn new(config: &Config) -> Self {
+        Self::between(config, A, B)
+    }
+
+    pub(crate) fn between(config: &Config, a: &str, b: &str) -> Self {
+        let host = |address: &str, secret| {
+            let address: IpAddr = address.parse().expect("an address");
+            Stack::new(config.clone(), &[address], [secret; 16])
+        };
+        Self {
+            a: host(a, 1),
+            b: host(b, 2),
+            now: Instant(1_000_000_000),
+            latency: Duration::from_millis(10),
+            loses: Box::new(|_| false),
+            sent: Vec::new(),
+            flying: VecDeque::new(),
+        }
+    }
+
+    pub(crate) fn stack(&mut self, side: Side) -> &mut Stack {
+        match side {
+            Side::A => &mut self.a,
+            Side::B => &mut self.b,
+        }
+    }
+
+    /// Takes what both have to send.
+    fn collect(&mut self) {
+        let mut packet = Vec::new();
+        for side in [Side::A, Side::B] {
+            let now = self.now;
+            while self.stack(side).poll_transmit(now, &mut packet) {
+                let number = self.sent.len();
+                self.sent.push((side, Seen::of(now, &packet)));
+                if !(self.loses)(number) {
+                    self.flying
+                        .push_back((now + self.latency, side, packet.clone()));
+                }
+            }
+        }
+    }
+
+    /// Goes to the next thing that happens, not beyond `until`; false if there is none.
+    pub(crate) fn step(&mut self, until: Instant) -> bool {
+        self.collect();
+        let timeouts = [self.a.poll_timeout(), self.b.poll_timeout()];
+        let flight = self.flying.front().map(|(at, ..)| *at);
+        let Some(next) = timeouts.into_iter().chain([flight]).flatten().min() else {
+            return false;
+        };
+        if next > until {
+            return false;
+        }
+        self.now = self.now.max(next);
+        let now = self.now;
+        for side in [Side::A, Side::B] {
+            if self.stack(side).poll_timeout().is_some_and(|at| at <= now) {
+                self.stack(side).on_timeout(now);
+            }
+        }
+        self.collect();
+        while self.flying.front().is_some_and(|(at, ..)| *at <= now) {
+            let (_, from, packet) = self.flying.pop_front().expect("just seen");
+            let to = if from == Side::A { Side::B } else { Side::A };
+            self.stack(to).on_packet(now, &packet);
+            self.collect();
+        }
+        true
+    }
+
+    /// Lets everything happen that happens within `time`.
+    pub(crate) fn run(&mut self, time: Duration) {
+        let until = self.now + time;
+        while self.step(until) {}
+        self.now = until;
+    }
+
+    /// A listener on port 80 of B, a connection from A, and the accepted end.
+    pub(crate) fn connect(&mut self) -> (ConnectionId, ConnectionId, ListenerId) {
+        let b = SocketAddr::new(self.address(Side::B), 80);
+        let a = SocketAddr::new(self.address(Side::A), 0);
+        let listener = self
+            .b
+            .listen(b, 8, SocketOptions::default())
+            .expect("a free port");
+        let now = self.now;
+        let id = self
+            .a
+            .connect(now, a, b, SocketOptions::default())
+            .expect("a free port");
+        self.run(Duration::from_millis(100));
+        let accepted = self.b.accept(listener).expect("established");
+        (id, accepted, listener)
+    }
+
+    fn address(&self, side: Side) -> IpAddr {
+        match side {
+            Side::A => self.a.first_address(),
+            Side::B => self.b.first_address(),
+        }
+    }
+
+    pub(crate) fn events(&mut self, side: Side) -> Vec<Event> {
+        let stack = self.stack(side);
+        std::iter::from_fn(|| stack.poll_event()).collect()
+    }
+
+    /// What a side has sent, in short.
+    pub(crate) fn summary(&self, side: Side) -> Vec<String> {
+        self.sent
+            .iter()
+            .filter(|(by, _)| *by == side)
+            .map(|(_, seen)| seen.summary())
+            .collect()
+    }
+}
+
+/// One host, and a peer that says what a test wants it to say.
+pub(crate) struct Probe {
+    pub(crate) stack: Stack,
+    pub(crate) now: Instant,
+    pub(crate) local: SocketAddr,
+    pub(crate) remote: SocketAddr,
+}
+
+impl Probe {
+    pub(crate) fn new(config: Config) -> Self {
+        let local: SocketAddr = (A.parse::<IpAddr>().expect("an address"), 80).into();
+        let remote: SocketAddr = (B.parse::<IpAddr>().expect("an address"), 4000).into();
+        Self {
+            stack: Stack::new(config, &[local.ip()], [3; 16]),
+            now: Instant(1_000_000_000),
+            local,
+            remote,
+        }
+    }
+
+    /// Injects a segment and returns what comes back at once.
+    pub(crate) fn inject(&mut self, segment: Segment<'_>) -> Vec<Seen> {
+        let ip = IpHeader {
+            src: self.remote.ip(),
+            dst: self.local.ip(),
+            tos: 0,
+            ttl: 64,
+            id: 0,
+            df: true,
+        };
+        let (src_port, dst_port) = (self.remote.port(), self.local.port());
+        let mut packet = Vec::new();
+        Packet {
+            ip,
+            src_port,
+            dst_port,
+            segment,
+        }
+        .encode(&mut packet);
+        self.stack.on_packet(self.now, &packet);
+        self.sent()
+    }
+
+    /// What the stack sends now.
+    pub(crate) fn sent(&mut self) -> Vec<Seen> {
+        let (now, mut packet, mut seen) = (self.now, Vec::new(), Vec::new());
+        while self.stack.poll_transmit(now, &mut packet) {
+            seen.push(Seen::of(now, &packet));
+        }
+        seen
+    }
+
+    /// Lets time pass; returns what the stack sends meanwhile.
+    pub(crate) fn wait(&mut self, time: Duration) -> Vec<Seen> {
+        let until = self.now + time;
+        let mut seen = self.sent();
+        while let Some(at) = self.stack.poll_timeout().filter(|at| *at <= until) {
+            self.now = self.now.max(at);
+            self.stack.on_timeout(self.now);
+            seen.extend(self.sent());
+        }
+        self.now = until;
+        seen
+    }
+
+    pub(crate) fn state(&self) -> State {
+        self.stack.state(self.local, self.remote)
+    }
+
+    pub(crate) fn events(&mut self) -> Vec<Event> {
+        std::iter::from_fn(|| self.stack.poll_event()).collect()
+    }
+}
+
+/// `<SEQ=seq><CTL=SYN>` with these options.
+pub(crate) fn syn(seq: u32, options: SynOptions) -> Segment<'static> {
+    Segment {
+        wnd: WireWindow(65_535),
+        ..Segment::bare(
+            SeqNum(seq),
+            Control::Syn {
+                options,
+                fin: false,
+            },
+        )
+    }
+}
+
+/// `<SEQ=seq><ACK=ack><CTL=ACK>` with text and control.
+pub(crate) fn segment(seq: SeqNum, ack: SeqNum, control: Control, text: &[u8]) -> Segment<'_> {
+    Segment {
+        ack: Some(ack),
+        wnd: WireWindow(65_535),
+        text,
+        ..Segment::bare(seq, control)
+    }
+}

@@ -1,0 +1,316 @@
+//! Timeouts (RFC 9293 §3.10.8, §3.8): one table of timers per connection, one schedule per host.
+//!
+//! A connection without a running timer costs the schedule nothing.
+
+use crate::signals::CloseReason;
+use crate::tcb::{Context, Origin, Tcb};
+use crate::time::Instant;
+use crate::{Config, State};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// The timers of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Timer {
+    /// RETRANSMISSION TIMEOUT.
+    Retransmission,
+    /// Zero-window probes, and the override of silly-window avoidance.
+    Persist,
+    /// Keep-alive.
+    KeepAlive,
+    /// Delayed acknowledgment.
+    DelayedAck,
+    /// TIME-WAIT TIMEOUT.
+    TimeWait,
+    /// USER TIMEOUT.
+    User,
+}
+
+const TIMERS: [Timer; 6] = [
+    Timer::User,
+    Timer::Retransmission,
+    Timer::Persist,
+    Timer::KeepAlive,
+    Timer::DelayedAck,
+    Timer::TimeWait,
+];
+
+/// When each timer runs out.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timers([Instant; TIMERS.len()]);
+
+const NEVER: Instant = Instant(u64::MAX);
+
+impl Default for Timers {
+    fn default() -> Self {
+        Self([NEVER; TIMERS.len()])
+    }
+}
+
+impl Timers {
+    /// (Re)starts a timer.
+    pub(crate) fn start(&mut self, timer: Timer, at: Instant) {
+        self.0[timer as usize] = at;
+    }
+
+    /// Starts a timer that is not running.
+    pub(crate) fn start_if_idle(&mut self, timer: Timer, at: Instant) {
+        if !self.is_running(timer) {
+            self.start(timer, at);
+        }
+    }
+
+    /// Stops a timer.
+    pub(crate) fn stop(&mut self, timer: Timer) {
+        self.0[timer as usize] = NEVER;
+    }
+
+    /// Stops all of them.
+    pub(crate) fn stop_all(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Whether a timer is running.
+    pub(crate) fn is_running(&self, timer: Timer) -> bool {
+        self.0[timer as usize] != NEVER
+    }
+
+    /// When the next timer runs out.
+    pub(crate) fn next(&self) -> Option<Instant> {
+        self.0.iter().min().copied().filter(|at| *at != NEVER)
+    }
+
+    /// Stops and returns a timer that has run out.
+    fn expire(&mut self, now: Instant) -> Option<Timer> {
+        let timer = TIMERS
+            .into_iter()
+            .find(|timer| self.0[*timer as usize] <= now)?;
+        self.stop(timer);
+        Some(timer)
+    }
+}
+
+/// The next deadline of every connection that has one, by time: O(log n).
+#[derive(Debug, Default)]
+pub(crate) struct Schedule(BTreeSet<(Instant, u32)>);
+
+impl Schedule {
+    /// Moves a connection from one deadline to another.
+    pub(crate) fn moved(&mut self, slot: u32, from: Option<Instant>, to: Option<Instant>) {
+        if let Some(from) = from {
+            self.0.remove(&(from, slot));
+        }
+        if let Some(to) = to {
+            self.0.insert((to, slot));
+        }
+    }
+
+    /// The first deadline of all.
+    pub(crate) fn next(&self) -> Option<Instant> {
+        self.0.first().map(|(at, _)| *at)
+    }
+
+    /// A connection whose deadline has come.
+    pub(crate) fn due(&self, now: Instant) -> Option<u32> {
+        self.0
+            .first()
+            .filter(|(at, _)| *at <= now)
+            .map(|(_, slot)| *slot)
+    }
+}
+
+/// Lets every timer of the connection expire that has run out. Returns why it ends, if it does.
+pub(crate) fn expire(tcb: &mut Tcb, cx: &mut Context<'_>) -> Option<CloseReason> {
+    while let Some(timer) = tcb.timers.expire(cx.now) {
+        let end = match timer {
+            Timer::Retransmission => retransmission(tcb, cx),
+            Timer::Persist => persist(tcb, cx),
+            Timer::KeepAlive => keep_alive(tcb, cx),
+            Timer::DelayedAck => {
+                cx.counters.delayed_acks += 1;
+                tcb.owed.ack = true;
+                None
+            }
+            // RFC 9293 §3.10.8:
+            //   If the time-wait timeout expires on a connection, delete the TCB,
+            //   enter the CLOSED state, and return.
+            Timer::TimeWait => Some(CloseReason::Normal),
+            // RFC 9293 §3.10.8:
+            //   For any state if the user timeout expires, flush all queues,
+            //   signal the user "error: connection aborted due to user timeout" in
+            //   general and for any outstanding calls, delete the TCB, enter the
+            //   CLOSED state, and return.
+            Timer::User => Some(CloseReason::TimedOut),
+        };
+        if end.is_some() {
+            return end;
+        }
+    }
+    None
+}
+
+fn retransmission(tcb: &mut Tcb, cx: &mut Context<'_>) -> Option<CloseReason> {
+    if !tcb.has_unacked() {
+        return None;
+    }
+    cx.counters.timeouts += 1;
+    if tcb.settings.user_timeout.is_none() && tcb.retransmits >= retries(tcb, cx.config) {
+        return Some(CloseReason::TimedOut);
+    }
+    tcb.retransmits += 1;
+    tcb.rtt.back_off(cx.config);
+    tcb.congestion.on_timeout(tcb.snd.nxt);
+    // RFC 9293 §3.10.8:
+    //   For any state if the retransmission timeout expires on a segment
+    //   in the retransmission queue, send the segment at the front of the
+    //   retransmission queue again, reinitialize the retransmission timer,
+    //   and return.
+    tcb.snd.next = tcb.snd.una;
+    None
+}
+
+/// R2 of RFC 9293 §3.8.3, as a count of retransmissions.
+fn retries(tcb: &Tcb, config: &Config) -> u32 {
+    match (tcb.state, tcb.origin) {
+        (State::SynReceived, Origin::Passive(_)) => config.synack_retries,
+        (State::SynSent | State::SynReceived, _) => config.syn_retries,
+        _ => config.r2,
+    }
+}
+
+fn persist(tcb: &mut Tcb, cx: &mut Context<'_>) -> Option<CloseReason> {
+    if !tcb.must_probe() {
+        tcb.snd.sws_override = true;
+        return None;
+    }
+    // RFC 9293 §3.8.6.1 (MUST-37):
+    //   As long as the receiving TCP peer continues to
+    //   send acknowledgments in response to the probe segments, the sending
+    //   TCP peer MUST allow the connection to stay open (MUST-37).
+    if tcb.settings.user_timeout.is_none() && tcb.probes > cx.config.r2 {
+        return Some(CloseReason::TimedOut);
+    }
+    tcb.probes += 1;
+    tcb.probe_backoff += 1;
+    tcb.owed.window_probe = true;
+    cx.counters.window_probes += 1;
+    None
+}
+
+/// How long to wait for the next zero-window probe.
+pub(crate) fn probe_interval(tcb: &Tcb, config: &Config) -> Duration {
+    // RFC 9293 §3.8.6.1 (SHLD-30):
+    //   SHOULD increase exponentially the interval between successive probes (SHLD-30).
+    tcb.rtt
+        .rto()
+        .saturating_mul(1 << tcb.probe_backoff.min(16))
+        .min(config.max_rto)
+}
+
+fn keep_alive(tcb: &mut Tcb, cx: &mut Context<'_>) -> Option<CloseReason> {
+    let keepalive = tcb.settings.keepalive?;
+    // RFC 9293 §3.8.4 (MUST-26):
+    //   Keep-alive packets MUST only be sent when no sent data is
+    //   outstanding, and no data or acknowledgment packets have been received
+    //   for the connection within an interval (MUST-26).
+    if tcb.has_unacked() || tcb.must_probe() {
+        tcb.timers.start(Timer::KeepAlive, cx.now + keepalive.idle);
+        return None;
+    }
+    // RFC 9293 §3.8.4 (MUST-29):
+    //   it MUST NOT interpret failure to respond to any specific probe as a dead connection
+    if tcb.probes >= keepalive.count {
+        return Some(CloseReason::TimedOut);
+    }
+    tcb.probes += 1;
+    tcb.owed.keepalive = true;
+    cx.counters.keepalive_probes += 1;
+    tcb.timers
+        .start(Timer::KeepAlive, cx.now + keepalive.interval);
+    None
+}
+
+/// The peer has been heard: what waited for a sign of life begins anew.
+pub(crate) fn heard(tcb: &mut Tcb, now: Instant) {
+    tcb.probes = 0;
+    if let Some(keepalive) = tcb
+        .settings
+        .keepalive
+        .filter(|_| tcb.state.is_synchronized())
+    {
+        tcb.timers.start(Timer::KeepAlive, now + keepalive.idle);
+    }
+    if tcb.must_probe() && tcb.timers.is_running(Timer::User) {
+        // An answered probe is no failure to deliver (MUST-37).
+        tcb.timers.stop(Timer::User);
+    }
+}
+
+/// Enters TIME-WAIT, or stays there for another 2 MSL.
+pub(crate) fn time_wait(tcb: &mut Tcb, cx: &mut Context<'_>) {
+    tcb.timers.stop_all();
+    tcb.timers
+        .start(Timer::TimeWait, cx.now + cx.config.msl * 2);
+}
+
+/// Brings the timers of the sender in line with what is outstanding, after any event.
+pub(crate) fn settle(tcb: &mut Tcb, cx: &mut Context<'_>) {
+    if tcb.state == State::Closed || tcb.state == State::TimeWait {
+        return;
+    }
+    let unfinished = tcb.has_unacked() || tcb.snd.una.before(tcb.snd_end());
+    match tcb.settings.user_timeout.filter(|_| unfinished) {
+        Some(timeout) => tcb.timers.start_if_idle(Timer::User, cx.now + timeout),
+        None => tcb.timers.stop(Timer::User),
+    }
+    if tcb.must_probe() {
+        tcb.timers.stop(Timer::Retransmission);
+        if !tcb.owed.window_probe {
+            let interval = probe_interval(tcb, cx.config);
+            tcb.timers.start_if_idle(Timer::Persist, cx.now + interval);
+        }
+    } else if !tcb.has_unacked() {
+        tcb.timers.stop(Timer::Retransmission);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_gives_back_each_timer_once_when_its_time_has_come() {
+        let mut timers = Timers::default();
+        timers.start(Timer::KeepAlive, Instant(30));
+        timers.start(Timer::DelayedAck, Instant(10));
+        timers.start_if_idle(Timer::DelayedAck, Instant(99));
+        assert_eq!(
+            (timers.next(), timers.expire(Instant(9))),
+            (Some(Instant(10)), None)
+        );
+        assert_eq!(timers.expire(Instant(10)), Some(Timer::DelayedAck));
+        assert_eq!(
+            (timers.expire(Instant(29)), timers.next()),
+            (None, Some(Instant(30)))
+        );
+        timers.stop_all();
+        assert_eq!(
+            (timers.expire(NEVER.min(Instant(100))), timers.next()),
+            (None, None)
+        );
+    }
+
+    #[test]
+    fn the_schedule_knows_the_first_of_many() {
+        let mut schedule = Schedule::default();
+        schedule.moved(1, None, Some(Instant(20)));
+        schedule.moved(2, None, Some(Instant(10)));
+        schedule.moved(1, Some(Instant(20)), Some(Instant(5)));
+        assert_eq!(
+            (schedule.next(), schedule.due(Instant(4))),
+            (Some(Instant(5)), None)
+        );
+        schedule.moved(1, Some(Instant(5)), None);
+        assert_eq!(schedule.due(Instant(10)), Some(2));
+    }
+}

@@ -1,0 +1,249 @@
+//! What to send, and when (RFC 9293 §3.7.4, §3.8.6): Nagle, silly windows, probes,
+//! retransmission, acknowledgments.
+//!
+//! A connection is asked for one segment at a time, until it has none. How much may be in flight
+//! beside the peer's window is the question of [`crate::congestion`].
+
+use crate::State;
+use crate::buffers::SendQueue;
+use crate::segment::{Control, Segment, SynOptions};
+use crate::seq::{SeqNum, WireWindow};
+use crate::tcb::{Context, Tcb};
+use crate::timeouts::Timer;
+
+/// A segment that is about to be built.
+#[derive(Clone, Copy, Debug)]
+struct Plan {
+    what: What,
+    seq: SeqNum,
+    /// Octets of text.
+    len: u32,
+    fin: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum What {
+    Syn,
+    Text,
+    WindowProbe,
+    KeepAlive,
+    Ack,
+}
+
+/// The next segment of the connection, if there is one to send.
+pub(crate) fn next<'a>(tcb: &'a mut Tcb, cx: &mut Context<'_>) -> Option<Segment<'a>> {
+    let plan = plan(tcb, cx)?;
+    note(tcb, plan, cx);
+    Some(build(tcb, plan, cx))
+}
+
+fn plan(tcb: &mut Tcb, cx: &Context<'_>) -> Option<Plan> {
+    let snd = &tcb.snd;
+    if tcb.state == State::Closed {
+        return None;
+    }
+    if snd.next == snd.iss && snd.una == snd.iss {
+        return Some(Plan {
+            what: What::Syn,
+            seq: snd.iss,
+            len: 0,
+            fin: false,
+        });
+    }
+    if tcb.owed.window_probe && tcb.must_probe() {
+        return Some(window_probe(tcb));
+    }
+    if let Some(text) = tcb.state.is_synchronized().then(|| text(tcb, cx)).flatten() {
+        return Some(text);
+    }
+    if tcb.owed.keepalive {
+        // RFC 9293 §3.8.4:
+        //   Such a segment generally contains SEG.SEQ =
+        //   SND.NXT-1 and may or may not contain one garbage octet of data.
+        let seq = tcb.snd.nxt - 1;
+        return Some(Plan {
+            what: What::KeepAlive,
+            seq,
+            len: 0,
+            fin: false,
+        });
+    }
+    let ack = Plan {
+        what: What::Ack,
+        seq: tcb.snd.nxt,
+        len: 0,
+        fin: false,
+    };
+    tcb.owed.ack.then_some(ack)
+}
+
+/// RFC 9293 §3.8.6.1 (MUST-36): at least one octet, or the FIN if that is all there is.
+fn window_probe(tcb: &Tcb) -> Plan {
+    let seq = tcb.snd.una;
+    let len = tcb.snd.queue.end().since(seq).min(1);
+    Plan {
+        what: What::WindowProbe,
+        seq,
+        len,
+        fin: len == 0,
+    }
+}
+
+/// Text or FIN: again what has to be sent again, else what is new.
+fn text(tcb: &mut Tcb, cx: &Context<'_>) -> Option<Plan> {
+    let mss = tcb.effective_mss();
+    let end = tcb.snd_end();
+    let snd = &mut tcb.snd;
+    let next = snd.next;
+    if !next.before(end) || !tcb.congestion.permits(snd.una, next) {
+        tcb.snd.sws_override = false;
+        if !tcb.must_probe() {
+            tcb.timers.stop(Timer::Persist);
+        }
+        return None;
+    }
+    let room = (snd.una + snd.wnd).since(next);
+    let queued = snd.queue.end().since(next);
+    let in_flight = snd.queue.in_flight(next).map(|sent| sent.end);
+    let waiting = in_flight.map_or(queued, |end| end.since(next).min(queued));
+    let len = waiting.min(room).min(mss);
+    let with_fin = in_flight.map_or(snd.closing, |sent| snd.closing && sent == end);
+    let fin = with_fin && len == queued && room > len;
+    let plan = Plan {
+        what: What::Text,
+        seq: next,
+        len,
+        fin,
+    };
+    if fin || in_flight.is_some() && len > 0 {
+        return Some(plan);
+    }
+    if len == 0 {
+        return None;
+    }
+    let (held_by_nagle, held_by_window) = holds(tcb, queued, room, mss);
+    if !held_by_nagle && !held_by_window {
+        tcb.snd.sws_override = false;
+        tcb.timers.stop(Timer::Persist);
+        return Some(plan);
+    }
+    if held_by_window {
+        tcb.timers
+            .start_if_idle(Timer::Persist, cx.now + cx.config.sws_override);
+    }
+    None
+}
+
+/// Whether Nagle's algorithm or silly-window avoidance holds new text back, where `d` octets
+/// wait and the usable window is `u` (RFC 9293 §3.8.6.2.1).
+fn holds(tcb: &Tcb, d: u32, u: u32, mss: u32) -> (bool, bool) {
+    // RFC 9293 §3.7.4 (SHLD-7):
+    //   If there is unacknowledged data (i.e., SND.NXT > SND.UNA), then the sending
+    //   TCP endpoint buffers all user data (regardless of the PSH bit) until the
+    //   outstanding data has been acknowledged or until the TCP endpoint can send a
+    //   full-sized segment (Eff.snd.MSS bytes).
+    let nagle = tcb.snd.next != tcb.snd.una && !tcb.settings.nodelay;
+    // (1) if a maximum-sized segment can be sent;
+    if d.min(u) >= mss {
+        return (false, false);
+    }
+    // (2) or if the data is pushed (all of it is) and all queued data can be sent now;
+    if d <= u {
+        return (nagle, false);
+    }
+    // (3) or if at least a fraction Fs = 1/2 of the maximum window can be sent;
+    if d.min(u) >= tcb.snd.max_wnd / 2 {
+        return (nagle, false);
+    }
+    // (4) or if the override timeout occurs.
+    (false, !tcb.snd.sws_override)
+}
+
+/// Moves the variables of the connection over the segment that goes out now.
+fn note(tcb: &mut Tcb, plan: Plan, cx: &mut Context<'_>) {
+    let syn = plan.what == What::Syn;
+    let end = plan.seq + plan.len + u32::from(syn) + u32::from(plan.fin);
+    match plan.what {
+        What::Syn | What::Text => {
+            if let Some(sent) = tcb.snd.queue.in_flight(plan.seq) {
+                sent.again = true;
+                sent.at = cx.now;
+                tcb.total_retransmits += 1;
+                cx.counters.retrans_segs += 1;
+            } else {
+                tcb.snd.queue.sent(plan.seq, end, cx.now);
+            }
+            tcb.snd.next = end;
+            tcb.snd.nxt = tcb.snd.nxt.latest(end);
+            // RFC 6298 §5.1:
+            //   Every time a packet containing data is sent (including a
+            //   retransmission), if the timer is not running, start it running
+            //   so that it will expire after RTO seconds
+            let at = cx.now + tcb.rtt.rto();
+            tcb.timers.start_if_idle(Timer::Retransmission, at);
+        }
+        What::WindowProbe => {
+            tcb.owed.window_probe = false;
+            tcb.snd.nxt = tcb.snd.nxt.latest(end);
+            tcb.snd.next = tcb.snd.next.latest(end);
+        }
+        What::KeepAlive => tcb.owed.keepalive = false,
+        What::Ack => {}
+    }
+    if tcb.state != State::SynSent {
+        tcb.owed.ack = false;
+        tcb.rcv.unacked = 0;
+        tcb.timers.stop(Timer::DelayedAck);
+        tcb.ts.last_ack_sent = tcb.rcv.nxt;
+    }
+}
+
+fn build<'a>(tcb: &'a mut Tcb, plan: Plan, cx: &Context<'_>) -> Segment<'a> {
+    let syn = plan.what == What::Syn;
+    let ack = (tcb.state != State::SynSent).then_some(tcb.rcv.nxt);
+    let wnd = if ack.is_some() {
+        let mss = tcb.effective_mss();
+        tcb.rcv.advertise(mss, syn)
+    } else {
+        WireWindow(tcb.rcv.syn_window() as u16)
+    };
+    let control = if syn {
+        Control::Syn {
+            options: syn_options(tcb),
+            fin: false,
+        }
+    } else if plan.fin {
+        Control::Fin
+    } else {
+        Control::None
+    };
+    let timestamps = tcb.timestamps_now(cx.now, ack.is_some());
+    let urgent = (!syn && tcb.snd.up.after(plan.seq))
+        .then(|| u16::try_from(tcb.snd.up.since(plan.seq)).unwrap_or(u16::MAX));
+    let queue: &SendQueue = &tcb.snd.queue;
+    let text = if plan.len == 0 {
+        &[]
+    } else {
+        queue.text(plan.seq, plan.len)
+    };
+    // RFC 9293 §3.9.1.2 (MUST-61):
+    //   MUST set the PSH bit in the last buffered segment
+    let push = plan.len > 0 && plan.seq + plan.len == queue.end();
+    Segment {
+        ack,
+        wnd,
+        urgent,
+        push,
+        timestamps,
+        text,
+        ..Segment::bare(plan.seq, control)
+    }
+}
+
+fn syn_options(tcb: &Tcb) -> SynOptions {
+    SynOptions {
+        mss: Some(tcb.rcv.mss),
+        window_scale: tcb.rcv.offers_scale.then_some(tcb.rcv.scale),
+        sack_permitted: false,
+    }
+}

@@ -1,0 +1,170 @@
+//! IPv4 and IPv6 headers (RFC 791, RFC 8200), as far as a TCP end needs them.
+//!
+//! Fragments are not put together: TCP keeps its segments below the path MTU, and a host that
+//! gets a fragment says so in its counters. IP options and extension headers are skipped.
+
+use super::Malformed;
+use super::checksum::Sum;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// The protocol number of TCP.
+pub(crate) const TCP: u8 = 6;
+/// The protocol number of ICMP for IPv4.
+pub(crate) const ICMP: u8 = 1;
+/// The protocol number of ICMP for IPv6.
+pub(crate) const ICMPV6: u8 = 58;
+
+/// An IP header without options.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct IpHeader {
+    /// Source address.
+    pub(crate) src: IpAddr,
+    /// Destination address, of the same version.
+    pub(crate) dst: IpAddr,
+    /// Diffserv field and ECN bits; the traffic class of IPv6.
+    pub(crate) tos: u8,
+    /// TTL or hop limit.
+    pub(crate) ttl: u8,
+    /// IPv4 identification; the flow label of IPv6.
+    pub(crate) id: u32,
+    /// Don't Fragment; always true for IPv6.
+    pub(crate) df: bool,
+}
+
+impl IpHeader {
+    /// Octets on the wire.
+    pub(crate) fn len(&self) -> usize {
+        header_len(self.src)
+    }
+}
+
+/// Octets of an IP header of the version of `address`.
+pub(crate) fn header_len(address: IpAddr) -> usize {
+    if address.is_ipv4() { 20 } else { 40 }
+}
+
+/// Header, protocol and payload of an IP packet.
+pub(crate) fn decode(packet: &[u8]) -> Result<(IpHeader, u8, &[u8]), Malformed> {
+    match packet.first().map(|first| first >> 4) {
+        Some(4) => decode_v4(packet),
+        Some(6) => decode_v6(packet),
+        _ => Err(Malformed::NotIp),
+    }
+}
+
+fn decode_v4(packet: &[u8]) -> Result<(IpHeader, u8, &[u8]), Malformed> {
+    let header_len = usize::from(packet[0] & 0x0f) * 4;
+    if header_len < 20 || packet.len() < header_len {
+        return Err(Malformed::IpHeader);
+    }
+    let total = usize::from(u16::from_be_bytes([packet[2], packet[3]]));
+    if total < header_len || packet.len() < total {
+        return Err(Malformed::IpHeader);
+    }
+    if Sum::default().add(&packet[..header_len]).finish() != 0 {
+        return Err(Malformed::IpHeader);
+    }
+    let fragment = u16::from_be_bytes([packet[6], packet[7]]);
+    if fragment & 0x3fff != 0 {
+        return Err(Malformed::Fragment);
+    }
+    let header = IpHeader {
+        src: v4(&packet[12..16]),
+        dst: v4(&packet[16..20]),
+        tos: packet[1],
+        ttl: packet[8],
+        id: u32::from(u16::from_be_bytes([packet[4], packet[5]])),
+        df: fragment & 0x4000 != 0,
+    };
+    // RFC 9293 §3.9.2 (MUST-50):
+    //   A TCP implementation MUST ignore any IP options it does not understand.
+    Ok((header, packet[9], &packet[header_len..total]))
+}
+
+fn decode_v6(packet: &[u8]) -> Result<(IpHeader, u8, &[u8]), Malformed> {
+    if packet.len() < 40 {
+        return Err(Malformed::IpHeader);
+    }
+    let total = 40 + usize::from(u16::from_be_bytes([packet[4], packet[5]]));
+    if packet.len() < total {
+        return Err(Malformed::IpHeader);
+    }
+    let word = u32::from_be_bytes([packet[0], packet[1], packet[2], packet[3]]);
+    let header = IpHeader {
+        src: v6(&packet[8..24]),
+        dst: v6(&packet[24..40]),
+        tos: (word >> 20) as u8,
+        ttl: packet[7],
+        id: word & 0x000f_ffff,
+        df: true,
+    };
+    let (protocol, payload) = skip_extensions(packet[6], &packet[40..total])?;
+    Ok((header, protocol, payload))
+}
+
+/// Skips hop-by-hop options, routing headers without segments left, and destination options.
+fn skip_extensions(mut next: u8, mut rest: &[u8]) -> Result<(u8, &[u8]), Malformed> {
+    const HOP_BY_HOP: u8 = 0;
+    const ROUTING: u8 = 43;
+    const FRAGMENT: u8 = 44;
+    const DESTINATION: u8 = 60;
+    while let HOP_BY_HOP | ROUTING | DESTINATION = next {
+        let header = rest.get(..8).ok_or(Malformed::IpHeader)?;
+        if next == ROUTING && header[3] != 0 {
+            return Err(Malformed::IpHeader);
+        }
+        next = header[0];
+        rest = rest
+            .get(8 + usize::from(header[1]) * 8..)
+            .ok_or(Malformed::IpHeader)?;
+    }
+    if next == FRAGMENT {
+        Err(Malformed::Fragment)
+    } else {
+        Ok((next, rest))
+    }
+}
+
+/// Appends the header for a payload of `payload` octets.
+pub(crate) fn encode(header: &IpHeader, protocol: u8, payload: usize, packet: &mut Vec<u8>) {
+    match (header.src, header.dst) {
+        (IpAddr::V4(src), IpAddr::V4(dst)) => {
+            let mut octets = [0; 20];
+            octets[0] = 0x45;
+            octets[1] = header.tos;
+            octets[2..4].copy_from_slice(&((20 + payload) as u16).to_be_bytes());
+            octets[4..6].copy_from_slice(&(header.id as u16).to_be_bytes());
+            octets[6] = if header.df { 0x40 } else { 0 };
+            octets[8] = header.ttl;
+            octets[9] = protocol;
+            octets[12..16].copy_from_slice(&src.octets());
+            octets[16..20].copy_from_slice(&dst.octets());
+            let checksum = Sum::default().add(&octets).finish();
+            octets[10..12].copy_from_slice(&checksum.to_be_bytes());
+            packet.extend_from_slice(&octets);
+        }
+        (src, dst) => {
+            let word = 6 << 28 | u32::from(header.tos) << 20 | header.id & 0x000f_ffff;
+            packet.extend_from_slice(&word.to_be_bytes());
+            packet.extend_from_slice(&(payload as u16).to_be_bytes());
+            packet.extend_from_slice(&[protocol, header.ttl]);
+            for address in [src, dst] {
+                if let IpAddr::V6(address) = address {
+                    packet.extend_from_slice(&address.octets());
+                }
+            }
+        }
+    }
+}
+
+/// An IPv4 address from four octets.
+pub(crate) fn v4(octets: &[u8]) -> IpAddr {
+    IpAddr::V4(Ipv4Addr::new(octets[0], octets[1], octets[2], octets[3]))
+}
+
+/// An IPv6 address from sixteen octets.
+pub(crate) fn v6(octets: &[u8]) -> IpAddr {
+    let mut address = [0; 16];
+    address.copy_from_slice(octets);
+    IpAddr::V6(Ipv6Addr::from(address))
+}

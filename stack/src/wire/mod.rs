@@ -1,0 +1,97 @@
+//! Bytes ⇄ [`Segment`] in IPv4 and IPv6 (RFC 9293 §3.1).
+//!
+//! What is malformed is rejected by name; nothing is ever repaired. What is emitted is canonical:
+//! the options of a SYN come as MSS, SACK Permitted, Timestamps, Window Scale, each padded so
+//! that it is aligned. SACK blocks are skipped as an unknown option.
+
+mod checksum;
+mod ip;
+mod tcp;
+
+pub(crate) use ip::{ICMP, ICMPV6, IpHeader, TCP, decode as decode_ip, header_len, v4, v6};
+pub(crate) use tcp::decode as decode_tcp;
+
+use crate::segment::Segment;
+use checksum::Sum;
+use std::net::{IpAddr, SocketAddr};
+
+/// Octets of the timestamp option with its padding.
+pub(crate) const TIMESTAMPS_LEN: u32 = 12;
+/// Octets of a TCP header without options.
+pub(crate) const TCP_HEADER_LEN: u32 = 20;
+
+/// A TCP segment with its IP header and ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Packet<'a> {
+    /// The IP header.
+    pub(crate) ip: IpHeader,
+    /// Source port.
+    pub(crate) src_port: u16,
+    /// Destination port.
+    pub(crate) dst_port: u16,
+    /// The segment.
+    pub(crate) segment: Segment<'a>,
+}
+
+impl Packet<'_> {
+    /// The socket of the sender.
+    pub(crate) fn src(&self) -> SocketAddr {
+        SocketAddr::new(self.ip.src, self.src_port)
+    }
+
+    /// The socket of the receiver.
+    pub(crate) fn dst(&self) -> SocketAddr {
+        SocketAddr::new(self.ip.dst, self.dst_port)
+    }
+
+    /// Writes the packet over `out`.
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        out.clear();
+        let len = tcp::len(&self.segment);
+        out.reserve(self.ip.len() + len);
+        ip::encode(&self.ip, TCP, len, out);
+        tcp::encode(self, out);
+    }
+}
+
+/// What is wrong with a packet that is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Malformed {
+    /// Neither version 4 nor 6.
+    #[error("not an IP packet")]
+    NotIp,
+    /// An IP header that is cut off, lies about lengths or has a wrong checksum.
+    #[error("malformed IP header")]
+    IpHeader,
+    /// A fragment.
+    #[error("fragment")]
+    Fragment,
+    /// Fewer octets than a TCP header has.
+    #[error("truncated TCP header")]
+    TcpHeader,
+    /// Data Offset below 5, or beyond the segment.
+    #[error("data offset outside the segment")]
+    DataOffset,
+    /// The TCP checksum is wrong.
+    #[error("wrong TCP checksum")]
+    Checksum,
+    /// An option with an illegal length (RFC 9293 §3.1, MUST-7).
+    #[error("illegal option length")]
+    OptionLength,
+}
+
+/// The checksum over an ICMPv6 message or a TCP segment is right.
+pub(crate) fn checksum_holds(src: IpAddr, dst: IpAddr, protocol: u8, octets: &[u8]) -> bool {
+    Sum::pseudo_header(src, dst, protocol, octets.len())
+        .add(octets)
+        .finish()
+        == 0
+}
+
+/// The checksum over an ICMP message for IPv4 is right.
+pub(crate) fn plain_checksum_holds(octets: &[u8]) -> bool {
+    Sum::default().add(octets).finish() == 0
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,214 @@
+//! The TCP header and its options (RFC 9293 §3.1, §3.2).
+
+use super::checksum::Sum;
+use super::{IpHeader, Malformed, Packet, TCP, checksum_holds};
+use crate::segment::{Control, Ecn, Segment, SynOptions, Timestamps};
+use crate::seq::{SeqNum, WindowScale, WireWindow};
+
+const CWR: u8 = 0x80;
+const ECE: u8 = 0x40;
+const URG: u8 = 0x20;
+const ACK: u8 = 0x10;
+const PSH: u8 = 0x08;
+const RST: u8 = 0x04;
+const SYN: u8 = 0x02;
+const FIN: u8 = 0x01;
+
+const END: u8 = 0;
+const NOP: u8 = 1;
+const MSS: u8 = 2;
+const WINDOW_SCALE: u8 = 3;
+const SACK_PERMITTED: u8 = 4;
+const TIMESTAMPS: u8 = 8;
+
+/// The segment in the payload of an IP packet.
+pub(crate) fn decode(ip: IpHeader, octets: &[u8]) -> Result<Packet<'_>, Malformed> {
+    let header = octets.get(..20).ok_or(Malformed::TcpHeader)?;
+    // RFC 9293 §3.1 (MUST-3):
+    //   The TCP checksum is never optional.
+    if !checksum_holds(ip.src, ip.dst, TCP, octets) {
+        return Err(Malformed::Checksum);
+    }
+    let offset = usize::from(header[12] >> 4) * 4;
+    if offset < 20 || octets.len() < offset {
+        return Err(Malformed::DataOffset);
+    }
+    let options = Options::decode(&octets[20..offset])?;
+    let flags = header[13];
+    let segment = Segment {
+        seq: SeqNum(word(&header[4..8])),
+        ack: (flags & ACK != 0).then(|| SeqNum(word(&header[8..12]))),
+        control: control(flags, options.syn),
+        wnd: WireWindow(half(&header[14..16])),
+        urgent: (flags & URG != 0).then(|| half(&header[18..20])),
+        push: flags & PSH != 0,
+        ecn: Ecn {
+            ece: flags & ECE != 0,
+            cwr: flags & CWR != 0,
+        },
+        timestamps: options.timestamps,
+        text: &octets[offset..],
+    };
+    let (src_port, dst_port) = (half(&header[..2]), half(&header[2..4]));
+    Ok(Packet {
+        ip,
+        src_port,
+        dst_port,
+        segment,
+    })
+}
+
+/// RST beats SYN and FIN, since every state checks it first; SYN keeps a FIN.
+fn control(flags: u8, options: SynOptions) -> Control {
+    if flags & RST != 0 {
+        Control::Rst
+    } else if flags & SYN != 0 {
+        Control::Syn {
+            options,
+            fin: flags & FIN != 0,
+        }
+    } else if flags & FIN != 0 {
+        Control::Fin
+    } else {
+        Control::None
+    }
+}
+
+#[derive(Default)]
+struct Options {
+    syn: SynOptions,
+    timestamps: Option<Timestamps>,
+}
+
+impl Options {
+    fn decode(mut rest: &[u8]) -> Result<Self, Malformed> {
+        let mut options = Self::default();
+        while let [kind, after @ ..] = rest {
+            match *kind {
+                END => break,
+                NOP => rest = after,
+                kind => {
+                    // RFC 9293 §3.1 (MUST-7):
+                    //   A TCP implementation MUST be prepared to handle an illegal option length
+                    let len = usize::from(*after.first().ok_or(Malformed::OptionLength)?);
+                    if len < 2 || rest.len() < len {
+                        return Err(Malformed::OptionLength);
+                    }
+                    options.take(kind, &rest[2..len])?;
+                    rest = &rest[len..];
+                }
+            }
+        }
+        Ok(options)
+    }
+
+    fn take(&mut self, kind: u8, value: &[u8]) -> Result<(), Malformed> {
+        match (kind, value) {
+            (MSS, value) if value.len() == 2 => self.syn.mss = Some(half(value)),
+            (WINDOW_SCALE, [shift]) => self.syn.window_scale = Some(WindowScale::new(*shift)),
+            (SACK_PERMITTED, []) => self.syn.sack_permitted = true,
+            (TIMESTAMPS, value) if value.len() == 8 => {
+                let (val, ecr) = (word(&value[..4]), word(&value[4..]));
+                self.timestamps = Some(Timestamps { val, ecr });
+            }
+            (MSS | WINDOW_SCALE | SACK_PERMITTED | TIMESTAMPS, _) => {
+                return Err(Malformed::OptionLength);
+            }
+            // RFC 9293 §3.1 (MUST-6):
+            //   A TCP implementation MUST (MUST-6) ignore without error any TCP
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// Octets of the segment on the wire.
+pub(super) fn len(segment: &Segment<'_>) -> usize {
+    20 + options_len(segment) + segment.text.len()
+}
+
+fn options_len(segment: &Segment<'_>) -> usize {
+    let timestamps = segment.timestamps.is_some();
+    let Control::Syn { options, .. } = segment.control else {
+        return if timestamps { 12 } else { 0 };
+    };
+    let mss = if options.mss.is_some() { 4 } else { 0 };
+    let sack_and_timestamps = match (options.sack_permitted, timestamps) {
+        (_, true) => 12,
+        (true, false) => 4,
+        (false, false) => 0,
+    };
+    mss + sack_and_timestamps + if options.window_scale.is_some() { 4 } else { 0 }
+}
+
+/// Appends the segment to its IP header.
+pub(super) fn encode(packet: &Packet<'_>, out: &mut Vec<u8>) {
+    let segment = &packet.segment;
+    let start = out.len();
+    let offset = ((20 + options_len(segment)) / 4) as u8;
+    out.extend_from_slice(&packet.src_port.to_be_bytes());
+    out.extend_from_slice(&packet.dst_port.to_be_bytes());
+    out.extend_from_slice(&segment.seq.0.to_be_bytes());
+    out.extend_from_slice(&segment.ack.unwrap_or_default().0.to_be_bytes());
+    out.extend_from_slice(&[offset << 4, flags(segment)]);
+    out.extend_from_slice(&segment.wnd.0.to_be_bytes());
+    out.extend_from_slice(&[0, 0]);
+    out.extend_from_slice(&segment.urgent.unwrap_or(0).to_be_bytes());
+    encode_options(segment, out);
+    out.extend_from_slice(segment.text);
+    let len = out.len() - start;
+    let sum = Sum::pseudo_header(packet.ip.src, packet.ip.dst, TCP, len).add(&out[start..]);
+    out[start + 16..start + 18].copy_from_slice(&sum.finish().to_be_bytes());
+}
+
+fn flags(segment: &Segment<'_>) -> u8 {
+    let bit = |set: bool, flag: u8| if set { flag } else { 0 };
+    bit(segment.ack.is_some(), ACK)
+        | bit(segment.urgent.is_some(), URG)
+        | bit(segment.push, PSH)
+        | bit(segment.is_rst(), RST)
+        | bit(segment.is_syn(), SYN)
+        | bit(segment.is_fin(), FIN)
+        | bit(segment.ecn.ece, ECE)
+        | bit(segment.ecn.cwr, CWR)
+}
+
+fn encode_options(segment: &Segment<'_>, out: &mut Vec<u8>) {
+    let mut sack_permitted = false;
+    if let Control::Syn { options, .. } = segment.control {
+        if let Some(mss) = options.mss {
+            out.extend_from_slice(&[MSS, 4]);
+            out.extend_from_slice(&mss.to_be_bytes());
+        }
+        sack_permitted = options.sack_permitted;
+    }
+    match (sack_permitted, segment.timestamps) {
+        (true, Some(_)) => out.extend_from_slice(&[SACK_PERMITTED, 2]),
+        (false, Some(_)) => out.extend_from_slice(&[NOP, NOP]),
+        (true, None) => out.extend_from_slice(&[NOP, NOP, SACK_PERMITTED, 2]),
+        (false, None) => {}
+    }
+    if let Some(timestamps) = segment.timestamps {
+        out.extend_from_slice(&[TIMESTAMPS, 10]);
+        out.extend_from_slice(&timestamps.val.to_be_bytes());
+        out.extend_from_slice(&timestamps.ecr.to_be_bytes());
+    }
+    if let Control::Syn {
+        options: SynOptions {
+            window_scale: Some(scale),
+            ..
+        },
+        ..
+    } = segment.control
+    {
+        out.extend_from_slice(&[NOP, WINDOW_SCALE, 3, scale.shift()]);
+    }
+}
+
+fn half(octets: &[u8]) -> u16 {
+    u16::from_be_bytes([octets[0], octets[1]])
+}
+
+fn word(octets: &[u8]) -> u32 {
+    u32::from_be_bytes([octets[0], octets[1], octets[2], octets[3]])
+}
