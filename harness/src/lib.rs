@@ -4,9 +4,15 @@
 //! application events expected back. This crate reads specs, drives a device, compares, and
 //! decides; the bundled TCP and the reports are crates of their own.
 
+pub mod compare;
 pub mod device;
+pub mod drive;
+pub mod invariants;
 pub mod link;
+pub mod model;
+pub mod run;
 pub mod seed;
 pub mod select;
 pub mod spec;
 pub mod time;
+pub mod wire;

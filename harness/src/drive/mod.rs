@@ -1,0 +1,3 @@
+//! The loops that own a clock: they carry out what a [`crate::run::Runner`] asks for.
+
+pub mod virtual_time;

@@ -1,0 +1,113 @@
+//! Virtual time: discrete events, nothing real waits.
+//!
+//! At one instant come first the device's timers, then its packets, then its application's events,
+//! then the runner (`language.md` section 5). A case is replayed bit for bit from its seed.
+
+use crate::device::{DeviceError, Output, Setup, Simulated};
+use crate::run::{Action, Runner};
+use crate::spec::case::Case;
+use crate::spec::profile::Profile;
+use crate::time::Instant;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use tcpspec_reports::record::CaseRecord;
+
+/// More events than this in one case mean that device and tester chase each other.
+const MOST_EVENTS: u32 = 1_000_000;
+/// More outputs than this at one instant mean that the device talks to itself.
+const MOST_OUTPUTS: u32 = 100_000;
+
+/// Plays a case on a simulated device.
+pub fn play(case: &Case, profile: &Profile, device: &mut impl Simulated, seed: u64) -> CaseRecord {
+    let mut runner = Runner::new(case, profile, device.link(), seed);
+    let mut now = Instant::START;
+    let played = catch_unwind(AssertUnwindSafe(|| {
+        let setup = Setup {
+            family: case.family,
+            accepts: case.application.accepts,
+            reads: case.application.reads,
+            backlog: case.application.backlog,
+            set: case.application.set.clone(),
+            seed,
+        };
+        device.setup(now, &setup)?;
+        for _ in 0..MOST_EVENTS {
+            settle(&mut runner, device, now)?;
+            match step(&mut runner, device, now)? {
+                Some(next) => now = next,
+                None => return Ok(()),
+            }
+        }
+        runner.give_up(format!("the case did not end after {MOST_EVENTS} events"));
+        Ok::<(), DeviceError>(())
+    }));
+    match played {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => runner.give_up(error.to_string()),
+        Err(panic) => runner.give_up(format!(
+            "panic in the tester or the stack: {}",
+            text(&*panic)
+        )),
+    }
+    runner.finish(now)
+}
+
+/// Lets the device have its say at this instant.
+fn settle(
+    runner: &mut Runner<'_>,
+    device: &mut impl Simulated,
+    now: Instant,
+) -> Result<(), DeviceError> {
+    if device
+        .next_deadline()
+        .is_some_and(|deadline| deadline <= now)
+    {
+        device.on_timeout(now);
+    }
+    for _ in 0..MOST_OUTPUTS {
+        match device.poll(now)? {
+            Some(Output::Packet { at, packet }) => runner.on_packet(at, packet),
+            Some(Output::App { conn, event }) => runner.on_app(now, conn, event),
+            None => return Ok(()),
+        }
+    }
+    runner.give_up(format!(
+        "the device put out {MOST_OUTPUTS} things at one instant"
+    ));
+    Ok(())
+}
+
+/// Carries out one action; returns the instant at which to go on, or `None` at the end.
+fn step(
+    runner: &mut Runner<'_>,
+    device: &mut impl Simulated,
+    now: Instant,
+) -> Result<Option<Instant>, DeviceError> {
+    match runner.poll(now) {
+        Action::Attach(conn, tuple) => device.attach(conn, tuple),
+        Action::Inject(packet) => {
+            let at = device.inject(now, &packet)?;
+            runner.on_injected(at);
+        }
+        Action::Call(conn, call) => {
+            let outcome = device.call(now, conn, &call);
+            runner.on_called(now, now, outcome);
+        }
+        Action::AskState(conn) => runner.on_state(device.state(now, conn)),
+        Action::AskInfo(conn, field) => runner.on_value(device.info(now, conn, &field)),
+        Action::AskCounter(name) => runner.on_value(device.counter(now, &name)),
+        Action::WaitUntil(until) => {
+            let next = device
+                .next_deadline()
+                .map_or(until, |deadline| deadline.min(until));
+            return Ok(Some(next.max(now)));
+        }
+        Action::Done => return Ok(None),
+    }
+    Ok(Some(now))
+}
+
+fn text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no text".to_owned())
+}

@@ -1,0 +1,230 @@
+//! `inject`: a segment of the tester, with the defaults that only the runner knows.
+
+use super::log::reference;
+use super::{Action, Played, Progress, Question, Runner, recorded};
+use crate::model::{Capture, Conn, Scope, Space, Unresolved, resolve::Copied, sent::window, seq};
+use crate::spec::case::{Flags, Inject, InjectTimestamps, Payload, Step};
+use crate::time::Instant;
+use crate::wire::{self, Options, Outgoing, Packet};
+use tcpspec_reports::record::{EventKind, StepRef};
+
+/// A packet that the drive is handing to the device.
+#[derive(Debug)]
+pub(super) struct InFlight {
+    packet: Packet,
+    step: StepRef,
+    conn: usize,
+    counts: bool,
+    name: Option<String>,
+}
+
+impl Runner<'_> {
+    pub(super) fn play_inject(&mut self, now: Instant, step: &Step, inject: &Inject) -> Played {
+        if matches!(self.question, Question::Answered) {
+            return Ok(Progress::Finished);
+        }
+        let octets = self.build(now, step.conn, inject)?;
+        let packet = wire::decode(octets.clone());
+        self.question = Question::Injected(Box::new(InFlight {
+            packet,
+            step: reference(step),
+            conn: step.conn,
+            counts: inject.counts,
+            name: inject.name.clone(),
+        }));
+        Ok(Progress::Act(Action::Inject(octets)))
+    }
+
+    pub(super) fn injected(&mut self, at: Instant, in_flight: InFlight) {
+        let InFlight {
+            packet,
+            step,
+            conn,
+            counts,
+            name,
+        } = in_flight;
+        let event =
+            self.log
+                .push_cited(at, conn, Some(step), EventKind::Injected(recorded(&packet)));
+        self.lanes[conn].touch(at);
+        if let Some(tcp) = packet.tcp() {
+            if tcp.has(wire::bit::SYN) {
+                self.opens(conn);
+            }
+            self.histories[conn].on_injected(tcp);
+            let model = &mut self.conns[conn];
+            if counts {
+                model.tcb.on_injected(at, &packet);
+            }
+            if let Some(name) = name {
+                let window = window(tcp, model.tcb.tester_shift());
+                let capture = capture(&packet, tcp, window, Space::Tester, None, at);
+                self.capture(&name, capture);
+            }
+        }
+        self.annotate(event, conn);
+    }
+
+    /// From now on this connection is the youngest of its four-tuple.
+    pub(super) fn opens(&mut self, conn: usize) {
+        self.openings += 1;
+        self.lanes[conn].opened = self.openings;
+    }
+
+    fn build(&mut self, now: Instant, own: usize, inject: &Inject) -> Result<Vec<u8>, Unresolved> {
+        let scope = Scope {
+            conns: &self.conns,
+            own,
+            captures: &self.captures,
+            tester_chooses: true,
+        };
+        let conn = &self.conns[own];
+        let seq = inject
+            .seq
+            .as_ref()
+            .map_or(Ok(0), |seq| scope.sequence(seq))?;
+        let syn = inject.flags.contains(Flags::SYN);
+        let offset = stream_offset(conn, seq, syn);
+        let payload = match &inject.data {
+            None => Vec::new(),
+            Some(Payload::Text(text)) => text.clone(),
+            Some(Payload::Pattern(count)) => conn
+                .inward
+                .octets(offset, usize::from(scope.field::<u16>(count)?)),
+        };
+        let options = match &inject.opts {
+            Some(raw) => raw.clone(),
+            None => wire::options::write(&options(&scope, conn, inject, now)?),
+        };
+        let octets = wire::emit(&Outgoing {
+            source: conn.tuple.tester,
+            destination: conn.tuple.device,
+            ttl: inject.ip.ttl.unwrap_or(64),
+            tos: inject.ip.tos.unwrap_or(0),
+            df: inject.ip.df.unwrap_or(true),
+            id: inject.ip.id.unwrap_or(0),
+            seq,
+            ack: inject
+                .ack
+                .as_ref()
+                .map_or(Ok(0), |ack| scope.sequence(ack))?,
+            flags: inject.flags.0,
+            window: window_field(&scope, conn, inject)?,
+            urgent: inject
+                .urg
+                .as_ref()
+                .map_or(Ok(0), |urgent| scope.field(urgent))?,
+            options: &options,
+            payload: &payload,
+            data_offset: inject.offset,
+            reserved: inject.reserved,
+            bad_checksum: inject.bad_checksum,
+        });
+        if let Some(Payload::Text(text)) = &inject.data
+            && inject.counts
+        {
+            self.conns[own].inward.put(offset, text);
+        }
+        Ok(octets)
+    }
+}
+
+/// The stream offset of the first octet of payload.
+fn stream_offset(conn: &Conn, seq: u32, syn: bool) -> u32 {
+    if syn {
+        return 0;
+    }
+    let irs = conn.tcb.irs().unwrap_or(conn.irs_choice);
+    seq.wrapping_sub(irs.wrapping_add(1))
+}
+
+fn window_field(scope: &Scope<'_>, conn: &Conn, inject: &Inject) -> Result<u16, Unresolved> {
+    if let Some(raw) = &inject.wnd_raw {
+        return scope.field(raw);
+    }
+    let shift = if inject.flags.contains(Flags::SYN) {
+        0
+    } else {
+        conn.tcb.tester_shift()
+    };
+    let Some(wnd) = &inject.wnd else {
+        return Ok(u16::MAX >> shift);
+    };
+    let octets: u32 = scope.field(wnd)?;
+    u16::try_from(octets >> shift)
+        .ok()
+        .filter(|field| u32::from(*field) << shift == octets)
+        .ok_or_else(|| Unresolved::Range(format!("wnd {octets} (the scale is {shift})")))
+}
+
+fn options(
+    scope: &Scope<'_>,
+    conn: &Conn,
+    inject: &Inject,
+    now: Instant,
+) -> Result<Options, Unresolved> {
+    let mut options = Options {
+        sack_ok: inject.sack_ok,
+        ..Options::default()
+    };
+    options.mss = inject
+        .mss
+        .as_ref()
+        .map(|mss| scope.field(mss))
+        .transpose()?;
+    options.ws = inject.ws.as_ref().map(|ws| scope.field(ws)).transpose()?;
+    for (from, to) in &inject.sack {
+        options
+            .sack
+            .push((scope.sequence(from)?, scope.sequence(to)?));
+    }
+    let echo = if inject.flags.contains(Flags::ACK) {
+        conn.tcb.sent.ts_val
+    } else {
+        None
+    };
+    let (clock, echo) = (clock(conn, now), echo.unwrap_or(0));
+    options.ts = match &inject.ts {
+        InjectTimestamps::Automatic => conn.tcb.timestamps().then_some((clock, echo)),
+        InjectTimestamps::Absent => None,
+        InjectTimestamps::Given { val, ecr } => Some((
+            val.as_ref().map_or(Ok(clock), |val| scope.sequence(val))?,
+            ecr.as_ref().map_or(Ok(echo), |ecr| scope.sequence(ecr))?,
+        )),
+    };
+    Ok(options)
+}
+
+/// The tester's timestamp clock: milliseconds, and never behind what the device has recorded.
+fn clock(conn: &Conn, now: Instant) -> u32 {
+    let ticks = (now.as_nanos() / 1_000_000) as u32;
+    let clock = conn.ts_base.wrapping_add(ticks);
+    conn.tcb
+        .ts_recent()
+        .map_or(clock, |recent| seq::max(clock, recent))
+}
+
+/// A segment as expressions refer to it.
+pub(super) fn capture(
+    packet: &Packet,
+    tcp: &wire::Tcp,
+    wnd: u32,
+    space: Space,
+    after: Option<i64>,
+    at: Instant,
+) -> Capture {
+    Capture {
+        seq: tcp.seq,
+        ack: tcp.has(wire::bit::ACK).then_some(tcp.ack),
+        end: tcp.end(),
+        wnd,
+        len: tcp.payload_len(),
+        after,
+        space,
+        copy: Copied {
+            flags: tcp.flags & !wire::bit::PSH,
+            payload: packet.payload().to_vec(),
+            at,
+        },
+    }
+}

@@ -1,0 +1,322 @@
+mod build;
+mod fake;
+
+use crate::device::Seen;
+use crate::drive::virtual_time::play;
+use crate::spec::case::*;
+use crate::wire::bit;
+use build::*;
+use fake::{Does, Fake, Reaction, segment};
+use tcpspec_reports::record::{CaseRecord, EventKind, Judged, Verdict};
+
+const NOW: std::time::Duration = std::time::Duration::ZERO;
+
+/// How a device answers the handshake, and then to what follows.
+fn opening(then: impl IntoIterator<Item = Reaction>) -> Fake {
+    let mut reactions = vec![
+        vec![
+            (NOW, Does::Send(segment(bit::SYN | bit::ACK, 0, 1))),
+            (NOW, Does::Be(State::SynReceived)),
+        ],
+        vec![
+            (NOW, Does::See(Seen::Accepted)),
+            (NOW, Does::Be(State::Established)),
+        ],
+    ];
+    reactions.extend(then);
+    Fake::new(reactions)
+}
+
+fn run(case: &Case, device: &mut Fake) -> CaseRecord {
+    play(case, &profile(), device, 7)
+}
+
+#[track_caller]
+fn assert_found(record: &CaseRecord, symptom: &str, headline: &str) {
+    let found: Vec<_> = record
+        .mismatches
+        .iter()
+        .map(|one| (one.symptom.as_str(), one.headline.as_str()))
+        .collect();
+    assert_eq!(
+        found,
+        [(symptom, headline)],
+        "{:?} {:?}",
+        record.verdict,
+        record.reason
+    );
+}
+
+fn rst() -> Verb {
+    Verb::Inject(Box::new(inject(
+        Flags::RST,
+        plus(var(Var::RcvNxt), 1),
+        None,
+    )))
+}
+
+fn challenge() -> Verb {
+    Verb::Expect(Box::new(ack_expected()))
+}
+
+#[test]
+fn a_passive_open_passes() {
+    let case = opened([
+        Verb::Silence(span(200)),
+        Verb::State {
+            state: State::Established,
+            within: None,
+        },
+    ]);
+    let mut device = opening([]);
+    let record = run(&case, &mut device);
+    assert_eq!((record.verdict, &record.reason), (Verdict::Pass, &None));
+    assert_eq!((record.assertions, record.unchecked), (4, 0));
+    assert_eq!(record.mismatches, []);
+    assert_eq!(
+        record.device_ns, 250_000_000,
+        "200 ms of silence, then 50 ms open for replies"
+    );
+    assert_eq!(record.connections[0].iss, Some(fake::ISS));
+    assert_eq!(
+        record.connections[0].irs,
+        device.injected[0].tcp().map(|tcp| tcp.seq)
+    );
+    let states: Vec<_> = record
+        .events
+        .iter()
+        .filter_map(|event| event.state.as_deref())
+        .collect();
+    assert_eq!(
+        states,
+        ["SYN-RECEIVED", "SYN-RECEIVED", "ESTABLISHED", "ESTABLISHED"]
+    );
+}
+
+#[test]
+fn a_seed_is_replayed_exactly() {
+    let case = opened([Verb::Silence(span(200))]);
+    let [one, same] = [7, 7].map(|seed| play(&case, &profile(), &mut opening([]), seed));
+    assert_eq!(one, same);
+    let other = play(&case, &profile(), &mut opening([]), 8);
+    assert_ne!(one.connections, other.connections);
+}
+
+#[test]
+fn wrong_fields_are_named_in_the_words_of_the_rfc() {
+    let wrong = vec![(NOW, Does::Send(segment(bit::ACK, 1, 2)))];
+    let record = run(&opened([rst(), challenge()]), &mut opening([wrong]));
+    assert_eq!(record.verdict, Verdict::Fail);
+    assert_found(
+        &record,
+        "step 6: ack RCV.NXT+1",
+        "ACK is RCV.NXT+1, expected RCV.NXT",
+    );
+    let ack = record.mismatches[0]
+        .fields
+        .iter()
+        .find(|field| field.name == "ACK")
+        .unwrap();
+    assert_eq!(ack.remark.as_deref(), Some("one too high"));
+    assert_eq!(
+        record.mismatches[0].fields.len(),
+        4,
+        "CTL, SEQ, ACK and DATA were compared"
+    );
+}
+
+#[test]
+fn wrong_control_bits_come_first() {
+    let wrong = vec![(NOW, Does::Send(segment(bit::RST | bit::ACK, 1, 2)))];
+    let record = run(
+        &opened([ack_of_nothing(), challenge()]),
+        &mut opening([wrong]),
+    );
+    assert_found(
+        &record,
+        "step 6: ctl RST,ACK",
+        "expected ACK, got RST,ACK; ACK is RCV.NXT+1",
+    );
+}
+
+/// A segment below the window, which must draw an ACK.
+fn ack_of_nothing() -> Verb {
+    let seq = plus(var(Var::RcvNxt), -1);
+    Verb::Inject(Box::new(inject(Flags::ACK, seq, Some(var(Var::SndNxt)))))
+}
+
+#[test]
+fn a_reply_that_stays_out_fails() {
+    let record = run(&opened([rst(), challenge()]), &mut opening([]));
+    assert_found(
+        &record,
+        "step 6: none",
+        "expected <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK> within 1 s; the device stayed silent",
+    );
+    assert!(
+        record
+            .events
+            .iter()
+            .any(|event| matches!(event.kind, EventKind::Missing { .. }))
+    );
+}
+
+#[test]
+fn a_broken_silence_fails_at_once() {
+    let broken = vec![(ms(212), Does::Send(segment(bit::ACK, 1, 1)))];
+    let record = run(
+        &opened([rst(), Verb::Silence(span(500))]),
+        &mut opening([broken]),
+    );
+    assert_found(
+        &record,
+        "step 6: silence broken by ACK",
+        "expected silence for 500 ms; after 212 ms came <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>",
+    );
+    assert_eq!(record.device_ns, 212_000_000);
+}
+
+#[test]
+fn a_segment_at_the_end_of_a_silence_does_not_break_it() {
+    let late = vec![(ms(500), Does::Send(segment(bit::ACK, 1, 1)))];
+    let case = opened([rst(), Verb::Silence(span(500)), challenge()]);
+    assert_eq!(run(&case, &mut opening([late])).verdict, Verdict::Pass);
+}
+
+#[test]
+fn an_unexpected_segment_after_the_last_step_fails() {
+    let extra = vec![(ms(50), Does::Send(segment(bit::ACK, 1, 1)))];
+    let record = run(&opened([rst()]), &mut opening([extra]));
+    assert_found(
+        &record,
+        "end: unexpected ACK",
+        "expected nothing more; after 50 ms came <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>",
+    );
+    let too_late = vec![(ms(51), Does::Send(segment(bit::ACK, 1, 1)))];
+    assert_eq!(
+        run(&opened([rst()]), &mut opening([too_late])).verdict,
+        Verdict::Pass
+    );
+}
+
+#[test]
+fn the_application_sees_something_else() {
+    let seen = vec![(NOW, Does::See(Seen::Eof))];
+    let wait = Verb::App(AppWait {
+        event: AppEvent::Reset,
+        within: None,
+    });
+    let record = run(&opened([rst(), wait]), &mut opening([seen]));
+    assert_found(
+        &record,
+        "step 6: app eof",
+        "expected the application to see reset; it saw end of file",
+    );
+}
+
+#[test]
+fn a_state_that_is_not_reached_fails_after_the_reply_time() {
+    let state = Verb::State {
+        state: State::CloseWait,
+        within: None,
+    };
+    let record = run(&opened([rst(), state.clone()]), &mut opening([]));
+    assert_found(
+        &record,
+        "step 6: state ESTABLISHED",
+        "expected CLOSE-WAIT, the device reports ESTABLISHED",
+    );
+    assert_eq!(record.device_ns, 50_000_000);
+    let reached = vec![(ms(49), Does::Be(State::CloseWait))];
+    assert_eq!(
+        run(&opened([rst(), state]), &mut opening([reached])).verdict,
+        Verdict::Pass
+    );
+}
+
+#[test]
+fn a_device_that_cannot_tell_leaves_a_state_unchecked() {
+    let state = Verb::State {
+        state: State::CloseWait,
+        within: None,
+    };
+    let record = run(&opened([state]), &mut opening([]).mute());
+    assert_eq!(
+        (record.verdict, record.assertions, record.unchecked),
+        (Verdict::Pass, 3, 1)
+    );
+}
+
+#[test]
+fn an_always_checked_rule_fails_wherever_it_is_broken() {
+    let mut bad = segment(bit::ACK, 1, 1);
+    bad.bad_checksum = true;
+    let record = run(
+        &opened([rst(), challenge()]),
+        &mut opening([vec![(NOW, Does::Send(bad))]]),
+    );
+    assert_eq!(record.verdict, Verdict::Fail);
+    assert_eq!(record.mismatches[0].symptom, "invariant: checksum");
+    let headline = &record.mismatches[0].headline;
+    assert!(headline.starts_with("bad TCP checksum 0x"), "{headline}");
+    assert!(headline.ends_with(" (MUST-2)"), "{headline}");
+}
+
+#[test]
+fn a_rule_can_be_switched_off_by_name() {
+    let mut bad = segment(bit::ACK, 1, 1);
+    bad.bad_checksum = true;
+    let mut case = opened([rst(), challenge()]);
+    case.except.push("checksum".to_owned());
+    let record = run(&case, &mut opening([vec![(NOW, Does::Send(bad))]]));
+    assert_eq!(record.verdict, Verdict::Pass, "{:?}", record.mismatches);
+}
+
+#[test]
+fn a_failing_preamble_is_inconclusive() {
+    let mut case = opened([rst()]);
+    for step in &mut case.steps {
+        step.preamble = Some("ESTABLISHED".into());
+    }
+    let record = run(&case, &mut Fake::new([]));
+    assert_eq!(record.verdict, Verdict::Inconclusive);
+    assert_eq!(
+        record.reason.as_deref(),
+        Some(
+            "could not reach ESTABLISHED: expected <SEQ=any><ACK=IRS+1><CTL=SYN,ACK> within 1 s; \
+             the device stayed silent"
+        ),
+    );
+    assert_eq!(record.assertions, 0);
+}
+
+#[test]
+fn a_refused_call_fails() {
+    let record = run(&opened([Verb::Call(Call::Accept)]), &mut opening([]));
+    assert_found(
+        &record,
+        "step 5: accept refused",
+        "the device refused `accept`: nothing to accept",
+    );
+}
+
+#[test]
+fn segments_at_the_instant_of_the_verdict_are_recorded() {
+    let two = vec![
+        (NOW, Does::Send(segment(bit::RST, 1, 0))),
+        (NOW, Does::Send(segment(bit::ACK, 1, 1))),
+    ];
+    let record = run(&opened([rst(), challenge()]), &mut opening([two]));
+    let judged: Vec<Judged> = record
+        .events
+        .iter()
+        .filter_map(|event| match &event.kind {
+            EventKind::Received { judged, .. } => Some(*judged),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        judged,
+        [Judged::Matched, Judged::Mismatched, Judged::AfterVerdict]
+    );
+}

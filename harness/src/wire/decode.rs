@@ -1,0 +1,164 @@
+//! Octets to [`Packet`]. Never fails and never panics: what cannot be read becomes a [`Fault`].
+
+use super::{Body, Fault, Ip, Packet, Tcp, options};
+use pnet::packet::icmp::IcmpPacket;
+use pnet::packet::ip::{IpNextHeaderProtocol, IpNextHeaderProtocols};
+use pnet::packet::ipv4::{self, Ipv4Flags, Ipv4Packet};
+use pnet::packet::ipv6::Ipv6Packet;
+use pnet::packet::tcp::{self, TcpPacket};
+use std::net::IpAddr;
+use std::ops::Range;
+
+/// Reads a packet as far as it can be read.
+pub fn decode(octets: Vec<u8>) -> Packet {
+    let mut faults = Vec::new();
+    let header = match octets.first().map(|first| first >> 4) {
+        Some(4) => read_v4(&octets, &mut faults),
+        Some(6) => read_v6(&octets, &mut faults),
+        _ => None,
+    };
+    let Some((ip, protocol, payload)) = header else {
+        if faults.is_empty() {
+            faults.push(Fault::NotIp);
+        }
+        return Packet {
+            octets,
+            ip: None,
+            body: Body::Other(0),
+            faults,
+        };
+    };
+    let body = match protocol {
+        IpNextHeaderProtocols::Tcp => read_tcp(&octets, payload, &ip, &mut faults),
+        IpNextHeaderProtocols::Icmp | IpNextHeaderProtocols::Icmpv6 => {
+            IcmpPacket::new(&octets[payload]).map_or(Body::Other(protocol.0), |icmp| Body::Icmp {
+                kind: icmp.get_icmp_type().0,
+                code: icmp.get_icmp_code().0,
+            })
+        }
+        other => Body::Other(other.0),
+    };
+    Packet {
+        octets,
+        ip: Some(ip),
+        body,
+        faults,
+    }
+}
+
+/// The IP header, the protocol that follows, and where it stands.
+type Header = Option<(Ip, IpNextHeaderProtocol, Range<usize>)>;
+
+fn read_v4(octets: &[u8], faults: &mut Vec<Fault>) -> Header {
+    let packet = Ipv4Packet::new(octets)?;
+    let words = packet.get_header_length();
+    let header = usize::from(words) * 4;
+    if words < 5 || header > octets.len() {
+        faults.push(Fault::IpHeaderLength(words));
+        return None;
+    }
+    let says = usize::from(packet.get_total_length());
+    if says != octets.len() {
+        faults.push(Fault::IpLength {
+            says,
+            is: octets.len(),
+        });
+    }
+    let computed = ipv4::checksum(&packet);
+    if packet.get_checksum() != computed {
+        faults.push(Fault::IpChecksum {
+            got: packet.get_checksum(),
+            computed,
+        });
+    }
+    if packet.get_fragment_offset() != 0 || packet.get_flags() & Ipv4Flags::MoreFragments != 0 {
+        faults.push(Fault::Fragment);
+    }
+    let ip = Ip {
+        source: IpAddr::V4(packet.get_source()),
+        destination: IpAddr::V4(packet.get_destination()),
+        ttl: packet.get_ttl(),
+        tos: packet.get_dscp() << 2 | packet.get_ecn(),
+        df: packet.get_flags() & Ipv4Flags::DontFragment != 0,
+        id: packet.get_identification(),
+    };
+    let end = says.clamp(header, octets.len());
+    Some((ip, packet.get_next_level_protocol(), header..end))
+}
+
+fn read_v6(octets: &[u8], faults: &mut Vec<Fault>) -> Header {
+    let packet = Ipv6Packet::new(octets)?;
+    let header = Ipv6Packet::minimum_packet_size();
+    let says = header + usize::from(packet.get_payload_length());
+    if says != octets.len() {
+        faults.push(Fault::IpLength {
+            says,
+            is: octets.len(),
+        });
+    }
+    let ip = Ip {
+        source: IpAddr::V6(packet.get_source()),
+        destination: IpAddr::V6(packet.get_destination()),
+        ttl: packet.get_hop_limit(),
+        tos: packet.get_traffic_class(),
+        df: true,
+        id: 0,
+    };
+    let end = says.clamp(header, octets.len());
+    Some((ip, packet.get_next_header(), header..end))
+}
+
+fn read_tcp(octets: &[u8], at: Range<usize>, ip: &Ip, faults: &mut Vec<Fault>) -> Body {
+    let segment = &octets[at.clone()];
+    let Some(packet) = TcpPacket::new(segment) else {
+        faults.push(Fault::TcpTooShort(segment.len()));
+        return Body::Other(IpNextHeaderProtocols::Tcp.0);
+    };
+    let computed = checksum(&packet, ip);
+    if packet.get_checksum() != computed {
+        faults.push(Fault::Checksum {
+            got: packet.get_checksum(),
+            computed,
+        });
+    }
+    if packet.get_reserved() != 0 {
+        faults.push(Fault::Reserved(packet.get_reserved()));
+    }
+    let fixed = TcpPacket::minimum_packet_size();
+    let data_offset = packet.get_data_offset();
+    let says = usize::from(data_offset) * 4;
+    if says < fixed || says > segment.len() {
+        faults.push(Fault::DataOffset(data_offset));
+    }
+    let header = says.clamp(fixed, segment.len());
+    let (options, error) = options::read(&segment[fixed..header]);
+    faults.extend(error.map(Fault::Options));
+    Body::Tcp(Tcp {
+        source_port: packet.get_source(),
+        destination_port: packet.get_destination(),
+        seq: packet.get_sequence(),
+        ack: packet.get_acknowledgement(),
+        data_offset,
+        reserved: packet.get_reserved(),
+        flags: packet.get_flags(),
+        window: packet.get_window(),
+        checksum: packet.get_checksum(),
+        urgent: packet.get_urgent_ptr(),
+        options,
+        options_at: at.start + fixed..at.start + header,
+        payload_at: at.start + header..at.end,
+    })
+}
+
+/// The checksum that the segment ought to have (RFC 9293 §3.1).
+pub(super) fn checksum(packet: &TcpPacket<'_>, ip: &Ip) -> u16 {
+    match (ip.source, ip.destination) {
+        (IpAddr::V4(source), IpAddr::V4(destination)) => {
+            tcp::ipv4_checksum(packet, &source, &destination)
+        }
+        (IpAddr::V6(source), IpAddr::V6(destination)) => {
+            tcp::ipv6_checksum(packet, &source, &destination)
+        }
+        (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => 0,
+    }
+}
