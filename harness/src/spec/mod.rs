@@ -1,6 +1,32 @@
 //! From YAML to cases: reading, checking and unrolling specs and the files around them.
 //!
+//! [`Sources`] says where the files are, [`load`] reads all of them into a [`Suite`] or says all
+//! that is wrong with all of them, [`Suite::cases`] makes the straight lines that the runner
+//! plays on one device. The language is described in `specs/README.md`.
+//!
 //! Nothing here knows that packets exist as octets.
 
 pub mod case;
+pub mod catalogue;
+pub mod claims;
+mod decode;
+pub mod deviations;
+pub mod diagnostic;
+pub mod expand;
+pub mod expr;
+mod head;
+mod preamble;
 pub mod profile;
+pub mod profiles;
+pub mod source;
+mod suite;
+pub mod table;
+#[cfg(test)]
+mod tests;
+mod yaml;
+
+pub use catalogue::Catalogue;
+pub use deviations::{CaseGlob, Deviation};
+pub use diagnostic::{Diagnostic, Diagnostics, Severity};
+pub use head::{Spec, family_name};
+pub use suite::{Sources, Suite, case_names, load, load_one};

@@ -1,0 +1,548 @@
+//! Segments: what is injected, and what is expected.
+
+use super::{Fields, Reader};
+use crate::spec::case::{
+    DataPattern, Expect, Expected, Expr, Flags, FlagsPattern, Inject, InjectIp, InjectTimestamps,
+    Pattern, Payload, SackPattern, SegmentPattern, ShouldPart, TimestampsPattern, Var,
+};
+use crate::spec::expr::{self, Type};
+use crate::spec::table::{
+    BLOCK, EXPECT_FIELDS, EXPECT_NOTES, FIELDS, INJECT_FIELDS, INJECT_NOTES, IP, IP_PATTERN,
+    SHOULD_NOTES, TIMESTAMPS, WITH,
+};
+use crate::spec::yaml::Node;
+use std::borrow::Cow;
+
+/// Control bits that are compared only if they are named.
+const FREE: Flags = Flags(Flags::PSH.0 | Flags::ECE.0 | Flags::CWR.0);
+
+/// Options of the tester's SYN or SYN-ACK in a preamble (`with:`).
+#[derive(Clone, Debug)]
+pub(in crate::spec) struct Handshake {
+    mss: Option<Expr>,
+    ws: Option<Expr>,
+    sack_ok: bool,
+    ts: InjectTimestamps,
+    opts: Option<Vec<u8>>,
+}
+
+impl Handshake {
+    /// Nothing but the MSS of the link.
+    pub(in crate::spec) fn plain(link_mss: i64) -> Self {
+        let mss = Expr::Named("LINK.MSS", Box::new(Expr::Number(link_mss)));
+        Self {
+            mss: Some(mss),
+            ws: None,
+            sack_ok: false,
+            ts: InjectTimestamps::Automatic,
+            opts: None,
+        }
+    }
+
+    /// Puts the options on a SYN or SYN-ACK; other segments stay as they are.
+    pub(in crate::spec) fn apply(&self, inject: &mut Inject) {
+        if !inject.flags.contains(Flags::SYN) {
+            return;
+        }
+        inject.mss.clone_from(&self.mss);
+        inject.ws.clone_from(&self.ws);
+        inject.sack_ok = self.sack_ok;
+        inject.ts = self.ts.clone();
+        inject.opts.clone_from(&self.opts);
+    }
+}
+
+impl<'a> Reader<'a> {
+    /// `with: {options}`.
+    pub(in crate::spec) fn handshake(&mut self, node: &Node<'a>) -> Option<Handshake> {
+        let fields = self.fields(node, "`with`", &[WITH])?;
+        let mut handshake = Handshake::plain(self.scope.constants.link_mss);
+        if let Some(mss) = fields.get("mss") {
+            handshake.mss = self.mss(mss);
+        }
+        handshake.ws = self.optional(fields.get("ws"), Type::Number);
+        handshake.sack_ok = fields
+            .get("sack_ok")
+            .is_some_and(|node| self.presence(node));
+        if let Some(ts) = fields.get("ts") {
+            handshake.ts = self.timestamps(ts);
+        }
+        handshake.opts = fields.get("opts").and_then(|node| self.octets(node));
+        Some(handshake)
+    }
+
+    pub(super) fn inject(
+        &mut self,
+        node: &Node<'a>,
+        defaults: &mut Vec<&'static str>,
+    ) -> Option<Inject> {
+        if let Some(icmp) = node.get("icmp") {
+            let message = "ICMP is part of the language, but not there yet";
+            self.fault(icmp.error("spec::not-yet", message));
+            return None;
+        }
+        let fields = self.fields(node, "a segment", &[FIELDS, INJECT_FIELDS, INJECT_NOTES])?;
+        let Some(flags) = fields.get("flags") else {
+            self.missing(&fields.node, "a segment", "flags");
+            return None;
+        };
+        let flags = self.flags(flags);
+        let mut inject = self.header(&fields, flags.unwrap_or_default(), defaults);
+        self.options(&fields, &mut inject);
+        if let Some(ip) = fields.get("ip") {
+            inject.ip = self.ip(ip).unwrap_or_default();
+        }
+        inject.bad_checksum = fields
+            .get("checksum")
+            .is_some_and(|node| self.word(node, "a kind of checksum", &["bad"]).is_some());
+        inject.offset = fields
+            .get("offset")
+            .and_then(|node| self.count(node, 15))
+            .map(|value| value as u8);
+        let reserved = fields.get("reserved").and_then(|node| self.count(node, 15));
+        inject.reserved = reserved.unwrap_or(0) as u8;
+        inject.counts = fields
+            .get("counts")
+            .is_none_or(|node| self.truth(node) == Some(true));
+        inject.name = self.capture(&fields);
+        flags.map(|_| inject)
+    }
+
+    /// Numbers and payload, defaults filled in.
+    fn header(
+        &mut self,
+        fields: &Fields<'a>,
+        flags: Flags,
+        defaults: &mut Vec<&'static str>,
+    ) -> Inject {
+        let mut inject = Inject {
+            flags,
+            ..Inject::default()
+        };
+        inject.seq = self.optional(fields.get("seq"), Type::Sequence);
+        if fields.get("seq").is_none() {
+            inject.seq = Some(var(Var::RcvNxt));
+            defaults.push("seq");
+        }
+        inject.ack = self.optional(fields.get("ack"), Type::Sequence);
+        if fields.get("ack").is_none() && flags.contains(Flags::ACK) {
+            inject.ack = Some(var(Var::SndNxt));
+            defaults.push("ack");
+        }
+        inject.wnd = self.optional(fields.get("wnd"), Type::Number);
+        inject.wnd_raw = self.optional(fields.get("wnd_raw"), Type::Number);
+        match (fields.get("wnd"), fields.get("wnd_raw")) {
+            (None, None) => defaults.push("wnd=65535"),
+            (Some(_), Some(raw)) => {
+                let message = "`wnd` and `wnd_raw` are two ways to say one thing";
+                self.fault(
+                    raw.error("spec::two-windows", message)
+                        .help("leave one of them out"),
+                );
+            }
+            _ => {}
+        }
+        inject.urg = self.optional(fields.get("urg"), Type::Number);
+        inject.data = fields.get("data").and_then(|node| self.payload(node));
+        inject
+    }
+
+    fn options(&mut self, fields: &Fields<'a>, inject: &mut Inject) {
+        inject.mss = fields.get("mss").and_then(|node| self.mss(node));
+        inject.ws = self.optional(fields.get("ws"), Type::Number);
+        inject.sack_ok = fields
+            .get("sack_ok")
+            .is_some_and(|node| self.presence(node));
+        if let Some(sack) = fields.get("sack") {
+            let blocks = self.blocks(sack, |reader, node| reader.value(node, Type::Sequence));
+            inject.sack = blocks.unwrap_or_default();
+        }
+        if let Some(ts) = fields.get("ts") {
+            inject.ts = self.timestamps(ts);
+        }
+        inject.opts = fields.get("opts").and_then(|node| self.octets(node));
+    }
+
+    /// The MSS to offer; `absent` is none.
+    fn mss(&mut self, node: &Node<'a>) -> Option<Expr> {
+        if node.text().is_some_and(|text| text == "absent") {
+            return None;
+        }
+        self.value(node, Type::Number)
+    }
+
+    fn presence(&mut self, node: &Node<'a>) -> bool {
+        self.word(node, "a presence", &["present", "absent"]) == Some("present")
+    }
+
+    fn timestamps(&mut self, node: &Node<'a>) -> InjectTimestamps {
+        match node.text().as_deref() {
+            Some("present") => InjectTimestamps::Given {
+                val: None,
+                ecr: None,
+            },
+            Some("absent") => InjectTimestamps::Absent,
+            _ => {
+                let fields = self.fields(node, "`ts`", &[TIMESTAMPS]);
+                let mut value = |name| {
+                    let node = fields.as_ref().and_then(|fields| fields.get(name));
+                    self.optional(node, Type::Sequence)
+                };
+                InjectTimestamps::Given {
+                    val: value("val"),
+                    ecr: value("ecr"),
+                }
+            }
+        }
+    }
+
+    fn ip(&mut self, node: &Node<'a>) -> Option<InjectIp> {
+        let fields = self.fields(node, "`ip`", &[IP])?;
+        let mut octet = |name, most| fields.get(name).and_then(|node| self.count(node, most));
+        let (ttl, tos) = (octet("ttl", 255), octet("tos", 255));
+        let id = octet("id", 65_535).map(|value| value as u16);
+        let df = fields.get("df").and_then(|node| self.truth(node));
+        Some(InjectIp {
+            ttl: ttl.map(|v| v as u8),
+            tos: tos.map(|v| v as u8),
+            df,
+            id,
+        })
+    }
+
+    /// Raw octets: `"fd 04 00 00"`.
+    fn octets(&mut self, node: &Node<'a>) -> Option<Vec<u8>> {
+        let text = self.text(node, "octets")?;
+        let digits: String = text.split_whitespace().collect();
+        let pairs = digits.as_bytes().chunks(2).map(|pair| {
+            let pair = std::str::from_utf8(pair)
+                .ok()
+                .filter(|pair| pair.len() == 2)?;
+            u8::from_str_radix(pair, 16).ok()
+        });
+        let octets: Option<Vec<u8>> = pairs.collect();
+        if octets.as_ref().is_none_or(|octets| octets.len() > 40) {
+            let message = "these are not up to 40 octets in hexadecimal";
+            let help = "two digits each, in quotes: `opts: \"fd 04 00 00\"`";
+            self.fault(node.error("spec::octets", message).help(help));
+            return None;
+        }
+        octets
+    }
+
+    /// Control bits joined by hyphens.
+    fn flags(&mut self, node: &Node<'a>) -> Option<Flags> {
+        let text = self.text(node, "flags")?;
+        if text == "none" {
+            return Some(Flags::default());
+        }
+        let names: Vec<&'static str> = Flags::NAMES.iter().map(|(name, _)| *name).collect();
+        let mut flags = Flags::default();
+        for word in text.split('-') {
+            let Some((_, bit)) = Flags::NAMES.iter().find(|(name, _)| *name == word) else {
+                let message = format!("`{word}` is not a control bit");
+                let mut fault = node.error("spec::unknown-flag", message);
+                let near = crate::spec::table::nearest(word, names.iter().copied());
+                if let Some(near) = near.filter(|near| near != word) {
+                    fault = fault.label(format!("did you mean `{near}`?"));
+                }
+                let help = format!("bits, joined by hyphens: {}; or `none`", names.join(" "));
+                self.fault(fault.help(help));
+                return None;
+            };
+            flags = flags.with(*bit);
+        }
+        Some(flags)
+    }
+
+    /// `as: name`.
+    fn capture(&mut self, fields: &Fields<'a>) -> Option<String> {
+        let node = fields.get("as")?;
+        let name = self.name(node, "the name of a capture")?;
+        if self.scope.conns.contains(&name) {
+            let message = format!("`{name}` is a connection already");
+            self.fault(node.error("spec::bad-name", message));
+            return None;
+        }
+        if !self.scope.captures.contains(&name) {
+            self.scope.captures.push(name.clone());
+        }
+        Some(name)
+    }
+
+    /// A count of octets, or a text in quotes.
+    pub(super) fn payload(&mut self, node: &Node<'a>) -> Option<Payload> {
+        match quoted(node) {
+            Some(text) => Some(Payload::Text(text)),
+            None => self.value(node, Type::Number).map(Payload::Pattern),
+        }
+    }
+
+    pub(super) fn expect(
+        &mut self,
+        node: &Node<'a>,
+        should: Option<&Node<'a>>,
+        defaults: &mut Vec<&'static str>,
+    ) -> Option<Expect> {
+        let fields = self.fields(node, "a segment", &[EXPECT_FIELDS, EXPECT_NOTES])?;
+        let what = match fields.get("again") {
+            Some(again) => self.again(&fields, again),
+            None => self.expected_segment(&fields, defaults),
+        };
+        let should = should.map(|node| self.should_part(node));
+        let within = self.optional(fields.get("within"), Type::Duration);
+        let after = fields
+            .get("after")
+            .and_then(|node| self.pattern(node, Type::Duration));
+        let name = self.capture(&fields);
+        Some(Expect {
+            what: what?,
+            within,
+            after,
+            name,
+            should: should.flatten(),
+        })
+    }
+
+    fn again(&mut self, fields: &Fields<'a>, again: &Node<'a>) -> Option<Expected> {
+        let name = self.text(again, "the name of a capture")?;
+        if !self.scope.captures.contains(&name) {
+            let message = format!("no earlier step captures `{name}`");
+            let known = self.scope.captures.iter().map(String::as_str);
+            let near = crate::spec::table::nearest(&name, known);
+            let label = near
+                .map(|near| format!("did you mean `{near}`?"))
+                .unwrap_or_default();
+            let help = format!("add `as: {name}` to the step that is repeated");
+            self.fault(
+                again
+                    .error("spec::unknown-name", message)
+                    .label(label)
+                    .help(help),
+            );
+        }
+        for (field, node) in fields.iter() {
+            if EXPECT_FIELDS.iter().any(|entry| entry.name == field) {
+                let message = format!("`{field}` cannot stand beside `again`");
+                let help = "`again` compares flags, SEQ and payload with the captured segment";
+                self.fault(node.error("spec::again-with-fields", message).help(help));
+            }
+        }
+        Some(Expected::Again(name))
+    }
+
+    fn expected_segment(
+        &mut self,
+        fields: &Fields<'a>,
+        defaults: &mut Vec<&'static str>,
+    ) -> Option<Expected> {
+        if fields.get("flags").is_none() {
+            self.missing(&fields.node, "an expected segment", "flags");
+            return None;
+        }
+        let mut pattern = self.segment_pattern(fields);
+        let has_ack = pattern
+            .flags
+            .iter()
+            .any(|flags| flags.set.contains(Flags::ACK));
+        if fields.get("seq").is_none() {
+            pattern.seq = Some(Pattern::Is(var(Var::SndNxt)));
+            defaults.push("seq");
+        }
+        if fields.get("ack").is_none() && has_ack {
+            pattern.ack = Some(Pattern::Is(var(Var::RcvNxt)));
+            defaults.push("ack");
+        }
+        if fields.get("data").is_none() {
+            pattern.data = Some(DataPattern::Count(Pattern::Is(Expr::Number(0))));
+            defaults.push("data=0");
+        }
+        Some(Expected::Segment(Box::new(pattern)))
+    }
+
+    fn should_part(&mut self, node: &Node<'a>) -> Option<ShouldPart> {
+        let fields = self.fields(
+            node,
+            "the constraints of `should`",
+            &[EXPECT_FIELDS, SHOULD_NOTES],
+        )?;
+        let segment = Box::new(self.segment_pattern(&fields));
+        let after = fields
+            .get("after")
+            .and_then(|node| self.pattern(node, Type::Duration));
+        let Some(covers) = fields.get("covers") else {
+            self.missing(&fields.node, "`should`", "covers");
+            return None;
+        };
+        let covers = self.requirement(covers)?;
+        if fields.iter().count() == 1 {
+            let message = "`should` needs a constraint beside `covers`";
+            let help = format!("`should: {covers}` judges the whole step at SHOULD level");
+            self.fault(
+                fields
+                    .node
+                    .error("spec::should-constraints", message)
+                    .help(help),
+            );
+        }
+        Some(ShouldPart {
+            segment,
+            after,
+            covers,
+        })
+    }
+
+    /// The fields that are named, and no others.
+    fn segment_pattern(&mut self, fields: &Fields<'a>) -> SegmentPattern {
+        let mut number = |name| fields.get(name).and_then(|n| self.pattern(n, Type::Number));
+        let (wnd, wnd_raw, urg) = (number("wnd"), number("wnd_raw"), number("urg"));
+        let (mss, ws) = (number("mss"), number("ws"));
+        let mut sequence = |name| {
+            fields
+                .get(name)
+                .and_then(|n| self.pattern(n, Type::Sequence))
+        };
+        let (seq, ack) = (sequence("seq"), sequence("ack"));
+        let mut pattern = SegmentPattern {
+            seq,
+            ack,
+            wnd,
+            wnd_raw,
+            urg,
+            mss,
+            ws,
+            ..SegmentPattern::default()
+        };
+        if let Some(flags) = fields.get("flags") {
+            pattern.flags = self.flags_patterns(flags);
+        }
+        pattern.data = fields.get("data").and_then(|node| self.data_pattern(node));
+        if let Some(node) = fields.get("sack_ok") {
+            let word = self.word(node, "a presence", &["present", "absent", "any"]);
+            pattern.sack_ok = match word {
+                Some("present") => Some(Pattern::Present),
+                Some("absent") => Some(Pattern::Absent),
+                _ => None,
+            };
+        }
+        pattern.sack = fields.get("sack").and_then(|node| self.sack_pattern(node));
+        pattern.ts = fields
+            .get("ts")
+            .and_then(|node| self.timestamps_pattern(node));
+        pattern.opts = fields.get("opts").and_then(|node| self.octets(node));
+        if let Some(ip) = fields
+            .get("ip")
+            .and_then(|n| self.fields(n, "`ip`", &[IP_PATTERN]))
+        {
+            let mut number = |name| ip.get(name).and_then(|n| self.pattern(n, Type::Number));
+            pattern.ttl = number("ttl");
+            pattern.tos = number("tos");
+            pattern.df = number("df");
+            pattern.ip_id = number("id");
+        }
+        pattern
+    }
+
+    /// Control bits, a list of alternatives, or `any` (an empty list).
+    fn flags_patterns(&mut self, node: &Node<'a>) -> Vec<FlagsPattern> {
+        if node.text().is_some_and(|text| text == "any") {
+            return Vec::new();
+        }
+        let nodes = node.items().unwrap_or_else(|| vec![node.clone()]);
+        let flags = nodes.iter().filter_map(|node| self.flags(node));
+        flags
+            .map(|set| FlagsPattern {
+                set,
+                mask: Flags(!FREE.0).with(set),
+            })
+            .collect()
+    }
+
+    /// A value, a range, `any`, `present`, `absent`, or a list of them.
+    pub(super) fn pattern(&mut self, node: &Node<'a>, want: Type) -> Option<Pattern> {
+        let node = self.resolve(node)?;
+        let Some(items) = node.items() else {
+            return self.expression(&node, want.name(), |text, names| {
+                expr::pattern(text, want, names)
+            });
+        };
+        let all: Vec<Pattern> = items
+            .iter()
+            .filter_map(|item| self.pattern(item, want))
+            .collect();
+        (all.len() == items.len()).then_some(Pattern::Either(all))
+    }
+
+    fn data_pattern(&mut self, node: &Node<'a>) -> Option<DataPattern> {
+        match quoted(node) {
+            Some(text) => Some(DataPattern::Text(text)),
+            None => self.pattern(node, Type::Number).map(DataPattern::Count),
+        }
+    }
+
+    fn sack_pattern(&mut self, node: &Node<'a>) -> Option<SackPattern> {
+        match node.text().as_deref() {
+            Some("present") => Some(SackPattern::Present),
+            Some("absent") => Some(SackPattern::Absent),
+            Some("any") => None,
+            _ => self
+                .blocks(node, |reader, node| reader.pattern(node, Type::Sequence))
+                .map(SackPattern::Blocks),
+        }
+    }
+
+    fn timestamps_pattern(&mut self, node: &Node<'a>) -> Option<TimestampsPattern> {
+        match node.text().as_deref() {
+            Some("present") => Some(TimestampsPattern::Present),
+            Some("absent") => Some(TimestampsPattern::Absent),
+            Some("any") => None,
+            _ => {
+                let fields = self.fields(node, "`ts`", &[TIMESTAMPS])?;
+                let mut value = |name| {
+                    fields
+                        .get(name)
+                        .and_then(|n| self.pattern(n, Type::Sequence))
+                };
+                Some(TimestampsPattern::Values {
+                    val: value("val"),
+                    ecr: value("ecr"),
+                })
+            }
+        }
+    }
+
+    /// `[{from, to}, …]`.
+    fn blocks<T>(
+        &mut self,
+        node: &Node<'a>,
+        mut read: impl FnMut(&mut Self, &Node<'a>) -> Option<T>,
+    ) -> Option<Vec<(T, T)>> {
+        let nodes = self.list(node, "`sack`");
+        let mut blocks = Vec::new();
+        for node in &nodes {
+            let fields = self.fields(node, "a block", &[BLOCK])?;
+            let mut edge = |name| match fields.get(name) {
+                Some(node) => read(self, node),
+                None => {
+                    self.missing(&fields.node, "a block", name);
+                    None
+                }
+            };
+            let (from, to) = (edge("from"), edge("to"));
+            blocks.push((from?, to?));
+        }
+        Some(blocks)
+    }
+}
+
+fn var(var: Var) -> Expr {
+    Expr::Var { conn: None, var }
+}
+
+/// The octets of a text in quotes.
+fn quoted(node: &Node<'_>) -> Option<Vec<u8>> {
+    node.is_quoted()
+        .then(|| node.text().map(Cow::into_owned))
+        .flatten()
+        .map(String::into_bytes)
+}

@@ -1,0 +1,368 @@
+//! Specs to cases: one per combination of parameters and IP version, a straight line of steps.
+
+use super::case::{
+    AppEvent, Application, Case, ConnPlan, Expr, Family, Ignore, Level, Pattern, Step, Verb,
+};
+use super::catalogue::Catalogue;
+use super::claims;
+use super::decode::{Handshake, Reader};
+use super::diagnostic::Diagnostic;
+use super::expr::Constants;
+use super::head::Spec;
+use super::preamble::{self, Preambles, Via};
+use super::profile::Profile;
+use super::table::{CONN, FILE, IGNORABLE, INVARIANTS, START};
+use super::yaml::Node;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The MTU for which `LINK.MSS` is worked out.
+pub const LINK_MTU: u16 = 1500;
+
+/// What a case is made with, besides the spec.
+#[derive(Clone, Copy)]
+pub(super) struct Setting<'a> {
+    pub(super) catalogue: &'a Catalogue,
+    pub(super) preambles: &'a Preambles,
+    /// `None`: for any profile, to find the errors.
+    pub(super) profile: Option<&'a Profile>,
+}
+
+/// Makes the case of a combination of parameters.
+pub(super) fn case(
+    spec: &Spec,
+    chosen: &[usize],
+    family: Family,
+    setting: Setting<'_>,
+) -> Result<Case, Vec<Diagnostic>> {
+    let mut reader = Reader::new(Some(setting.catalogue), setting.profile);
+    reader.scope.parameters = spec.bound(chosen);
+    reader.scope.constants = constants(setting.profile, family);
+    let root = spec.document.root();
+    let Some(fields) = reader.fields(&root, "a spec", &[FILE]) else {
+        return Err(reader.faults);
+    };
+    let ignored = reader.words(
+        fields.get("ignore"),
+        "a kind of segment to ignore",
+        IGNORABLE,
+    );
+    let except = reader.words(fields.get("except"), "an always-checked rule", INVARIANTS);
+    let needs = reader.words(fields.get("needs"), "a claim", claims::CLAIMS);
+    let covers = fields
+        .get("covers")
+        .map(|node| reader.list(node, "`covers`"));
+    let covers: Vec<String> = covers
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|node| reader.requirement(node))
+        .collect();
+    let level = fields
+        .get("level")
+        .and_then(|node| reader.word(node, "a level", &["must", "should"]))
+        .map_or(Level::Must, |word| {
+            if word == "should" {
+                Level::Should
+            } else {
+                Level::Must
+            }
+        });
+    let conns = conns(&mut reader, fields.get("conns"));
+    reader.scope.conns = conns.iter().map(|conn| conn.name.clone()).collect();
+    let start = fields
+        .get("start")
+        .and_then(|node| start(&mut reader, node));
+    let (mut steps, faults) = start
+        .as_ref()
+        .map(|start| preamble_steps(start, family, setting))
+        .unwrap_or_default();
+    reader.faults.extend(faults);
+    if let Some(nodes) = fields.get("steps").map(|node| reader.list(node, "`steps`")) {
+        steps.extend(reader.steps(&nodes));
+    }
+    if !reader.faults.is_empty() {
+        return Err(reader.faults);
+    }
+    let params = spec.shown(chosen);
+    Ok(Case {
+        id: spec.case_id(&params, family),
+        folder: spec.folder.clone(),
+        section: spec.section.clone(),
+        title: spec.title.clone(),
+        family,
+        params,
+        covers,
+        level,
+        skip: skip_reason(&needs, setting.profile),
+        needs: needs.iter().map(|need| (*need).to_owned()).collect(),
+        ignore: ignore(&ignored),
+        except: except.into_iter().map(str::to_owned).collect(),
+        conns,
+        application: start.map(|start| start.application).unwrap_or_default(),
+        least_time: least_time(&steps),
+        steps,
+        file: Arc::clone(&spec.file),
+    })
+}
+
+/// The constants of a profile; the RFCs' values where it does not say.
+pub(super) fn constants(profile: Option<&Profile>, family: Family) -> Constants {
+    let standard = Constants::default();
+    let nanos = |policy: &str, standard: i64| {
+        let text = profile.and_then(|profile| profile.policies.get(policy));
+        text.and_then(|text| super::profiles::duration(text))
+            .unwrap_or(standard)
+    };
+    let headers = match family {
+        Family::V4 => 40,
+        Family::V6 => 60,
+    };
+    Constants {
+        link_mss: i64::from(LINK_MTU) - headers,
+        msl: nanos("msl", standard.msl),
+        rto_initial: nanos("initial_rto", standard.rto_initial),
+        rto_min: nanos("min_rto", standard.rto_min),
+        rto_max: nanos("max_rto", standard.rto_max),
+    }
+}
+
+fn ignore(words: &[&str]) -> Ignore {
+    Ignore {
+        retransmission: words.contains(&"retransmission"),
+        window_update: words.contains(&"window-update"),
+        duplicate_ack: words.contains(&"duplicate-ack"),
+    }
+}
+
+/// Why the device cannot be asked.
+fn skip_reason(needs: &[&str], profile: Option<&Profile>) -> Option<String> {
+    let profile = profile?;
+    let missing: Vec<&str> = needs
+        .iter()
+        .copied()
+        .filter(|need| !profile.claims.contains(*need))
+        .collect();
+    (!missing.is_empty()).then(|| {
+        format!(
+            "needs {}, which {} does not claim",
+            missing.join(" and "),
+            profile.device
+        )
+    })
+}
+
+/// `conns: {b: {same_tuple: a}}`; `a` is there always.
+fn conns<'a>(reader: &mut Reader<'a>, node: Option<&Node<'a>>) -> Vec<ConnPlan> {
+    let mut plans = vec![ConnPlan {
+        name: "a".to_owned(),
+        same_tuple: None,
+    }];
+    let Some(node) = node else { return plans };
+    let Some(entries) = node.entries() else {
+        let message = "`conns` is a map: `{b: {same_tuple: a}}`";
+        reader.fault(node.error("spec::type", message));
+        return plans;
+    };
+    for entry in entries {
+        let fields = reader.fields(&entry.node, "a connection", &[CONN]);
+        let same = fields.and_then(|fields| fields.get("same_tuple").cloned());
+        let same_tuple = same.and_then(|node| {
+            let name = reader.text(&node, "a connection")?;
+            let found = plans.iter().position(|plan| plan.name == name);
+            if found.is_none() {
+                let message = format!("no connection `{name}` is declared before");
+                reader.fault(node.error("spec::unknown-connection", message));
+            }
+            found
+        });
+        let bad = entry.key == "a"
+            || entry.key == "prev"
+            || !entry
+                .key
+                .bytes()
+                .all(|o| o.is_ascii_lowercase() || o.is_ascii_digit());
+        if bad {
+            let message = format!("`{}` cannot be a connection", entry.key);
+            let source = node.source();
+            reader.fault(
+                Diagnostic::error("spec::bad-name", source, entry.key_span, message)
+                    .help("small letters and digits; `a` is there always"),
+            );
+        }
+        plans.push(ConnPlan {
+            name: entry.key.into_owned(),
+            same_tuple,
+        });
+    }
+    plans
+}
+
+/// `start:`.
+struct Start {
+    state: super::case::State,
+    via: Via,
+    handshake: Option<Handshake>,
+    application: Application,
+}
+
+fn start<'a>(reader: &mut Reader<'a>, node: &Node<'a>) -> Option<Start> {
+    let node = reader.resolve(node)?;
+    if node.entries().is_none() {
+        let state = reader.state(&node)?;
+        let application = Application::default();
+        return Some(Start {
+            state,
+            via: Via::Passive,
+            handshake: None,
+            application,
+        });
+    }
+    let fields = reader.fields(&node, "`start`", &[START])?;
+    let Some(state) = fields.get("state") else {
+        reader.missing(&node, "`start`", "state");
+        return None;
+    };
+    let state = reader.state(state);
+    let via = fields.get("via").and_then(|node| {
+        let word = reader.word(node, "a way to open", &["active", "passive"])?;
+        Some(if word == "active" {
+            Via::Active
+        } else {
+            Via::Passive
+        })
+    });
+    let mut manual = |name| {
+        let node = fields.get(name);
+        node.is_some_and(|node| reader.word(node, "a way to do it", &["manual"]).is_some())
+    };
+    let (accepts, reads) = (!manual("accept"), !manual("read"));
+    let backlog = fields
+        .get("backlog")
+        .and_then(|node| reader.count(node, 65_535));
+    let set = fields
+        .get("set")
+        .and_then(|node| reader.settings(node))
+        .unwrap_or_default();
+    let handshake = fields.get("with").and_then(|node| reader.handshake(node));
+    let backlog = backlog.map(|value| value as u32);
+    let application = Application {
+        accepts,
+        reads,
+        backlog,
+        set,
+    };
+    Some(Start {
+        state: state?,
+        via: via.unwrap_or(Via::Passive),
+        handshake,
+        application,
+    })
+}
+
+/// The steps of the preamble, for this application and these options.
+fn preamble_steps(
+    start: &Start,
+    family: Family,
+    setting: Setting<'_>,
+) -> (Vec<Step>, Vec<Diagnostic>) {
+    let chain = match setting.preambles.chain(start.state, start.via) {
+        Ok(chain) => chain,
+        Err(fault) => return (Vec::new(), vec![fault]),
+    };
+    let mut reader = Reader::new(Some(setting.catalogue), setting.profile);
+    reader.preamble = Some(preamble::name(start.state));
+    reader.scope.conns = vec!["a".to_owned()];
+    reader.scope.constants = constants(setting.profile, family);
+    let mut steps = reader.steps(&chain.steps);
+    let plain = Handshake::plain(reader.scope.constants.link_mss);
+    let handshake = start.handshake.as_ref().unwrap_or(&plain);
+    let left_out = |verb: &Verb| match verb {
+        Verb::App(wait) => match wait.event {
+            AppEvent::Accepted => !start.application.accepts,
+            AppEvent::Eof => !start.application.reads,
+            _ => false,
+        },
+        _ => false,
+    };
+    steps.retain(|step| !left_out(&step.verb));
+    for step in &mut steps {
+        if let Verb::Inject(inject) = &mut step.verb {
+            handshake.apply(inject);
+        }
+    }
+    (steps, reader.faults)
+}
+
+/// The value of an expression in which nothing depends on the device.
+pub fn constant(expr: &Expr) -> Option<i64> {
+    evaluate(expr, None)
+}
+
+/// The value of an expression; `after` stands for the `after` of any capture.
+fn evaluate(expr: &Expr, after: Option<i64>) -> Option<i64> {
+    let both = |left: &Expr, right: &Expr| Some((evaluate(left, after)?, evaluate(right, after)?));
+    match expr {
+        Expr::Number(value) | Expr::Duration(value) => Some(*value),
+        Expr::Named(_, inner) => evaluate(inner, after),
+        Expr::Capture {
+            field: super::case::CaptureField::After,
+            ..
+        } => after,
+        Expr::Ratio(_) | Expr::Var { .. } | Expr::Capture { .. } => None,
+        Expr::Add(left, right) => both(left, right).and_then(|(l, r)| l.checked_add(r)),
+        Expr::Sub(left, right) => both(left, right).and_then(|(l, r)| l.checked_sub(r)),
+        Expr::Mul(left, right) => match (&**left, &**right) {
+            (Expr::Ratio(ratio), other) | (other, Expr::Ratio(ratio)) => {
+                let product = i128::from(evaluate(other, after)?) * i128::from(*ratio);
+                i64::try_from(product / 1000).ok()
+            }
+            _ => both(left, right).and_then(|(l, r)| l.checked_mul(r)),
+        },
+        Expr::Min(left, right) => both(left, right).map(|(l, r)| l.min(r)),
+        Expr::Max(left, right) => both(left, right).map(|(l, r)| l.max(r)),
+    }
+}
+
+/// The least time that the steps take, if all that ought to come comes as early as it may.
+fn least_time(steps: &[Step]) -> Duration {
+    Duration::from_nanos(least_nanos(steps, &mut 0))
+}
+
+/// As [`least_time`]; `after` is how long the last expected segment took to come.
+fn least_nanos(steps: &[Step], after: &mut i64) -> u64 {
+    let mut total: u64 = 0;
+    for step in steps {
+        let nanos = match &step.verb {
+            Verb::Silence(time) => evaluate(time, Some(*after)).unwrap_or(0),
+            Verb::Expect(expect) => {
+                let should = expect
+                    .should
+                    .as_ref()
+                    .and_then(|should| should.after.as_ref());
+                let known = [should, expect.after.as_ref()].into_iter().flatten();
+                let least = known
+                    .filter_map(|pattern| lower_bound(pattern, *after))
+                    .max();
+                *after = least.unwrap_or(0);
+                *after
+            }
+            Verb::OneOf(branches) => {
+                let times = branches
+                    .iter()
+                    .map(|branch| least_nanos(&branch.steps, after));
+                i64::try_from(times.min().unwrap_or(0)).unwrap_or(i64::MAX)
+            }
+            _ => 0,
+        };
+        total = total.saturating_add(u64::try_from(nanos).unwrap_or(0));
+    }
+    total
+}
+
+fn lower_bound(pattern: &Pattern, after: i64) -> Option<i64> {
+    match pattern {
+        Pattern::Is(value) | Pattern::Range(Some(value), _) => evaluate(value, Some(after)),
+        Pattern::Either(all) => all.iter().filter_map(|one| lower_bound(one, after)).min(),
+        _ => None,
+    }
+}

@@ -1,0 +1,612 @@
+//! The expressions of specs (`specs/README.md`, "Expressions"): numbers, durations, sequence
+//! numbers and what may be said about them: `RCV.NXT+1`, `2*MSL-1s`, `1.5*prev.after..`.
+//!
+//! The type of every expression is known here: sums stay within a type, a number multiplies
+//! numbers and durations, the difference of two sequence numbers is a number. There is no power,
+//! no division and no way to compute anything that cannot be read off the wire.
+
+mod lexer;
+mod print;
+#[cfg(test)]
+mod tests;
+
+use super::case::{CaptureField, Comparison, Expr, Operator, Pattern, Var};
+use super::table;
+use lexer::{Lexer, Token};
+use std::ops::Range;
+
+/// Deepest nesting of parentheses and parameters.
+const MAX_DEPTH: u32 = 24;
+/// Longest expression, octets.
+const MAX_LENGTH: usize = 512;
+
+/// The types of the language.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Type {
+    /// A count of octets, segments, anything.
+    Number,
+    /// A sequence number or a timestamp: modulo 2^32.
+    Sequence,
+    /// A length of time.
+    Duration,
+    /// A number with decimals; it can only multiply.
+    Ratio,
+}
+
+impl Type {
+    /// For messages: `a duration`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Number => "a number",
+            Self::Sequence => "a sequence number",
+            Self::Duration => "a duration",
+            Self::Ratio => "a ratio",
+        }
+    }
+}
+
+/// The constants of link and profile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Constants {
+    /// `LINK.MSS`, octets.
+    pub link_mss: i64,
+    /// `MSL`, nanoseconds.
+    pub msl: i64,
+    /// `RTO.INITIAL`, nanoseconds.
+    pub rto_initial: i64,
+    /// `RTO.MIN`, nanoseconds.
+    pub rto_min: i64,
+    /// `RTO.MAX`, nanoseconds.
+    pub rto_max: i64,
+}
+
+impl Default for Constants {
+    /// IPv4 on Ethernet (RFC 9293 §3.7.1) and the times of RFC 9293 §3.4.2 and RFC 6298 §2.
+    fn default() -> Self {
+        const SECOND: i64 = 1_000_000_000;
+        Self {
+            link_mss: 1460,
+            msl: 120 * SECOND,
+            rto_initial: SECOND,
+            rto_min: SECOND,
+            rto_max: 60 * SECOND,
+        }
+    }
+}
+
+impl Constants {
+    /// The constant with this name, its type and value.
+    fn find(&self, name: &str) -> Option<(&'static str, Type, i64)> {
+        Some(match name {
+            "LINK.MSS" => ("LINK.MSS", Type::Number, self.link_mss),
+            "MSL" => ("MSL", Type::Duration, self.msl),
+            "RTO.INITIAL" => ("RTO.INITIAL", Type::Duration, self.rto_initial),
+            "RTO.MIN" => ("RTO.MIN", Type::Duration, self.rto_min),
+            "RTO.MAX" => ("RTO.MAX", Type::Duration, self.rto_max),
+            _ => return None,
+        })
+    }
+}
+
+/// What the names in an expression stand for.
+pub trait Names {
+    /// Index of the declared connection.
+    fn conn(&self, name: &str) -> Option<usize>;
+    /// True if a segment was captured under this name before.
+    fn captured(&self, name: &str) -> bool;
+    /// All names that [`Names::conn`] and [`Names::captured`] know, for suggestions.
+    fn known(&self) -> Vec<String>;
+    /// The text of the parameter `$name` or `$name.field`; `Err` says why there is none.
+    fn parameter(&self, name: &str) -> Result<String, String>;
+    /// The constants.
+    fn constants(&self) -> Constants;
+}
+
+/// Why a text is not an expression.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Where in the text, octets.
+    pub at: Range<usize>,
+    /// Stable code.
+    pub code: &'static str,
+    /// One sentence.
+    pub message: String,
+    /// What to do instead.
+    pub help: Option<String>,
+}
+
+impl Fault {
+    fn new(at: Range<usize>, code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            at,
+            code,
+            message: message.into(),
+            help: None,
+        }
+    }
+
+    fn syntax(at: Range<usize>, message: impl Into<String>) -> Self {
+        Self::new(at, "spec::expression", message)
+    }
+
+    fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+/// Reads a single value of the given type.
+pub fn value(text: &str, want: Type, names: &dyn Names) -> Result<Expr, Fault> {
+    let mut parser = Parser::new(text, names)?;
+    let found = parser.sum()?;
+    parser.end()?;
+    found.of(want)
+}
+
+/// Reads what a field may be: `any`, `present`, `absent`, a range, a value.
+pub fn pattern(text: &str, want: Type, names: &dyn Names) -> Result<Pattern, Fault> {
+    match text.trim() {
+        "any" => return Ok(Pattern::Any),
+        "present" => return Ok(Pattern::Present),
+        "absent" => return Ok(Pattern::Absent),
+        _ => {}
+    }
+    let mut parser = Parser::new(text, names)?;
+    let found = parser.range(want)?;
+    parser.end()?;
+    Ok(found)
+}
+
+/// Reads `LEFT OPERATOR RIGHT`.
+pub fn comparison(text: &str, names: &dyn Names) -> Result<Comparison, Fault> {
+    let mut parser = Parser::new(text, names)?;
+    let left = parser.sum()?;
+    let operator = match parser.next()? {
+        (Token::Compare(operator), _) => operator,
+        (Token::Name("in"), _) => Operator::In,
+        (_, at) => {
+            let fault = Fault::syntax(at, "a comparison needs one of `== != < <= > >= in`");
+            return Err(fault.help("for example `probe.wnd == 0`"));
+        }
+    };
+    let (expr, kind) = (left.expr, left.kind);
+    let right = if operator == Operator::In {
+        parser.set(kind)?
+    } else {
+        Pattern::Is(parser.sum()?.comparable(kind)?)
+    };
+    parser.end()?;
+    Ok(Comparison {
+        left: expr,
+        operator,
+        right,
+        text: text.trim().to_owned(),
+    })
+}
+
+/// An expression with its type and place.
+struct Typed {
+    expr: Expr,
+    kind: Type,
+    at: Range<usize>,
+}
+
+impl Typed {
+    /// The expression, if it can stand where `want` is asked for.
+    fn of(self, want: Type) -> Result<Expr, Fault> {
+        // An absolute sequence number is written as a number: `seq: 0`.
+        let fits = self.kind == want || (want == Type::Sequence && self.kind == Type::Number);
+        if fits {
+            return Ok(self.expr);
+        }
+        let message = format!(
+            "this is {}, where {} belongs",
+            self.kind.name(),
+            want.name()
+        );
+        let fault = Fault::new(self.at, "spec::type", message);
+        Err(match (want, self.kind) {
+            (Type::Duration, Type::Number) => fault.help("a duration has a unit: us ms s m h"),
+            (_, Type::Ratio) => fault.help("a ratio can only multiply: `1.5*prev.after`"),
+            _ => fault,
+        })
+    }
+
+    /// The expression, if it can be compared with a value of type `other`.
+    fn comparable(self, other: Type) -> Result<Expr, Fault> {
+        if self.kind == Type::Sequence && other == Type::Number {
+            return Ok(self.expr);
+        }
+        self.of(other)
+    }
+}
+
+struct Parser<'a> {
+    lexer: Lexer<'a>,
+    names: &'a dyn Names,
+    depth: u32,
+}
+
+impl<'a> Parser<'a> {
+    fn new(text: &'a str, names: &'a dyn Names) -> Result<Self, Fault> {
+        if text.len() > MAX_LENGTH {
+            let message = format!("an expression has at most {MAX_LENGTH} characters");
+            return Err(Fault::syntax(0..text.len(), message));
+        }
+        Ok(Self {
+            lexer: Lexer::new(text),
+            names,
+            depth: 0,
+        })
+    }
+
+    fn next(&mut self) -> Result<(Token<'a>, Range<usize>), Fault> {
+        self.lexer.next()
+    }
+
+    fn peek(&self) -> Result<Token<'a>, Fault> {
+        Ok(self.lexer.clone().next()?.0)
+    }
+
+    /// Takes the token if it comes next.
+    fn take(&mut self, token: &Token<'_>) -> Result<bool, Fault> {
+        let found = self.peek()? == *token;
+        if found {
+            self.next()?;
+        }
+        Ok(found)
+    }
+
+    fn end(&mut self) -> Result<(), Fault> {
+        match self.next()? {
+            (Token::End, _) => Ok(()),
+            (Token::Compare(_), at) => {
+                Err(Fault::syntax(at, "a comparison stands only in `check`"))
+            }
+            (token, at) => Err(Fault::syntax(at, format!("{token} is too much here"))),
+        }
+    }
+
+    /// `a`, `a..b`, `a..`, `..b`.
+    fn range(&mut self, want: Type) -> Result<Pattern, Fault> {
+        if self.take(&Token::Dots)? {
+            return Ok(Pattern::Range(None, Some(self.sum()?.of(want)?)));
+        }
+        let low = self.sum()?.of(want)?;
+        if !self.take(&Token::Dots)? {
+            return Ok(Pattern::Is(low));
+        }
+        let open = matches!(self.peek()?, Token::End | Token::Comma | Token::EndOfList);
+        let high = if open {
+            None
+        } else {
+            Some(self.sum()?.of(want)?)
+        };
+        Ok(Pattern::Range(Some(low), high))
+    }
+
+    /// The right side of `in`: a range, or a list of values and ranges.
+    fn set(&mut self, want: Type) -> Result<Pattern, Fault> {
+        if !self.take(&Token::List)? {
+            return self.range(want);
+        }
+        let mut values = vec![self.range(want)?];
+        while self.take(&Token::Comma)? {
+            values.push(self.range(want)?);
+        }
+        match self.next()? {
+            (Token::EndOfList, _) => Ok(Pattern::Either(values)),
+            (_, at) => Err(Fault::syntax(at, "the list is not closed by `]`")),
+        }
+    }
+
+    /// `product (+|- product)*`
+    fn sum(&mut self) -> Result<Typed, Fault> {
+        let mut left = self.product()?;
+        loop {
+            let plus = self.take(&Token::Plus)?;
+            if !plus && !self.take(&Token::Minus)? {
+                return Ok(left);
+            }
+            let right = self.product()?;
+            left = add(left, right, plus)?;
+        }
+    }
+
+    /// `factor (* factor)*`
+    fn product(&mut self) -> Result<Typed, Fault> {
+        let mut left = self.factor()?;
+        while self.take(&Token::Times)? {
+            let right = self.factor()?;
+            left = multiply(left, right)?;
+        }
+        Ok(left)
+    }
+
+    fn factor(&mut self) -> Result<Typed, Fault> {
+        let (token, at) = self.next()?;
+        match token {
+            Token::Number(value) => Ok(Typed {
+                expr: Expr::Number(value),
+                kind: Type::Number,
+                at,
+            }),
+            Token::Ratio(value) => Ok(Typed {
+                expr: Expr::Ratio(value),
+                kind: Type::Ratio,
+                at,
+            }),
+            Token::Duration(value) => Ok(Typed {
+                expr: Expr::Duration(value),
+                kind: Type::Duration,
+                at,
+            }),
+            Token::Plus | Token::Minus => self.signed(token == Token::Minus, at.start),
+            Token::Open => self.nested(at.start),
+            Token::Parameter(name) => self.parameter(name, at),
+            Token::Name("min" | "max") if self.take(&Token::Open)? => {
+                self.min_or_max(token == Token::Name("min"), at.start)
+            }
+            Token::Name(name) => self.name(name, at),
+            Token::End => Err(Fault::syntax(at, "the expression ends too early")),
+            token => Err(Fault::syntax(at, format!("{token} where a value belongs"))),
+        }
+    }
+
+    /// A number with a sign.
+    fn signed(&mut self, minus: bool, start: usize) -> Result<Typed, Fault> {
+        let (token, at) = self.next()?;
+        let at = start..at.end;
+        let sign = if minus { -1 } else { 1 };
+        Ok(match token {
+            Token::Number(value) => Typed {
+                expr: Expr::Number(sign * value),
+                kind: Type::Number,
+                at,
+            },
+            Token::Duration(value) => Typed {
+                expr: Expr::Duration(sign * value),
+                kind: Type::Duration,
+                at,
+            },
+            _ => return Err(Fault::syntax(at, "a sign stands only before a number")),
+        })
+    }
+
+    fn deeper(&mut self, at: &Range<usize>) -> Result<(), Fault> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            let message = format!("an expression nests at most {MAX_DEPTH} deep");
+            return Err(Fault::syntax(at.clone(), message));
+        }
+        Ok(())
+    }
+
+    fn nested(&mut self, start: usize) -> Result<Typed, Fault> {
+        self.deeper(&(start..start + 1))?;
+        let inner = self.sum()?;
+        let end = self.close()?;
+        self.depth -= 1;
+        Ok(Typed {
+            at: start..end,
+            ..inner
+        })
+    }
+
+    fn close(&mut self) -> Result<usize, Fault> {
+        match self.next()? {
+            (Token::Close, at) => Ok(at.end),
+            (_, at) => Err(Fault::syntax(at, "a parenthesis is not closed")),
+        }
+    }
+
+    fn min_or_max(&mut self, min: bool, start: usize) -> Result<Typed, Fault> {
+        self.deeper(&(start..start + 3))?;
+        let left = self.sum()?;
+        let (comma, at) = self.next()?;
+        if comma != Token::Comma {
+            return Err(Fault::syntax(
+                at,
+                "`min` and `max` take two values: `min(a, b)`",
+            ));
+        }
+        let right = self.sum()?;
+        let end = self.close()?;
+        self.depth -= 1;
+        if left.kind == Type::Ratio || left.kind == Type::Sequence {
+            let message = format!("{} has no lesser or greater", left.kind.name());
+            return Err(Fault::new(left.at, "spec::type", message));
+        }
+        let kind = left.kind;
+        let (left, right) = (Box::new(left.expr), Box::new(right.of(kind)?));
+        let expr = if min {
+            Expr::Min(left, right)
+        } else {
+            Expr::Max(left, right)
+        };
+        Ok(Typed {
+            expr,
+            kind,
+            at: start..end,
+        })
+    }
+
+    /// The value of a parameter, as if it stood here in parentheses.
+    fn parameter(&mut self, name: &str, at: Range<usize>) -> Result<Typed, Fault> {
+        let text = self
+            .names
+            .parameter(name)
+            .map_err(|why| Fault::new(at.clone(), "spec::unknown-parameter", why))?;
+        if text.contains('$') {
+            let message = format!("`${name}` is `{text}`: a parameter cannot use another one");
+            return Err(Fault::new(at, "spec::unknown-parameter", message));
+        }
+        let mut inner = Parser {
+            lexer: Lexer::new(&text),
+            names: self.names,
+            depth: self.depth,
+        };
+        let found = inner.sum().and_then(|found| inner.end().map(|()| found));
+        let found = found.map_err(|fault| {
+            let message = format!("`${name}` is `{text}` here: {}", fault.message);
+            Fault {
+                at: at.clone(),
+                message,
+                ..fault
+            }
+        })?;
+        Ok(Typed { at, ..found })
+    }
+
+    /// A variable, a constant, or a field of a capture.
+    fn name(&mut self, name: &str, at: Range<usize>) -> Result<Typed, Fault> {
+        if let Some(var) = table::variable(name) {
+            return Ok(Typed {
+                expr: Expr::Var { conn: None, var },
+                kind: var_type(var),
+                at,
+            });
+        }
+        if let Some((name, kind, value)) = self.names.constants().find(name) {
+            let value = if kind == Type::Number {
+                Expr::Number(value)
+            } else {
+                Expr::Duration(value)
+            };
+            return Ok(Typed {
+                expr: Expr::Named(name, Box::new(value)),
+                kind,
+                at,
+            });
+        }
+        let Some((owner, rest)) = name.split_once('.') else {
+            return Err(self.unknown(name, at));
+        };
+        if let (Some(conn), Some(var)) = (self.names.conn(owner), table::variable(rest)) {
+            let expr = Expr::Var {
+                conn: Some(conn),
+                var,
+            };
+            return Ok(Typed {
+                expr,
+                kind: var_type(var),
+                at,
+            });
+        }
+        if owner != "prev" && !self.names.captured(owner) {
+            return Err(self.unknown(name, at));
+        }
+        let Some(field) = table::capture_field(rest) else {
+            let fields = table::names(table::CAPTURE_FIELDS).join(" ");
+            let message = format!("a captured segment has no `{rest}`");
+            let fault = Fault::new(at, "spec::unknown-name", message);
+            return Err(fault.help(format!("fields of a capture: {fields}")));
+        };
+        let expr = Expr::Capture {
+            name: owner.to_owned(),
+            field,
+        };
+        Ok(Typed {
+            expr,
+            kind: field_type(field),
+            at,
+        })
+    }
+
+    fn unknown(&self, name: &str, at: Range<usize>) -> Fault {
+        let mut known: Vec<String> = table::names(table::VARIABLES)
+            .into_iter()
+            .map(str::to_owned)
+            .collect();
+        known.extend(
+            table::names(table::CONSTANTS)
+                .into_iter()
+                .map(str::to_owned),
+        );
+        let own = self.names.known();
+        // A dotted name is near a capture if what stands before the dot is.
+        let (owner, rest) = name.split_once('.').unwrap_or((name, ""));
+        known.extend(own.iter().map(|own| format!("{own}.{rest}")));
+        let fault = Fault::new(
+            at,
+            "spec::unknown-name",
+            format!("`{name}` is not known at this point"),
+        );
+        match table::nearest(name, known.iter().map(String::as_str)) {
+            Some(near) => fault.help(format!("did you mean `{near}`?")),
+            None if table::capture_field(rest).is_some() => fault.help(format!(
+                "no earlier step captures `{owner}`: add `as: {owner}` to one"
+            )),
+            None => fault.help(format!(
+                "variables: {} · constants: {}",
+                table::names(table::VARIABLES).join(" "),
+                table::names(table::CONSTANTS).join(" ")
+            )),
+        }
+    }
+}
+
+/// `left ± right`.
+fn add(left: Typed, right: Typed, plus: bool) -> Result<Typed, Fault> {
+    use Type::{Duration, Number, Sequence};
+    let kind = match (left.kind, right.kind) {
+        (Number, Number) => Number,
+        (Duration, Duration) => Duration,
+        (Sequence, Number) => Sequence,
+        (Number, Sequence) if plus => Sequence,
+        (Sequence, Sequence) if !plus => Number,
+        (a, b) => {
+            let verb = if plus { "be added to" } else { "be taken from" };
+            let message = format!("{} cannot {verb} {}", b.name(), a.name());
+            return Err(Fault::new(
+                left.at.start..right.at.end,
+                "spec::type",
+                message,
+            ));
+        }
+    };
+    let at = left.at.start..right.at.end;
+    let (left, right) = (Box::new(left.expr), Box::new(right.expr));
+    let expr = if plus {
+        Expr::Add(left, right)
+    } else {
+        Expr::Sub(left, right)
+    };
+    Ok(Typed { expr, kind, at })
+}
+
+/// `left * right`.
+fn multiply(left: Typed, right: Typed) -> Result<Typed, Fault> {
+    use Type::{Duration, Number, Ratio};
+    let kind = match (left.kind, right.kind) {
+        (Number | Ratio, Number) | (Number, Ratio) => Number,
+        (Number | Ratio, Duration) | (Duration, Number | Ratio) => Duration,
+        (a, b) => {
+            let message = format!("{} cannot multiply {}", a.name(), b.name());
+            let fault = Fault::new(left.at.start..right.at.end, "spec::type", message);
+            return Err(fault.help("a number or a ratio multiplies a number or a duration"));
+        }
+    };
+    let at = left.at.start..right.at.end;
+    Ok(Typed {
+        expr: Expr::Mul(Box::new(left.expr), Box::new(right.expr)),
+        kind,
+        at,
+    })
+}
+
+/// The type of a variable.
+pub fn var_type(var: Var) -> Type {
+    match var {
+        Var::SndWnd | Var::SndMss | Var::RcvWnd | Var::RcvMss => Type::Number,
+        _ => Type::Sequence,
+    }
+}
+
+fn field_type(field: CaptureField) -> Type {
+    match field {
+        CaptureField::Seq | CaptureField::Ack | CaptureField::End => Type::Sequence,
+        CaptureField::Wnd | CaptureField::Len => Type::Number,
+        CaptureField::After => Type::Duration,
+    }
+}

@@ -1,0 +1,399 @@
+//! Everything under `specs/`: found, read, checked, and made into cases.
+//!
+//! A broken file is an error with all that is wrong with it; nothing is ever skipped in silence.
+
+use super::case::{Case, Family};
+use super::catalogue::Catalogue;
+use super::deviations::{self, Deviation};
+use super::diagnostic::{Diagnostic, Diagnostics};
+use super::expand::{self, Setting};
+use super::head::{self, Spec};
+use super::preamble::Preambles;
+use super::profile::Profile;
+use super::profiles;
+use super::source::{Source, Span};
+use super::yaml::Document;
+use include_dir::{Dir, include_dir};
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The specs as they were when this binary was built.
+static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../specs");
+
+/// Files in the layout of `specs/`, not yet read as YAML.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// `folder/name.yaml`, or `name.yaml`, and the file.
+    files: BTreeMap<String, Arc<Source>>,
+}
+
+impl Sources {
+    /// The specs inside the binary.
+    pub fn embedded() -> Self {
+        let mut sources = Self::default();
+        let top = EMBEDDED.files();
+        let below = EMBEDDED.dirs().flat_map(Dir::files);
+        for file in top.chain(below) {
+            let Some(path) = file.path().to_str() else {
+                continue;
+            };
+            if let Some(text) = file.contents_utf8().filter(|_| is_yaml(path)) {
+                let source = Source::new(&format!("specs/{path}"), text);
+                sources.files.insert(path.to_owned(), source);
+            }
+        }
+        sources
+    }
+
+    /// The specs in a directory.
+    pub fn directory(path: &Path) -> io::Result<Self> {
+        let mut sources = Self::default();
+        sources.add_directory(path, "")?;
+        for entry in std::fs::read_dir(path)? {
+            let entry = entry?;
+            if let Some(folder) = entry.file_name().to_str().filter(|_| entry.path().is_dir()) {
+                sources.add_directory(path, folder)?;
+            }
+        }
+        Ok(sources)
+    }
+
+    fn add_directory(&mut self, root: &Path, folder: &str) -> io::Result<()> {
+        for entry in std::fs::read_dir(root.join(folder))? {
+            let path = entry?.path();
+            let name = path
+                .file_name()
+                .and_then(|name| name.to_str())
+                .unwrap_or_default();
+            if is_yaml(name) && path.is_file() {
+                let key = if folder.is_empty() {
+                    name.to_owned()
+                } else {
+                    format!("{folder}/{name}")
+                };
+                self.files.insert(key, read_file(&path)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// With one more spec, which need not lie under `specs/`; one of the same id is replaced.
+    pub fn with_file(mut self, path: &Path) -> io::Result<Self> {
+        let source = read_file(path)?;
+        let whole = std::path::absolute(path)?;
+        let part = |part: Option<&std::ffi::OsStr>| {
+            part.and_then(|part| part.to_str())
+                .unwrap_or("specs")
+                .to_owned()
+        };
+        let folder = part(whole.parent().and_then(Path::file_name));
+        self.files
+            .insert(format!("{folder}/{}", part(whole.file_name())), source);
+        Ok(self)
+    }
+
+    /// With one more file, given as text.
+    #[must_use]
+    pub fn with_text(mut self, path: &str, text: &str) -> Self {
+        let source = Source::new(&format!("specs/{path}"), text.to_owned());
+        self.files.insert(path.to_owned(), source);
+        self
+    }
+
+    /// Without the specs: catalogue, preambles, profiles and deviations stay.
+    #[must_use]
+    pub fn without_specs(mut self) -> Self {
+        self.files.retain(|path, _| spec_name(path).is_none());
+        self
+    }
+
+    /// Folder, name and file of each spec, in the order of sections.
+    fn specs(&self) -> Vec<(&str, &str, &Arc<Source>)> {
+        let mut all: Vec<_> = self
+            .files
+            .iter()
+            .filter_map(|(path, source)| {
+                spec_name(path).map(|(folder, name)| (folder, name, source))
+            })
+            .collect();
+        all.sort_by_key(|(folder, name, _)| (section_key(folder), *name));
+        all
+    }
+
+    fn folder(&self, folder: &str) -> impl Iterator<Item = &Arc<Source>> {
+        let prefix = format!("{folder}/");
+        self.files
+            .iter()
+            .filter(move |(path, _)| path.starts_with(&prefix))
+            .map(|(_, file)| file)
+    }
+}
+
+fn read_file(path: &Path) -> io::Result<Arc<Source>> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+    Ok(Source::new(&path.display().to_string(), text))
+}
+
+fn is_yaml(name: &str) -> bool {
+    let extension = Path::new(name).extension().unwrap_or_default();
+    extension == "yaml" || extension == "yml"
+}
+
+/// Folder and name if the file is a spec.
+fn spec_name(path: &str) -> Option<(&str, &str)> {
+    let (folder, file) = path.split_once('/')?;
+    let other = ["requirements", "devices", "deviations"].contains(&folder);
+    let name = file.rsplit_once('.').map_or(file, |(name, _)| name);
+    (!other).then_some((folder, name))
+}
+
+/// Orders `3.9` before `3.10`, and RFC 9293 before all others.
+fn section_key(folder: &str) -> (bool, Vec<u32>, &str) {
+    let section = head::section(folder);
+    let numbers = section.trim_start_matches("rfc").split('.');
+    let numbers = numbers
+        .map(|part| part.parse().unwrap_or(u32::MAX))
+        .collect();
+    (section.starts_with("rfc"), numbers, folder)
+}
+
+/// All that was read.
+#[derive(Debug)]
+pub struct Suite {
+    specs: Vec<Spec>,
+    catalogue: Catalogue,
+    preambles: Preambles,
+    profiles: BTreeMap<String, Profile>,
+    deviations: Vec<Deviation>,
+}
+
+/// Reads everything; the error holds all that is wrong with all files.
+pub fn load(sources: &Sources) -> Result<Suite, Diagnostics> {
+    load_specs(sources, |_, _| true)
+}
+
+/// As [`load`], with the one spec that a case belongs to.
+pub fn load_one(sources: &Sources, case_id: &str) -> Result<Suite, Diagnostics> {
+    let path = case_id.split('[').next().unwrap_or_default();
+    load_specs(sources, |folder, name| {
+        path.split_once('/')
+            .is_some_and(|(s, n)| s == head::section(folder) && n == name)
+    })
+}
+
+/// The ids of the cases of each spec file, or what is wrong with the file, without reading any
+/// step: for a list of tests.
+pub fn case_names(sources: &Sources) -> Vec<(Arc<str>, Result<Vec<String>, Diagnostics>)> {
+    let names = |folder: &str, name: &str, source: &Arc<Source>| {
+        let document = Arc::new(Document::read_unplaced(source)?);
+        let (spec, faults) = Spec::read(folder, name, &document, None);
+        match spec.filter(|_| faults.is_empty()) {
+            Some(spec) => Ok(spec.case_ids()),
+            None => {
+                let document = Arc::new(Document::read(source)?);
+                let (_, faults) = Spec::read(folder, name, &document, None);
+                Diagnostics(faults).or(Vec::new())
+            }
+        }
+    };
+    let files = sources.specs().into_iter();
+    files
+        .map(|(folder, name, file)| (Arc::clone(&file.name), names(folder, name, file)))
+        .collect()
+}
+
+fn load_specs(
+    sources: &Sources,
+    wanted: impl Fn(&str, &str) -> bool,
+) -> Result<Suite, Diagnostics> {
+    let mut faults = Vec::new();
+    let catalogue = catalogue(sources, &mut faults);
+    let mut profiles = BTreeMap::new();
+    for source in sources.folder("devices") {
+        match Document::read(source).and_then(|document| profiles::read(&document)) {
+            Ok(profile) => drop(profiles.insert(profile.device.clone(), profile)),
+            Err(wrong) => faults.extend(wrong.0),
+        }
+    }
+    let mut deviations = Vec::new();
+    for source in sources.folder("deviations") {
+        match Document::read(source).and_then(|document| deviations::read(&document)) {
+            Ok(list) => deviations.extend(list),
+            Err(wrong) => faults.extend(wrong.0),
+        }
+    }
+    let preambles = preambles(sources)
+        .map_err(|wrong| faults.extend(wrong.0))
+        .ok();
+    let mut specs: Vec<Spec> = Vec::new();
+    let files = sources.specs().into_iter();
+    for (folder, name, source) in files.filter(|(folder, name, _)| wanted(folder, name)) {
+        let Some(spec) = read_spec(folder, name, source, &catalogue, &mut faults) else {
+            continue;
+        };
+        if let Some(twin) = specs.iter().find(|have| have.id == spec.id) {
+            let message = format!("`{}` is also the id of {}", spec.id, twin.file);
+            faults.push(spec.document.root().error("spec::duplicate-id", message));
+        }
+        if let Some(preambles) = &preambles {
+            let setting = Setting {
+                catalogue: &catalogue,
+                preambles,
+                profile: None,
+            };
+            faults.extend(check(&spec, setting));
+        }
+        specs.push(spec);
+    }
+    let all = Diagnostics(faults);
+    match preambles {
+        Some(preambles) => all.or(Suite {
+            specs,
+            catalogue,
+            preambles,
+            profiles,
+            deviations,
+        }),
+        None => Err(all),
+    }
+}
+
+fn preambles(sources: &Sources) -> Result<Preambles, Diagnostics> {
+    let Some(source) = sources.files.get("preambles.yaml") else {
+        let source = Source::new("specs/preambles.yaml", "");
+        let message = "there is no file `preambles.yaml`: no state could be reached";
+        let fault = Diagnostic::error("spec::no-preamble", &source, Span::default(), message);
+        return Err(Diagnostics(vec![fault]));
+    };
+    Preambles::new(Document::read(source)?)
+}
+
+/// Lists of TC8 cases come last: their levels are those of what they cover.
+fn catalogue(sources: &Sources, faults: &mut Vec<Diagnostic>) -> Catalogue {
+    let mut catalogue = Catalogue::default();
+    let files: Vec<_> = sources.folder("requirements").collect();
+    let is_tc8 = |source: &&&Arc<Source>| source.name.contains("tc8");
+    let (last, first): (Vec<_>, Vec<_>) = files.iter().partition(is_tc8);
+    for source in first.into_iter().chain(last) {
+        let before = catalogue.clone();
+        let read = Document::read_unplaced(source).map(|document| catalogue.add(&document));
+        let wrong = match read {
+            Ok(wrong) if wrong.is_empty() => continue,
+            Ok(_) => {
+                catalogue = before;
+                Document::read(source).map(|document| catalogue.add(&document))
+            }
+            Err(wrong) => Err(wrong),
+        };
+        faults.extend(wrong.unwrap_or_else(|wrong| wrong).0);
+    }
+    catalogue
+}
+
+fn read_spec(
+    folder: &str,
+    name: &str,
+    source: &Arc<Source>,
+    catalogue: &Catalogue,
+    faults: &mut Vec<Diagnostic>,
+) -> Option<Spec> {
+    if !source.name.ends_with(".yaml") {
+        let message = "the name of a spec ends in `.yaml`";
+        let fault = Diagnostic::error("spec::extension", source, Span::default(), message);
+        faults.push(fault);
+    }
+    match Document::read(source) {
+        Ok(document) => {
+            let document = Arc::new(document);
+            let (spec, wrong) = Spec::read(folder, name, &document, Some(catalogue));
+            faults.extend(wrong);
+            // What is wrong with the table of cases would be told again for each of its uses.
+            let no_table = document.root().get("cases").is_none();
+            let spec = spec.filter(|spec| no_table || !spec.parameters.is_empty());
+            spec
+        }
+        Err(wrong) => {
+            faults.extend(wrong.0);
+            None
+        }
+    }
+}
+
+/// Reads every case of a spec, for any profile, and keeps only the errors.
+fn check(spec: &Spec, setting: Setting<'_>) -> Vec<Diagnostic> {
+    let mut faults = Vec::new();
+    let family = spec.families.first().copied().unwrap_or(Family::V4);
+    for at in 0..spec.combinations() {
+        let case = expand::case(spec, &spec.combination(at), family, setting);
+        faults.extend(case.err().unwrap_or_default());
+    }
+    faults
+}
+
+impl Suite {
+    /// The specs in the order of their sections.
+    pub fn specs(&self) -> &[Spec] {
+        &self.specs
+    }
+
+    /// The requirements.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
+    /// A device profile by the name of its device.
+    pub fn profile(&self, name: &str) -> Option<&Profile> {
+        self.profiles.get(name)
+    }
+
+    /// All device profiles in the order of their names.
+    pub fn profiles(&self) -> impl Iterator<Item = &Profile> {
+        self.profiles.values()
+    }
+
+    /// The known deviations.
+    pub fn deviations(&self) -> &[Deviation] {
+        &self.deviations
+    }
+
+    /// All cases for a device, in the order of sections.
+    pub fn cases(&self, profile: &Profile, families: &[Family]) -> Result<Vec<Case>, Diagnostics> {
+        let all: Vec<&Spec> = self.specs.iter().collect();
+        self.cases_of(&all, profile, families)
+    }
+
+    /// The cases of some specs.
+    pub fn cases_of(
+        &self,
+        specs: &[&Spec],
+        profile: &Profile,
+        families: &[Family],
+    ) -> Result<Vec<Case>, Diagnostics> {
+        let setting = Setting {
+            catalogue: &self.catalogue,
+            preambles: &self.preambles,
+            profile: Some(profile),
+        };
+        let mut cases = Vec::new();
+        let mut faults = Vec::new();
+        for spec in specs {
+            for at in 0..spec.combinations() {
+                let chosen = spec.combination(at);
+                for family in spec
+                    .families
+                    .iter()
+                    .filter(|family| families.contains(family))
+                {
+                    match expand::case(spec, &chosen, *family, setting) {
+                        Ok(case) => cases.push(case),
+                        Err(wrong) => faults.extend(wrong),
+                    }
+                }
+            }
+        }
+        Diagnostics(faults).or(cases)
+    }
+}

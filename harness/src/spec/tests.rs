@@ -1,0 +1,68 @@
+//! The specs of this repository are read, and what is broken is told.
+
+use super::case::{Expr, Family, Verb};
+use super::*;
+
+const FAMILIES: [Family; 2] = [Family::V4, Family::V6];
+
+fn embedded() -> Suite {
+    load(&Sources::embedded()).unwrap_or_else(|wrong| panic!("{wrong}"))
+}
+
+#[test]
+fn every_embedded_file_is_good() {
+    let suite = embedded();
+    let profile = suite.profile("bundled").unwrap();
+    let cases = suite
+        .cases(profile, &FAMILIES)
+        .unwrap_or_else(|wrong| panic!("{wrong}"));
+    assert!(cases.len() >= 60, "{} cases", cases.len());
+}
+
+#[test]
+fn names_are_those_of_the_cases() {
+    let sources = Sources::embedded();
+    let suite = embedded();
+    let cases = suite
+        .cases(suite.profile("bundled").unwrap(), &FAMILIES)
+        .unwrap();
+    let mut ids: Vec<String> = cases.into_iter().map(|case| case.id).collect();
+    let mut names: Vec<String> = case_names(&sources)
+        .into_iter()
+        .flat_map(|(_, names)| names.unwrap())
+        .collect();
+    ids.sort();
+    names.sort();
+    assert_eq!(ids, names);
+}
+
+#[test]
+fn one_spec_is_found_by_a_case() {
+    let id = "3.10.7.4/rst-validation[state=CLOSING,rst=inside,v6]";
+    let suite = load_one(&Sources::embedded(), id).unwrap();
+    let cases = suite
+        .cases(suite.profile("bundled").unwrap(), &FAMILIES)
+        .unwrap();
+    assert_eq!(cases.len(), 60);
+    let case = cases.iter().find(|case| case.id == id).unwrap();
+    assert_eq!(
+        case.steps
+            .iter()
+            .filter(|step| step.preamble.is_some())
+            .count(),
+        9
+    );
+    let own: Vec<&str> = case
+        .steps
+        .iter()
+        .filter(|s| s.preamble.is_none())
+        .map(|s| &*s.number)
+        .collect();
+    assert_eq!(own, ["1", "2", "3"]);
+    let syn = case.steps.iter().find_map(|step| match &step.verb {
+        Verb::Inject(inject) => Some(inject),
+        _ => None,
+    });
+    let mss = Expr::Named("LINK.MSS", Box::new(Expr::Number(1440)));
+    assert_eq!(syn.unwrap().mss, Some(mss));
+}

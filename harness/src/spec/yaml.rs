@@ -1,0 +1,595 @@
+//! YAML text to a tree of values with their places: the only module that knows a YAML crate.
+//!
+//! serde_yaml reads the values; it keeps no positions. One pass over saphyr-parser's events
+//! yields a second tree of the same shape that holds only positions, and refuses what specs do
+//! not use: anchors, tags, merge keys, duplicate keys, tabs, leading zeros, several documents.
+//! A [`Node`] walks both trees side by side. Files that are read in bulk and are nearly always
+//! good (catalogues, a test's list of names) are read without places first, and once more with
+//! places if something is wrong with them.
+
+use super::diagnostic::{Diagnostic, Diagnostics};
+use super::source::{Source, Span};
+use saphyr_parser::{Event, Parser, ScalarStyle};
+use serde_yaml::Value;
+use std::borrow::Cow;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// Largest file, octets.
+const MAX_FILE: usize = 1 << 20;
+/// Deepest nesting of lists and maps.
+const MAX_DEPTH: usize = 32;
+/// Most keys of one map.
+const MAX_KEYS: usize = 512;
+
+/// A file as values with places.
+#[derive(Debug)]
+pub(super) struct Document {
+    source: Arc<Source>,
+    value: Value,
+    place: Place,
+}
+
+/// Where a value stands; the same shape as the value.
+#[derive(Debug, Default)]
+struct Place {
+    span: Span,
+    /// Written in quotes: `"100"` is text where `100` is a number.
+    quoted: bool,
+    children: Vec<Child>,
+}
+
+#[derive(Debug, Default)]
+struct Child {
+    /// Where the key stands; empty in a list.
+    key: Span,
+    place: Place,
+}
+
+/// What stands for a place in a file that was read without places.
+static NOWHERE: Place = Place {
+    span: Span {
+        start: 0,
+        end: 0,
+        line: 0,
+    },
+    quoted: false,
+    children: Vec::new(),
+};
+
+impl Document {
+    /// Reads a file with places.
+    pub(super) fn read(source: &Arc<Source>) -> Result<Self, Diagnostics> {
+        let place = places(source)?;
+        let value = values(source).map_err(|fault| Diagnostics(vec![fault]))?;
+        Ok(Self {
+            source: Arc::clone(source),
+            value,
+            place,
+        })
+    }
+
+    /// Reads a file without places and without the rules that need them.
+    pub(super) fn read_unplaced(source: &Arc<Source>) -> Result<Self, Diagnostics> {
+        match values(source) {
+            Ok(value) => Ok(Self {
+                source: Arc::clone(source),
+                value,
+                place: Place::default(),
+            }),
+            Err(_) => Self::read(source),
+        }
+    }
+
+    /// The file.
+    pub(super) fn source(&self) -> &Arc<Source> {
+        &self.source
+    }
+
+    /// The top of the tree.
+    pub(super) fn root(&self) -> Node<'_> {
+        Node {
+            value: Held::Value(&self.value),
+            place: &self.place,
+            source: &self.source,
+        }
+    }
+}
+
+/// A value and its place.
+#[derive(Clone, Debug)]
+pub(super) struct Node<'a> {
+    value: Held<'a>,
+    place: &'a Place,
+    source: &'a Arc<Source>,
+}
+
+#[derive(Clone, Debug)]
+enum Held<'a> {
+    Value(&'a Value),
+    /// A text that a parameter was put into.
+    Text(Rc<str>),
+}
+
+/// A key of a map with its value.
+#[derive(Clone, Debug)]
+pub(super) struct Entry<'a> {
+    /// The key.
+    pub(super) key: Cow<'a, str>,
+    /// Where the key stands.
+    pub(super) key_span: Span,
+    /// The value.
+    pub(super) node: Node<'a>,
+}
+
+impl<'a> Node<'a> {
+    /// The file.
+    pub(super) fn source(&self) -> &'a Arc<Source> {
+        self.source
+    }
+
+    /// Where it stands.
+    pub(super) fn span(&self) -> Span {
+        self.place.span
+    }
+
+    /// Written in quotes.
+    pub(super) fn is_quoted(&self) -> bool {
+        self.place.quoted
+    }
+
+    /// Nothing was written.
+    pub(super) fn is_null(&self) -> bool {
+        matches!(self.value, Held::Value(Value::Null))
+    }
+
+    /// The items, if this is a list.
+    pub(super) fn items(&self) -> Option<Vec<Self>> {
+        let Held::Value(Value::Sequence(items)) = self.value else {
+            return None;
+        };
+        let place = |at: usize| {
+            self.place
+                .children
+                .get(at)
+                .map_or(&NOWHERE, |child| &child.place)
+        };
+        Some(
+            items
+                .iter()
+                .enumerate()
+                .map(|(at, item)| self.child(item, place(at)))
+                .collect(),
+        )
+    }
+
+    /// The entries in the order of the file, if this is a map.
+    pub(super) fn entries(&self) -> Option<Vec<Entry<'a>>> {
+        let Held::Value(Value::Mapping(map)) = self.value else {
+            return None;
+        };
+        let entry = |(at, (key, value)): (usize, (&'a Value, &'a Value))| {
+            let child = self.place.children.get(at);
+            Entry {
+                key: scalar(key).unwrap_or(Cow::Borrowed("null")),
+                key_span: child.map_or(self.place.span, |child| child.key),
+                node: self.child(value, child.map_or(&NOWHERE, |child| &child.place)),
+            }
+        };
+        Some(map.iter().enumerate().map(entry).collect())
+    }
+
+    /// The value of a key, if this is a map that has it.
+    pub(super) fn get(&self, key: &str) -> Option<Self> {
+        let Held::Value(Value::Mapping(map)) = self.value else {
+            return None;
+        };
+        let at = map
+            .keys()
+            .position(|have| scalar(have).is_some_and(|have| have == key))?;
+        let place = self
+            .place
+            .children
+            .get(at)
+            .map_or(&NOWHERE, |child| &child.place);
+        map.values().nth(at).map(|value| self.child(value, place))
+    }
+
+    /// A scalar as text: a word, a number, `true` or `false`.
+    pub(super) fn text(&self) -> Option<Cow<'_, str>> {
+        match &self.value {
+            Held::Value(value) => scalar(value),
+            Held::Text(text) => Some(Cow::Borrowed(text)),
+        }
+    }
+
+    /// The same place with another text.
+    #[must_use]
+    pub(super) fn with_text(&self, text: &str) -> Self {
+        Self {
+            value: Held::Text(text.into()),
+            ..self.clone()
+        }
+    }
+
+    /// What kind of value it is, for messages.
+    pub(super) fn kind(&self) -> &'static str {
+        match self.value {
+            Held::Value(Value::Null) => "nothing",
+            Held::Value(Value::Mapping(_)) => "a map",
+            Held::Value(Value::Sequence(_)) => "a list",
+            Held::Value(Value::Number(_)) => "a number",
+            Held::Value(Value::Bool(_)) => "true or false",
+            Held::Value(_) | Held::Text(_) => "a word",
+        }
+    }
+
+    /// An error at this place.
+    pub(super) fn error(&self, code: &'static str, message: impl Into<String>) -> Diagnostic {
+        Diagnostic::error(code, self.source, self.span(), message)
+    }
+
+    /// The place of octets `from..to` of the text, as well as it can be known: a text in quotes
+    /// or over several lines is pointed at as a whole.
+    pub(super) fn part(&self, from: usize, to: usize) -> Span {
+        let span = self.span();
+        match &self.value {
+            Held::Value(Value::String(text)) if self.source.at(span) == text => {
+                span.part(from, to.max(from + 1))
+            }
+            _ => span,
+        }
+    }
+
+    fn child(&self, value: &'a Value, place: &'a Place) -> Self {
+        Node {
+            value: Held::Value(value),
+            place,
+            source: self.source,
+        }
+    }
+}
+
+/// A scalar as text.
+fn scalar(value: &Value) -> Option<Cow<'_, str>> {
+    match value {
+        Value::String(text) => Some(Cow::Borrowed(text)),
+        Value::Number(number) => Some(Cow::Owned(number.to_string())),
+        Value::Bool(true) => Some(Cow::Borrowed("true")),
+        Value::Bool(false) => Some(Cow::Borrowed("false")),
+        _ => None,
+    }
+}
+
+/// The values of a file.
+fn values(source: &Arc<Source>) -> Result<Value, Diagnostic> {
+    serde_yaml::from_str(&source.text).map_err(|error| {
+        let at = error
+            .location()
+            .map_or(0, |location| location.index() as u32);
+        let line = error
+            .location()
+            .map_or(1, |location| location.line() as u32);
+        let span = Span {
+            start: at,
+            end: at,
+            line,
+        };
+        Diagnostic::error(
+            "yaml::syntax",
+            source,
+            span,
+            format!("this is not YAML: {error}"),
+        )
+    })
+}
+
+/// The places of a file, and the rules that specs add to YAML.
+fn places(source: &Arc<Source>) -> Result<Place, Diagnostics> {
+    if source.text.len() > MAX_FILE {
+        let message = format!("this file is larger than {MAX_FILE} octets");
+        let fault = Diagnostic::error("yaml::too-large", source, Span::default(), message);
+        return Err(Diagnostics(vec![fault]));
+    }
+    let mut builder = Builder::new(source);
+    builder.refuse_tabs();
+    let mut parser = Parser::new_from_str(&source.text);
+    while let Some(next) = parser.next_event() {
+        let more = match next {
+            Ok((event, span)) => builder.event(&event, span),
+            Err(error) => {
+                let span = builder.offsets.span(*error.marker(), *error.marker());
+                let message = format!("this is not YAML: {}", error.info());
+                builder
+                    .faults
+                    .push(Diagnostic::error("yaml::syntax", source, span, message));
+                false
+            }
+        };
+        if !more {
+            break;
+        }
+    }
+    Diagnostics(builder.faults).or(builder.root)
+}
+
+/// Characters to octets: the parser counts characters.
+struct Offsets {
+    /// Octet offset of each character; empty if every character is one octet.
+    starts: Vec<u32>,
+    end: u32,
+}
+
+impl Offsets {
+    fn new(text: &str) -> Self {
+        let starts = if text.is_ascii() {
+            Vec::new()
+        } else {
+            text.char_indices().map(|(at, _)| at as u32).collect()
+        };
+        Self {
+            starts,
+            end: text.len() as u32,
+        }
+    }
+
+    fn octet(&self, character: usize) -> u32 {
+        if self.starts.is_empty() {
+            return (character as u32).min(self.end);
+        }
+        self.starts.get(character).copied().unwrap_or(self.end)
+    }
+
+    fn span(&self, start: saphyr_parser::Marker, end: saphyr_parser::Marker) -> Span {
+        let from = self.octet(start.index());
+        Span {
+            start: from,
+            end: self.octet(end.index()).max(from),
+            line: start.line() as u32,
+        }
+    }
+}
+
+/// Builds the tree of places from events.
+struct Builder<'a> {
+    source: &'a Arc<Source>,
+    offsets: Offsets,
+    open: Vec<Open>,
+    root: Place,
+    documents: usize,
+    faults: Vec<Diagnostic>,
+}
+
+/// A list or map that has begun.
+struct Open {
+    place: Place,
+    is_map: bool,
+    /// The key whose value comes next.
+    key: Option<Span>,
+    keys: Vec<String>,
+}
+
+impl<'a> Builder<'a> {
+    fn new(source: &'a Arc<Source>) -> Self {
+        Self {
+            source,
+            offsets: Offsets::new(&source.text),
+            open: Vec::new(),
+            root: Place::default(),
+            documents: 0,
+            faults: Vec::new(),
+        }
+    }
+
+    fn fault(&mut self, code: &'static str, span: Span, message: &str, help: &str) {
+        let fault = Diagnostic::error(code, self.source, span, message).help(help);
+        self.faults.push(fault);
+    }
+
+    fn refuse_tabs(&mut self) {
+        let Some(at) = self.source.text.find('\t') else {
+            return;
+        };
+        let line = self.source.text[..at].matches('\n').count() as u32 + 1;
+        let span = Span {
+            start: at as u32,
+            end: at as u32 + 1,
+            line,
+        };
+        self.fault("yaml::tab", span, "a tab", "indent with spaces");
+    }
+
+    /// Takes an event; false if reading cannot go on.
+    fn event(&mut self, event: &Event<'_>, at: saphyr_parser::Span) -> bool {
+        let span = self.offsets.span(at.start, at.end);
+        match event {
+            Event::DocumentStart(_) => {
+                self.documents += 1;
+                if self.documents > 1 {
+                    let help = "one file holds one document: remove the line `---`";
+                    self.fault("yaml::multi-document", span, "a second document", help);
+                    return false;
+                }
+            }
+            Event::Alias(_) => {
+                self.fault(
+                    "yaml::alias",
+                    span,
+                    "an alias",
+                    "write the value out, or use `cases`",
+                );
+                self.complete(Place {
+                    span,
+                    ..Place::default()
+                });
+            }
+            Event::Scalar(text, style, anchor, tag) => {
+                self.refuse_marks(span, *anchor, tag.is_some());
+                return self.scalar(text, *style, span);
+            }
+            Event::SequenceStart(anchor, tag) | Event::MappingStart(anchor, tag) => {
+                self.refuse_marks(span, *anchor, tag.is_some());
+                return self.begin(span, matches!(event, Event::MappingStart(..)));
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.end(span),
+            _ => {}
+        }
+        true
+    }
+
+    fn refuse_marks(&mut self, span: Span, anchor: usize, tag: bool) {
+        if anchor != 0 {
+            self.fault(
+                "yaml::anchor",
+                span,
+                "an anchor",
+                "write the value out, or use `cases`",
+            );
+        }
+        if tag {
+            self.fault(
+                "yaml::tag",
+                span,
+                "a tag",
+                "remove it: every value has its type already",
+            );
+        }
+    }
+
+    fn scalar(&mut self, text: &str, style: ScalarStyle, span: Span) -> bool {
+        let plain = style == ScalarStyle::Plain;
+        let span = self.trimmed(span, plain);
+        let is_key = self
+            .open
+            .last()
+            .is_some_and(|open| open.is_map && open.key.is_none());
+        if is_key {
+            return self.key(text, plain, span);
+        }
+        let digits = text.trim_start_matches(['-', '+']);
+        if plain && digits.len() > 1 && digits.starts_with('0') && is_digits(digits) {
+            let help = "without the zeros it is a number; in quotes it is text";
+            self.fault(
+                "yaml::leading-zero",
+                span,
+                "a number with leading zeros",
+                help,
+            );
+        }
+        let quoted = matches!(style, ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted);
+        self.complete(Place {
+            span,
+            quoted,
+            children: Vec::new(),
+        });
+        true
+    }
+
+    /// A plain scalar without the blanks and comments that the parser counts to it.
+    fn trimmed(&self, span: Span, plain: bool) -> Span {
+        if !plain {
+            return span;
+        }
+        let text = self.source.at(span);
+        Span {
+            end: span.start + text.trim_end().len() as u32,
+            ..span
+        }
+    }
+
+    fn key(&mut self, text: &str, plain: bool, span: Span) -> bool {
+        if plain && text == "<<" {
+            self.fault(
+                "yaml::merge-key",
+                span,
+                "a merge key",
+                "write the fields out",
+            );
+        }
+        let source = self.source;
+        let Some(open) = self.open.last_mut() else {
+            return false;
+        };
+        open.key = Some(span);
+        let before = open.keys.iter().position(|have| have == text);
+        let first = before
+            .and_then(|at| open.place.children.get(at))
+            .map(|child| child.key);
+        if let Some(first) = first {
+            let message = format!("the key `{text}` stands here twice");
+            let fault = Diagnostic::error("yaml::duplicate-key", source, span, message)
+                .label("again")
+                .also(first, "first here")
+                .help("remove one of them");
+            self.faults.push(fault);
+        }
+        open.keys.push(text.to_owned());
+        if open.keys.len() > MAX_KEYS {
+            let message = format!("a map has at most {MAX_KEYS} keys");
+            self.fault("yaml::too-large", span, &message, "split the file");
+            return false;
+        }
+        true
+    }
+
+    fn begin(&mut self, span: Span, is_map: bool) -> bool {
+        if self
+            .open
+            .last()
+            .is_some_and(|open| open.is_map && open.key.is_none())
+        {
+            let help = "a key is a word";
+            self.fault("yaml::key", span, "a list or a map cannot be a key", help);
+            return false;
+        }
+        if self.open.len() == MAX_DEPTH {
+            let message = format!("lists and maps nest at most {MAX_DEPTH} deep");
+            self.fault(
+                "yaml::too-deep",
+                span,
+                &message,
+                "nothing in a spec nests that deep",
+            );
+            return false;
+        }
+        let place = Place {
+            span,
+            ..Place::default()
+        };
+        self.open.push(Open {
+            place,
+            is_map,
+            key: None,
+            keys: Vec::new(),
+        });
+        true
+    }
+
+    fn end(&mut self, span: Span) {
+        let Some(open) = self.open.pop() else { return };
+        let mut place = open.place;
+        // A block collection ends where the next thing begins; its last child ends before that.
+        let last = place.children.last().map(|child| child.place.span.end);
+        place.span.end = if span.end > span.start {
+            span.end
+        } else {
+            last.unwrap_or(span.end)
+        };
+        place.span.end = place.span.end.max(place.span.start);
+        self.complete(place);
+    }
+
+    fn complete(&mut self, place: Place) {
+        match self.open.last_mut() {
+            None => self.root = place,
+            Some(open) => {
+                let key = open.key.take().unwrap_or_default();
+                open.place.children.push(Child { key, place });
+            }
+        }
+    }
+}
+
+fn is_digits(text: &str) -> bool {
+    text.bytes().all(|octet| octet.is_ascii_digit())
+}
