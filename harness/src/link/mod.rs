@@ -35,10 +35,7 @@ pub enum Kind {
 impl Kind {
     /// TUN where its node can be opened, else veth.
     pub fn available() -> Self {
-        let node = std::fs::OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open(tun::NODE);
+        let node = std::fs::OpenOptions::new().read(true).write(true).open(tun::NODE);
         if node.is_ok() { Self::Tun } else { Self::Veth }
     }
 
@@ -90,10 +87,7 @@ impl Link {
                 let tun = Tun::create(DEVICE_END)?;
                 configure(&mut route, family)?;
                 let tap = PacketSocket::tap(index_of(DEVICE_END)?)?;
-                Ok(Self {
-                    tap,
-                    way: Way::Tun(tun),
-                })
+                Ok(Self { tap, way: Way::Tun(tun) })
             }
             Kind::Veth => {
                 veth::create(&mut route, DEVICE_END)?;
@@ -105,10 +99,7 @@ impl Link {
                 let sender = PacketSocket::sender(ours)?;
                 let ends = (tester_address(family), device_address(family));
                 veth::warm_up(&sender, &mut tap, ends.0, ends.1)?;
-                Ok(Self {
-                    tap,
-                    way: Way::Veth(sender),
-                })
+                Ok(Self { tap, way: Way::Veth(sender) })
             }
         }
     }

@@ -39,13 +39,11 @@ pub fn create(route: &mut Netlink, device_end: &str) -> io::Result<()> {
             .attribute(libc::IFLA_IFNAME, &terminated(device_end))
             .attribute(libc::IFLA_ADDRESS, &DEVICE_MAC)
             .nested(libc::IFLA_LINKINFO, |info| {
-                info.attribute(libc::IFLA_INFO_KIND, b"veth")
-                    .nested(libc::IFLA_INFO_DATA, |data| {
-                        data.nested(VETH_INFO_PEER, |end| {
-                            end.octets(&peer)
-                                .attribute(libc::IFLA_IFNAME, &terminated(TESTER_END))
-                        })
+                info.attribute(libc::IFLA_INFO_KIND, b"veth").nested(libc::IFLA_INFO_DATA, |data| {
+                    data.nested(VETH_INFO_PEER, |end| {
+                        end.octets(&peer).attribute(libc::IFLA_IFNAME, &terminated(TESTER_END))
                     })
+                })
             }),
     )
 }
@@ -73,11 +71,7 @@ fn set_feature(interface: &str, command: u32, value: u32) -> io::Result<()> {
     // SAFETY: SIOCETHTOOL reads one ifreq and, behind its data pointer, for the commands used
     // here, one ethtool_value; both live until the call returns.
     let done = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCETHTOOL, &raw mut request) };
-    if done == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
-    }
+    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// Repeats an echo request until it is answered: before that, a new pair loses packets.
@@ -98,19 +92,14 @@ pub fn warm_up(
             }
         }
     }
-    Err(io::Error::new(
-        io::ErrorKind::TimedOut,
-        "the device's end never answered an echo request",
-    ))
+    Err(io::Error::new(io::ErrorKind::TimedOut, "the device's end never answered an echo request"))
 }
 
 fn echo_request(tester: IpAddr, device: IpAddr, sequence: u16) -> io::Result<Vec<u8>> {
     match (tester, device) {
         (IpAddr::V4(tester), IpAddr::V4(device)) => Ok(echo_request_v4(tester, device, sequence)),
         (IpAddr::V6(tester), IpAddr::V6(device)) => Ok(echo_request_v6(tester, device, sequence)),
-        _ => Err(io::Error::other(
-            "the two ends of a link speak one IP version",
-        )),
+        _ => Err(io::Error::other("the two ends of a link speak one IP version")),
     }
 }
 
@@ -161,10 +150,8 @@ fn is_echo_reply(packet: &[u8], sequence: u16) -> bool {
 
 /// The Internet checksum (RFC 1071) of an even number of octets.
 fn checksum(octets: &[u8]) -> u16 {
-    let sum: u32 = octets
-        .chunks_exact(2)
-        .map(|pair| u32::from(pair[0]) << 8 | u32::from(pair[1]))
-        .sum();
+    let sum: u32 =
+        octets.chunks_exact(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(pair[1])).sum();
     let folded = (sum & 0xffff) + (sum >> 16);
     !((folded & 0xffff) + (folded >> 16)) as u16
 }
