@@ -2,7 +2,7 @@
 
 use crate::segment::{Control, Segment, SynOptions};
 use crate::seq::{SeqNum, WireWindow};
-use crate::wire::{IpHeader, Packet, decode_ip, decode_tcp};
+use crate::wire::{IpHeader, Packet, checksum_of, decode_ip, decode_tcp};
 use crate::{Config, ConnectionId, Event, Instant, ListenerId, SocketOptions, Stack, State};
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
@@ -218,11 +218,12 @@ impl Probe {
         }
     }
 
-    /// Injects a segment and returns what comes back at once.
-    pub(crate) fn inject(&mut self, segment: Segment<'_>) -> Vec<Seen> {
+    /// The packet of the peer that carries a segment.
+    pub(crate) fn packet(&self, segment: Segment<'_>) -> Vec<u8> {
+        let (src, dst) = (self.remote.ip(), self.local.ip());
         let ip = IpHeader {
-            src: self.remote.ip(),
-            dst: self.local.ip(),
+            src,
+            dst,
             tos: 0,
             ttl: 64,
             id: 0,
@@ -237,8 +238,31 @@ impl Probe {
             segment,
         }
         .encode(&mut packet);
-        self.stack.on_packet(self.now, &packet);
+        packet
+    }
+
+    /// Puts the right TCP checksum into an IPv4 packet that was changed.
+    pub(crate) fn mend_checksum(&self, packet: &mut [u8]) {
+        packet[36..38].copy_from_slice(&[0, 0]);
+        let sum = checksum_of(self.remote.ip(), self.local.ip(), &packet[20..]);
+        packet[36..38].copy_from_slice(&sum.to_be_bytes());
+    }
+
+    /// Injects a packet and returns what comes back at once.
+    pub(crate) fn inject_packet(&mut self, packet: &[u8]) -> Vec<Seen> {
+        self.stack.on_packet(self.now, packet);
         self.sent()
+    }
+
+    /// Injects a segment and returns what comes back at once.
+    pub(crate) fn inject(&mut self, segment: Segment<'_>) -> Vec<Seen> {
+        let packet = self.packet(segment);
+        self.inject_packet(&packet)
+    }
+
+    /// Connections get receive buffers of so many octets from now on.
+    pub(crate) fn config_rcvbuf(&mut self, octets: u32) {
+        self.stack.config_mut().rcvbuf = octets;
     }
 
     /// What the stack sends now.

@@ -407,6 +407,11 @@ impl Stack {
     pub(crate) fn first_address(&self) -> IpAddr {
         self.addresses[0]
     }
+
+    /// The policies, to change them under way.
+    pub(crate) fn config_mut(&mut self) -> &mut Config {
+        &mut self.config
+    }
 }
 
 #[cfg(test)]

@@ -93,5 +93,13 @@ pub(crate) fn plain_checksum_holds(octets: &[u8]) -> bool {
     Sum::default().add(octets).finish() == 0
 }
 
+/// The checksum of a TCP segment whose checksum field is zero.
+#[cfg(test)]
+pub(crate) fn checksum_of(src: IpAddr, dst: IpAddr, segment: &[u8]) -> u16 {
+    Sum::pseudo_header(src, dst, TCP, segment.len())
+        .add(segment)
+        .finish()
+}
+
 #[cfg(test)]
 mod tests;

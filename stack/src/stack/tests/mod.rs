@@ -1,3 +1,5 @@
+mod matrix;
+
 use crate::testing::{Pair, Side};
 use crate::{CloseReason, Config, Event, State};
 use std::time::Duration;
