@@ -52,13 +52,13 @@ fn shown(seq: u32, base: Option<u32>, to: u32) -> u32 {
 impl Segment {
     /// The segment in figure notation, `<SEQ=302><ACK=102><CTL=ACK>`.
     ///
-    /// Payload, a closed window and remarkable options are shown where there are any. A message
-    /// that is no TCP segment has its kind in [`Segment::flags`], `ICMP frag-needed`.
+    /// Payload, a closed window and remarkable options are shown where there are any. An ICMP
+    /// message is shown by its kind, `<ICMP frag-needed><MTU=1000>`.
     pub fn figure(&self, connection: &Connection, direction: Direction) -> String {
         let flags = text::clean(&self.flags);
         let options = text::clean(&self.options);
-        if flags.starts_with("ICMP") {
-            return join(&[flags, options]);
+        if let Some(message) = icmp(&self.packet) {
+            return join(&message);
         }
         let (seq, ack) = self.shown_numbers(connection, direction);
         let mut parts = vec![format!("SEQ={seq}")];
@@ -97,6 +97,38 @@ impl Segment {
             ),
         }
     }
+}
+
+/// What an ICMP message says: its kind by the names of the specs, and the MTU where it has one.
+fn icmp(packet: &[u8]) -> Option<Vec<String>> {
+    const IPV6_HEADER: usize = 40;
+    let (start, is_icmp) = match packet.first()? >> 4 {
+        4 => (usize::from(packet[0] & 0xf) * 4, *packet.get(9)? == 1),
+        6 => (IPV6_HEADER, *packet.get(6)? == 58),
+        _ => return None,
+    };
+    let message = packet.get(start..start + 8).filter(|_| is_icmp)?;
+    let (kind, code) = (message[0], message[1]);
+    let name = match (start == IPV6_HEADER && packet[0] >> 4 == 6, kind, code) {
+        (false, 3, 0) | (true, 1, 0) => "net-unreachable".to_owned(),
+        (false, 3, 1) | (true, 1, 3) => "host-unreachable".to_owned(),
+        (false, 3, 2) => "proto-unreachable".to_owned(),
+        (false, 3, 3) | (true, 1, 4) => "port-unreachable".to_owned(),
+        (false, 3, 4) => "frag-needed".to_owned(),
+        (true, 2, 0) => "packet-too-big".to_owned(),
+        (false, 4, 0) => "source-quench".to_owned(),
+        (false, 11, _) | (true, 3, _) => "time-exceeded".to_owned(),
+        _ => format!("type {kind} code {code}"),
+    };
+    let mtu = match name.as_str() {
+        "frag-needed" => format!("MTU={}", u16::from_be_bytes([message[6], message[7]])),
+        "packet-too-big" => {
+            let mtu = [message[4], message[5], message[6], message[7]];
+            format!("MTU={}", u32::from_be_bytes(mtu))
+        }
+        _ => String::new(),
+    };
+    Some(vec![format!("ICMP {name}"), mtu])
 }
 
 /// `<a><b>`, without the empty ones.
@@ -221,13 +253,43 @@ mod tests {
         );
     }
 
-    #[test]
-    fn an_icmp_message_is_no_segment() {
-        let message = Segment {
-            options: "MTU=1000".into(),
-            ..segment("ICMP frag-needed")
+    #[rstest]
+    #[case(4, 1, [3, 4, 0, 0, 0, 0, 0x03, 0xe8], "<ICMP frag-needed><MTU=1000>")]
+    #[case(4, 1, [3, 3, 0, 0, 0, 0, 0, 0], "<ICMP port-unreachable>")]
+    #[case(6, 58, [2, 0, 0, 0, 0, 0, 0x05, 0x14], "<ICMP packet-too-big><MTU=1300>")]
+    #[case(6, 58, [135, 0, 0, 0, 0, 0, 0, 0], "<ICMP type 135 code 0>")]
+    #[case(4, 6, [3, 4, 0, 0, 0, 0, 0, 0], "<SEQ=102><ACK=301><CTL=ACK>")]
+    fn an_icmp_message_is_no_segment(
+        #[case] version: u8,
+        #[case] protocol: u8,
+        #[case] message: [u8; 8],
+        #[case] figure: &str,
+    ) {
+        let (length, at) = if version == 4 { (20, 9) } else { (40, 6) };
+        let mut packet = vec![0; length];
+        packet[0] = version << 4 | 5;
+        packet[at] = protocol;
+        packet.extend(message);
+        let segment = Segment {
+            packet,
+            ..segment("ACK")
         };
-        let figure = message.figure(&connection(), Direction::ToDevice);
-        assert_eq!(figure, "<ICMP frag-needed><MTU=1000>");
+        assert_eq!(segment.figure(&connection(), Direction::ToDevice), figure);
+    }
+
+    #[test]
+    fn half_a_packet_is_no_panic() {
+        for length in 0..48 {
+            let packet = vec![0x45; length];
+            let segment = Segment {
+                packet,
+                ..segment("ACK")
+            };
+            assert!(
+                !segment
+                    .figure(&connection(), Direction::ToDevice)
+                    .is_empty()
+            );
+        }
     }
 }

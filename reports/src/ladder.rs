@@ -423,10 +423,12 @@ fn field_rows(record: &CaseRecord) -> Vec<FieldRow> {
         let words = quantity.words.as_deref().map(words::clean);
         (words, quantity.value.shown(&connection))
     };
-    let fields = mismatch
-        .fields
-        .iter()
-        .filter(|field| field.name != "within");
+    // `within` stands in the ladder; that no payload came where none may come says nothing.
+    let says_nothing = |field: &Field| {
+        field.name == "within"
+            || field.name == "DATA" && field.holds && field.got.value == Value::Number(0)
+    };
+    let fields = mismatch.fields.iter().filter(|field| !says_nothing(field));
     fields
         .map(|field| FieldRow {
             name: words::clean(&field.name),

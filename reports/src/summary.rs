@@ -116,12 +116,7 @@ fn failure(group: &Group, run: &Run) -> String {
         let _ = writeln!(text, "{}", comparison(&ladder.fields));
     }
     for requirement in terminal::violated(case) {
-        let (place, id) = (markdown(&requirement.place), markdown(&requirement.id));
-        let _ = writeln!(
-            text,
-            "- {place} ({id}): {}",
-            markdown(&requirement.sentence)
-        );
+        let _ = writeln!(text, "- {}", markdown(&terminal::cited(requirement)));
     }
     let _ = writeln!(text, "- spec {}", code(&case.place()));
     if let Some(capture) = &case.capture {

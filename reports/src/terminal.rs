@@ -8,7 +8,7 @@ pub mod ci;
 mod failure;
 
 pub use failure::{Group, again, groups};
-pub(crate) use failure::{sentences, violated};
+pub(crate) use failure::{cited, sentences, violated};
 
 use crate::counts::{Chapter, Counts};
 use crate::names;

@@ -128,9 +128,12 @@ fn skip_string(rest: &mut Peekable<Chars>) {
 }
 
 /// `text` in lines of at most `width` columns, broken at spaces, and between `>` and `<` as in
-/// figures; a longer word is cut.
+/// figures; a longer word is cut. What fits is left as it is.
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let width = width.max(1);
+    if text.chars().count() <= width {
+        return vec![text.to_owned()];
+    }
     let mut lines = vec![String::new()];
     for (space, word) in words(text) {
         let line = lines.last_mut().map_or(0, |line| line.chars().count());

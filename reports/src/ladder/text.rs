@@ -175,40 +175,48 @@ pub(crate) fn styled(style: Style, text: &str) -> String {
 
 /// The comparison: field, expected, got, and a mark where they differ.
 fn table(fields: &[FieldRow], options: &Options) -> Vec<String> {
+    const MARK: usize = 3;
+    let names = fields.iter().map(|field| field.name.clone());
+    let names: Vec<String> = std::iter::once("field".to_owned()).chain(names).collect();
     let expected = column(fields.iter().map(|field| &field.expected), "expected");
     let got = column(fields.iter().map(|field| &field.got), "got");
     let width = |lines: &[String]| lines.iter().map(|l| l.chars().count()).max().unwrap_or(0) + 2;
-    let name = fields
-        .iter()
-        .map(|field| field.name.chars().count())
-        .max()
-        .unwrap_or(0)
-        + 2;
-    let (name, left, right) = (name.max(9), width(&expected).max(20), width(&got).max(21));
-    let line = |field: &str, index: usize, mark: &str| {
-        let (expected, got) = (&expected[index], &got[index]);
-        let line = format!(
-            "{:STEP$}{field:name$}{expected:left$}{got:right$}{mark}",
-            ""
+    let name = width(&names).clamp(9, 20);
+    let (left, right) = (width(&expected).clamp(20, 40), width(&got).clamp(21, 26));
+    let taken = options.indent + STEP + name + left + right + MARK;
+    let room = COLUMNS.saturating_sub(taken).max(10);
+    let lines = |index: usize, mark: &str, remark: &str| {
+        let names = wrap(&names[index], name - 2);
+        let (expected, got) = (
+            wrap(&expected[index], left - 2),
+            wrap(&got[index], right - 2),
         );
-        line.trim_end().to_owned()
+        let remarks = wrap(remark, room);
+        let height = [&names, &expected, &got, &remarks]
+            .map(Vec::len)
+            .into_iter()
+            .max();
+        let at = |cell: &[String], line: usize| cell.get(line).cloned().unwrap_or_default();
+        let line = |line: usize| {
+            let mark = if line == 0 { mark } else { "" };
+            let (field, remark) = (at(&names, line), at(&remarks, line));
+            let (expected, got) = (at(&expected, line), at(&got, line));
+            let line = format!("{field:name$}{expected:left$}{got:right$}{mark:MARK$}{remark}");
+            format!("{:STEP$}{}", "", line.trim_end())
+        };
+        (0..height.unwrap_or(0)).map(line).collect::<Vec<_>>()
     };
-    let mut lines = vec![line("field", 0, "")];
+    let mut table = lines(0, "", "");
     for (index, field) in fields.iter().enumerate() {
-        let remark = field.remark.as_deref().unwrap_or_default();
-        let mark = if field.holds {
-            remark.to_owned()
+        let (mark, style) = if field.holds {
+            ("", Style::new())
         } else {
-            format!("✗  {remark}")
+            ("✗", options.palette.bad)
         };
-        let style = if field.holds {
-            Style::new()
-        } else {
-            options.palette.bad
-        };
-        lines.push(styled(style, &line(&field.name, index + 1, &mark)));
+        let row = lines(index + 1, mark, field.remark.as_deref().unwrap_or_default());
+        table.extend(row.iter().map(|line| styled(style, line)));
     }
-    lines
+    table
 }
 
 /// A column with its title: words and values of all rows, the signs of equality below each other.

@@ -51,6 +51,7 @@ fn annotation(group: &Group) -> String {
     let covered = case.covers.iter().find(named).or(case.covers.first());
     let title = match (case.verdict, covered) {
         (Verdict::Inconclusive, _) => "inconclusive".to_owned(),
+        (_, Some(covered)) if covered.place.is_empty() => format!("{} ({level})", covered.id),
         (_, Some(covered)) => format!("{} ({level})", covered.place),
         (_, None) => level.to_owned(),
     };

@@ -169,11 +169,8 @@ fn headlines(case: &CaseRecord) -> Vec<String> {
 /// The requirements that are violated, in their own words.
 pub(crate) fn sentences(case: &CaseRecord) -> Vec<String> {
     let violated = violated(case);
-    let shown = violated.iter().take(SENTENCES).flat_map(|requirement| {
-        let (id, place) = (clean(&requirement.id), clean(&requirement.place));
-        let sentence = clean(&requirement.sentence);
-        wrap(&format!("{place} ({id}): {sentence}"), COLUMNS - INDENT)
-    });
+    let shown = violated.iter().take(SENTENCES);
+    let shown = shown.flat_map(|requirement| wrap(&cited(requirement), COLUMNS - INDENT));
     let mut lines: Vec<String> = shown.collect();
     if let Some(more) = violated
         .len()
@@ -183,6 +180,19 @@ pub(crate) fn sentences(case: &CaseRecord) -> Vec<String> {
         lines.push(format!("… and {more} more requirements"));
     }
     lines
+}
+
+/// `RFC 9293 §3.8.6.1 (MUST-36): a sender probes a closed window.`
+pub(crate) fn cited(requirement: &Requirement) -> String {
+    let id = clean(&requirement.id);
+    let named = match clean(&requirement.place) {
+        none if none.is_empty() => id,
+        place => format!("{place} ({id})"),
+    };
+    match clean(&requirement.sentence) {
+        none if none.is_empty() => named,
+        sentence => format!("{named}: {sentence}"),
+    }
 }
 
 /// The requirements that the differences name, or else all that the case covers.

@@ -269,9 +269,21 @@ pub(crate) fn deviates() -> CaseRecord {
         .receive("SYN,ACK", 0, 1, 0, Judged::Deviates);
     let headline = "retransmitted after 0.20 s; expected 1 s (0.90 … 1.30 s with this device's \
                     slack)";
-    let (one, fifth) = (Value::Duration(1_000_000_000), Value::Duration(200_000_000));
-    let fields = vec![field("after", one, "", fifth, "")];
-    story.mismatch("step 3: early", headline, fields);
+    let fifth = Value::Duration(200_000_000);
+    let expected = "1.5*prev.after..min(2.5*prev.after, RTO.MAX)";
+    let fields = vec![
+        field(
+            "CTL",
+            Value::Text("SYN,ACK".into()),
+            "",
+            Value::Text("SYN,ACK".into()),
+            "",
+        ),
+        field("DATA", Value::Number(0), "", Value::Number(0), ""),
+        field("after", Value::None, expected, fifth, ""),
+    ];
+    story.mismatch("step 3: too early", headline, fields);
+    story.remark("after", "0.90 … 1.30 s with this device's slack");
     story.done(Verdict::Deviates)
 }
 
