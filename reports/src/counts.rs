@@ -33,7 +33,7 @@ impl Counts {
     /// Counts one more case.
     pub fn add(&mut self, record: &CaseRecord) {
         let place = match record.verdict {
-            Verdict::Fail | Verdict::Deviates if record.known.is_some() => &mut self.known,
+            Verdict::Fail | Verdict::Deviates if record.foretold().is_some() => &mut self.known,
             Verdict::Pass => &mut self.pass,
             Verdict::Fail => &mut self.fail,
             Verdict::Deviates => &mut self.deviates,
@@ -151,6 +151,16 @@ mod tests {
     fn a_known_failure_is_no_failure() {
         let counts: Counts = [&sample::known()].into_iter().collect();
         assert_eq!((counts.known, counts.fail), (1, 0));
+    }
+
+    #[test]
+    fn an_expected_failure_that_stayed_inconclusive_is_inconclusive() {
+        let record = CaseRecord {
+            verdict: Verdict::Inconclusive,
+            ..sample::known()
+        };
+        let counts: Counts = [&record].into_iter().collect();
+        assert_eq!((counts.known, counts.inconclusive), (0, 1));
     }
 
     #[test]

@@ -110,11 +110,7 @@ fn section(section: &str) -> String {
 
 fn result(case: &CaseRecord, run: &Run, strict: bool) -> TestResult {
     let message = format!("{}, {}", clean(&case.headline()), clean(&case.place()));
-    if let Some(known) = case
-        .known
-        .as_ref()
-        .filter(|_| case.verdict != Verdict::Pass)
-    {
+    if let Some(known) = case.foretold() {
         let (reason, expires) = (clean(&known.reason), clean(&known.expires));
         let message = format!("{} (until {expires}): {}", reason, clean(case.symptom()));
         return skipped("known", message);
@@ -155,14 +151,17 @@ fn level(case: &CaseRecord) -> Level {
 
 /// The exchange, the requirements and the command that plays it again.
 fn story(case: &CaseRecord, run: &Run) -> String {
-    let options = ladder::text::Options::default();
-    let mut text = format!("{}\n\n", clean(&case.headline()));
-    text.push_str(&ladder::text::write(&ladder::layout(case), &options).join("\n"));
+    let mut text = clean(&case.headline()) + "\n";
+    let ladder = ladder::layout(case);
+    if !ladder.rows.is_empty() {
+        let lines = ladder::text::write(&ladder, &ladder::text::Options::default());
+        let _ = write!(text, "\n{}\n", lines.join("\n"));
+    }
     let sentences = terminal::sentences(case);
     if !sentences.is_empty() {
-        let _ = write!(text, "\n\n{}", sentences.join("\n"));
+        let _ = writeln!(text, "\n{}", sentences.join("\n"));
     }
-    let _ = write!(text, "\n\nagain   {}\n", terminal::again(case, run));
+    let _ = writeln!(text, "\nagain   {}", terminal::again(case, run));
     text
 }
 

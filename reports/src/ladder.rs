@@ -93,9 +93,40 @@ pub fn layout(record: &CaseRecord) -> Ladder {
         pen.event(index);
     }
     Ladder {
-        rows: pen.rows,
+        rows: shortened(pen.rows),
         fields: field_rows(record),
     }
+}
+
+/// The rows that a reader needs: the beginning, and what surrounds the first thing that is wrong.
+/// A flood has thousands; the capture has them all.
+fn shortened(rows: Vec<Row>) -> Vec<Row> {
+    const BEGINNING: usize = 16;
+    const BEFORE: usize = 24;
+    const AFTER: usize = 16;
+    if rows.len() <= BEGINNING + BEFORE + AFTER {
+        return rows;
+    }
+    let is_wrong = |row: &Row| matches!(row.mood, Mood::Wanted | Mood::Wrong);
+    let focus = rows.iter().position(is_wrong).unwrap_or(rows.len() - 1);
+    let is_kept = |at: usize| at < BEGINNING || (at + BEFORE >= focus && at <= focus + AFTER);
+    let mut kept = Vec::new();
+    let mut left_out = 0;
+    for (at, row) in rows.into_iter().enumerate() {
+        if !is_kept(at) {
+            left_out += 1;
+            continue;
+        }
+        kept.extend(gap(std::mem::take(&mut left_out)));
+        kept.push(row);
+    }
+    kept.extend(gap(left_out));
+    kept
+}
+
+fn gap(left_out: usize) -> Option<Row> {
+    let text = format!("{} left out", words::count(left_out, "row"));
+    (left_out > 0).then(|| row(What::Between(text), Mood::Aside))
 }
 
 /// The rows of one event by itself, without its step's number.

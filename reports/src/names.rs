@@ -2,7 +2,7 @@
 //!
 //! The same words stand on every screen and in every report, and they are made here only.
 
-use crate::record::{CaseRecord, Family, Level, Mismatch, StepRef, Verdict};
+use crate::record::{CaseRecord, Family, Known, Level, Mismatch, StepRef, Verdict};
 use std::path::{Path, PathBuf};
 
 impl Verdict {
@@ -92,6 +92,12 @@ impl CaseRecord {
             }
             _ => told.to_owned(),
         }
+    }
+
+    /// The entry of the deviation list that foretold how the case went wrong.
+    pub fn foretold(&self) -> Option<&Known> {
+        let wrong = matches!(self.verdict, Verdict::Fail | Verdict::Deviates);
+        self.known.as_ref().filter(|_| wrong)
     }
 
     /// True if the case went wrong and no entry of the deviation list foretold it.

@@ -111,7 +111,9 @@ fn failure(group: &Group, run: &Run) -> String {
         let _ = writeln!(text, "and {others} of this spec with the same difference\n");
     }
     let _ = writeln!(text, "{}\n", markdown(&case.headline()));
-    let _ = writeln!(text, "```mermaid\n{}```\n", ladder::mermaid::write(&ladder));
+    if !ladder.rows.is_empty() {
+        let _ = writeln!(text, "```mermaid\n{}```\n", ladder::mermaid::write(&ladder));
+    }
     if !ladder.fields.is_empty() {
         let _ = writeln!(text, "{}", comparison(&ladder.fields));
     }

@@ -274,11 +274,7 @@ fn deviations(run: &Run) -> Vec<String> {
 
 /// What the deviation list foretold, by reason.
 fn known(run: &Run) -> Vec<String> {
-    let known = run
-        .cases
-        .iter()
-        .filter(|case| case.verdict != Verdict::Pass);
-    let reasons = known.filter_map(|case| case.known.as_ref());
+    let reasons = run.cases.iter().filter_map(CaseRecord::foretold);
     let reasons = tally(reasons.map(|known| (known.reason.as_str(), known.expires.as_str())));
     let line = |((reason, expires), number): ((&str, &str), usize)| {
         format!("{number} {} (until {})", clean(reason), clean(expires))

@@ -91,3 +91,25 @@ fn a_mismatch_beyond_the_events_is_no_panic() {
     record.mismatches[0].event = Some(usize::MAX);
     assert!(layout(&record).fields.is_empty());
 }
+
+#[test]
+fn long_exchanges_are_shortened_around_what_is_wrong() {
+    let mut record = sample::silence_broken();
+    let wrong = record.events.pop().expect("events");
+    let filler = sample::pass().events.remove(0);
+    record
+        .events
+        .extend(std::iter::repeat_n(filler.clone(), 1_000));
+    record.events.push(wrong);
+    record.events.extend(std::iter::repeat_n(filler, 500));
+    record.mismatches[0].event = Some(record.events.len() - 501);
+    let text = plain(&record, &Options::default());
+    assert!(text.contains("unexpected, after"), "{text}");
+    assert!(text.contains("484 rows left out"), "{text}");
+    assert!(text.lines().count() < 70);
+}
+
+#[test]
+fn a_case_without_events_has_no_rows() {
+    assert_eq!(layout(&sample::skipped("a")), Ladder::default());
+}

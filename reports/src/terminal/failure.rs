@@ -63,17 +63,20 @@ pub(super) fn full(group: &Group, run: &Run, screen: &Screen) -> String {
     for line in headlines(case) {
         push(&mut text, Style::new(), &line);
     }
-    text.push('\n');
-    let options = ladder::text::Options {
-        verbose: screen.verbose,
-        palette: screen.palette,
-        indent: INDENT,
-    };
-    push(
-        &mut text,
-        Style::new(),
-        &ladder::text::write(&ladder::layout(case), &options).join("\n"),
-    );
+    let ladder = ladder::layout(case);
+    if !ladder.rows.is_empty() {
+        text.push('\n');
+        let options = ladder::text::Options {
+            verbose: screen.verbose,
+            palette: screen.palette,
+            indent: INDENT,
+        };
+        push(
+            &mut text,
+            Style::new(),
+            &ladder::text::write(&ladder, &options).join("\n"),
+        );
+    }
     let sentences = sentences(case);
     if !sentences.is_empty() {
         text.push('\n');

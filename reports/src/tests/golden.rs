@@ -24,3 +24,26 @@ pub(crate) fn check(name: &str, got: impl AsRef<[u8]>) {
         );
     }
 }
+
+/// A golden file that no test compares any more would go on saying what is not so.
+#[test]
+fn no_golden_file_is_orphaned() {
+    const FOLDERS: [(&str, usize); 4] = [
+        ("junit", 5),
+        ("ladder", 19),
+        ("summary", 3),
+        ("terminal", 6),
+    ];
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let count = |folder: &Path| std::fs::read_dir(folder).expect("a folder").count();
+    for (folder, files) in FOLDERS {
+        assert_eq!(count(&golden.join(folder)), files, "files in {folder}");
+    }
+    let documents = [
+        "missing.pcapng",
+        "run.json",
+        "run.jsonl",
+        "wrong-field.pcapng",
+    ];
+    assert_eq!(count(&golden), FOLDERS.len() + documents.len());
+}
