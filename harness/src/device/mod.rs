@@ -4,6 +4,7 @@
 //! act ([`Simulated`]); a device on the real clock says what to wait for ([`Waitable`]). What a
 //! device cannot do or tell it answers with `None` or a refusal; it never guesses.
 
+pub mod bundled;
 pub mod kernel;
 
 use crate::spec::case::{Family, SocketSettings, State};

@@ -368,4 +368,6 @@ fn recorded(packet: &Packet) -> tcpspec_reports::record::Segment {
 }
 
 #[cfg(test)]
+pub(crate) mod builders;
+#[cfg(test)]
 mod tests;

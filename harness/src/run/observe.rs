@@ -30,6 +30,7 @@ impl Runner<'_> {
             self.unchecked(now, step, format!("state {}", wanted.name()));
             return Ok(Progress::Finished);
         };
+        let reported = seen_as(reported, wanted);
         let (_, until) = self.reply_deadline(running, within)?;
         if reported != wanted && now < until {
             return Ok(Progress::Wait(until.min(now + ASK_AGAIN)));
@@ -190,6 +191,14 @@ impl Runner<'_> {
             self.log.find(step, level, finding);
         }
         Ok(())
+    }
+}
+
+/// CLOSED is that nothing is there for the four-tuple; a listener on the port may be.
+pub(super) fn seen_as(reported: State, wanted: State) -> State {
+    match (reported, wanted) {
+        (State::Listen, State::Closed) => State::Closed,
+        _ => reported,
     }
 }
 

@@ -7,6 +7,7 @@
 
 use super::lane::Frame;
 use super::log::Finding;
+use super::observe::seen_as;
 use super::{Action, Played, Progress, Question, Runner, Running, later};
 use crate::compare::{self, describe};
 use crate::device::ConnId;
@@ -176,7 +177,7 @@ impl<'a> Runner<'a> {
         match std::mem::take(&mut self.question) {
             Question::StateIs(Some(reported)) => {
                 let holds = |branch: &&Branch| {
-                    first_state(&branch.steps).is_some_and(|(_, it)| it == reported)
+                    first_state(&branch.steps).is_some_and(|(_, it)| it == seen_as(reported, it))
                 };
                 branches
                     .iter()

@@ -1,11 +1,10 @@
-mod build;
 mod fake;
 
+use super::builders::*;
 use crate::device::Seen;
 use crate::drive::virtual_time::play;
 use crate::spec::case::*;
 use crate::wire::bit;
-use build::*;
 use fake::{Does, Fake, Reaction, segment};
 use tcpspec_reports::record::{CaseRecord, EventKind, Judged, Verdict};
 

@@ -1,0 +1,94 @@
+//! The policies of a device profile as the stack's configuration.
+
+use crate::spec::profile::Profile;
+use std::time::Duration;
+use tcpspec_stack::{AcceptOverflow, Config, IcmpHard, RstInTimeWait, SynFin, SynInTimeWait};
+
+/// A policy that the bundled stack cannot follow.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the bundled stack has no policy `{name}: {value}`")]
+pub struct PolicyError {
+    /// The policy.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+}
+
+/// The configuration that makes the stack what `profile` says of it.
+pub fn config(profile: &Profile) -> Result<Config, PolicyError> {
+    let mut config = Config {
+        rfc5961: profile.claims.contains("rfc5961"),
+        timestamps: profile.claims.contains("timestamps"),
+        window_scale: profile.claims.contains("window-scale").then_some(0),
+        ..Config::default()
+    };
+    for (name, value) in &profile.policies {
+        apply(&mut config, name, value)?;
+    }
+    for (name, value) in &profile.pinned {
+        apply(&mut config, name, value)?;
+    }
+    Ok(config)
+}
+
+/// Makes the stack follow one policy.
+pub(super) fn apply(config: &mut Config, name: &str, value: &str) -> Result<(), PolicyError> {
+    follow(config, name, value).ok_or_else(|| PolicyError {
+        name: name.to_owned(),
+        value: value.to_owned(),
+    })
+}
+
+fn follow(config: &mut Config, name: &str, value: &str) -> Option<()> {
+    let duration = || humantime::parse_duration(value).ok();
+    match name {
+        "msl" => config.msl = duration()?,
+        "initial_rto" => config.initial_rto = duration()?,
+        "min_rto" => config.min_rto = duration()?,
+        "max_rto" => config.max_rto = duration()?.max(Duration::from_secs(60)),
+        "keepalive.idle" => config.keepalive.idle = duration()?,
+        "keepalive.interval" => config.keepalive.interval = duration()?,
+        "keepalive.count" => config.keepalive.count = value.parse().ok()?,
+        "syn_retries" => config.syn_retries = value.parse().ok()?,
+        "synack_retries" => config.synack_retries = value.parse().ok()?,
+        // The stack has no congestion window to start from yet.
+        "initial_window" => {}
+        "rst_in_time_wait" => {
+            config.rst_in_time_wait = match value {
+                "close" => RstInTimeWait::Close,
+                "ignore" => RstInTimeWait::Ignore,
+                _ => return None,
+            }
+        }
+        "syn_in_time_wait" => {
+            config.syn_in_time_wait = match value {
+                "reopen" => SynInTimeWait::Rfc6191,
+                "challenge" => SynInTimeWait::Challenge,
+                _ => return None,
+            }
+        }
+        "syn_fin" => {
+            config.syn_fin = match value {
+                "syn" => SynFin::Answer,
+                "drop" => SynFin::Drop,
+                _ => return None,
+            }
+        }
+        "icmp_hard" => {
+            config.icmp_hard = match value {
+                "soft" => IcmpHard::Soft,
+                "abort" => IcmpHard::Abort,
+                _ => return None,
+            }
+        }
+        "accept_overflow" => {
+            config.accept_overflow = match value {
+                "drop" => AcceptOverflow::Drop,
+                "reset" => AcceptOverflow::Reset,
+                _ => return None,
+            }
+        }
+        _ => return None,
+    }
+    Some(())
+}
