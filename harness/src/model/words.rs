@@ -18,44 +18,7 @@ pub struct Words<'a> {
 impl fmt::Display for Words<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&str> = self.conns.iter().map(|conn| conn.name.as_str()).collect();
-        f.write_str(&spelled(self.expr, &names))
-    }
-}
-
-fn spelled(expr: &Expr, names: &[&str]) -> String {
-    let two = |l: &Expr, sign: &str, r: &Expr| {
-        format!("{}{sign}{}", spelled(l, names), spelled(r, names))
-    };
-    match expr {
-        Expr::Number(n) => n.to_string(),
-        Expr::Ratio(t) => format!("{}", *t as f64 / 1000.0),
-        Expr::Duration(d) => duration(*d),
-        Expr::Var { conn, var } => match conn.and_then(|conn| names.get(conn)) {
-            Some(name) => format!("{name}.{}", var_name(*var)),
-            None => var_name(*var).to_owned(),
-        },
-        Expr::Capture { name, .. } => name.clone(),
-        Expr::Add(l, r) => two(l, "+", r),
-        Expr::Sub(l, r) => two(l, "-", r),
-        Expr::Mul(l, r) => two(l, "*", r),
-        Expr::Min(l, r) | Expr::Max(l, r) => two(l, "|", r),
-        Expr::Named(name, _) => (*name).to_owned(),
-    }
-}
-
-fn var_name(var: Var) -> &'static str {
-    match var {
-        Var::Iss => "ISS",
-        Var::SndNxt => "SND.NXT",
-        Var::SndUna => "SND.UNA",
-        Var::SndWnd => "SND.WND",
-        Var::SndMss => "SND.MSS",
-        Var::Irs => "IRS",
-        Var::RcvNxt => "RCV.NXT",
-        Var::RcvWnd => "RCV.WND",
-        Var::RcvMss => "RCV.MSS",
-        Var::TsVal => "TS.VAL",
-        Var::TsRecent => "TS.RECENT",
+        f.write_str(&self.expr.written(&names))
     }
 }
 
@@ -89,7 +52,7 @@ impl Near {
         let candidates = preferred.iter().chain(of_space);
         let near = candidates.filter_map(|&var| match scope.variable(scope.own, var)? {
             Resolved::Seq(at, found) if found == space => Some(Self {
-                variable: var_name(var),
+                variable: var.name(),
                 ahead: seq::distance(value, at),
             }),
             _ => None,
