@@ -208,7 +208,16 @@ impl<'a> Layout<'a> {
     fn event(&mut self, index: usize) {
         let event = &self.record.events[index];
         self.enter_preamble(event);
-        let rows = self.rows_of(index);
+        let mut rows = self.rows_of(index);
+        // What an event shows to be wrong may be known to the comparison only.
+        let is_wrong = self
+            .record
+            .mismatches
+            .iter()
+            .any(|found| found.event == Some(index));
+        if let Some(last) = rows.last_mut().filter(|_| is_wrong) {
+            last.mood = Mood::Wrong;
+        }
         self.push(event, rows);
     }
 

@@ -84,14 +84,17 @@ impl CaseRecord {
 
     /// One line for people on what went wrong; empty for a pass.
     pub fn headline(&self) -> String {
-        let told = self.decisive().map(|mismatch| mismatch.headline.as_str());
-        let told = told.or(self.reason.as_deref()).unwrap_or_default();
-        match self.verdict {
-            Verdict::Inconclusive if !told.starts_with("inconclusive") => {
-                format!("inconclusive: {told}")
-            }
-            _ => told.to_owned(),
+        let found = self.decisive().map(|mismatch| mismatch.headline.as_str());
+        let reason = self.reason.as_deref();
+        if self.verdict == Verdict::Inconclusive {
+            // The reason says what the difference cannot: which state was not reached.
+            let told = reason.or(found).unwrap_or_default();
+            return format!(
+                "inconclusive: {}",
+                told.trim_start_matches("inconclusive: ")
+            );
         }
+        found.or(reason).unwrap_or_default().to_owned()
     }
 
     /// The entry of the deviation list that foretold how the case went wrong.

@@ -113,3 +113,21 @@ fn long_exchanges_are_shortened_around_what_is_wrong() {
 fn a_case_without_events_has_no_rows() {
     assert_eq!(layout(&sample::skipped("a")), Ladder::default());
 }
+
+#[test]
+fn an_application_that_sees_something_else_is_marked() {
+    let mut record = sample::pass();
+    let seen = record
+        .events
+        .iter()
+        .position(|event| matches!(event.kind, EventKind::App { .. }));
+    let mut mismatch = sample::silence_broken().mismatches.remove(0);
+    mismatch.event = seen;
+    record.mismatches.push(mismatch);
+    let wrong = layout(&record)
+        .rows
+        .into_iter()
+        .find(|row| row.mood == Mood::Wrong);
+    let wrong = wrong.map(|row| row.what);
+    assert_eq!(wrong, Some(What::Device("(sees accepted)".into())));
+}

@@ -76,3 +76,15 @@ fn long_names_are_cut_and_stay_apart() {
             .is_some_and(|name| name.len() <= FILE_NAME_OCTETS)
     );
 }
+
+#[test]
+fn what_stayed_inconclusive_says_which_state_was_not_reached() {
+    let mut case = sample::inconclusive();
+    case.mismatches[0].headline = "the device stayed silent".into();
+    let told = "inconclusive: could not reach FIN-WAIT-2: the FIN was never sent";
+    assert_eq!(case.headline(), told);
+    case.reason = Some(told.into());
+    assert_eq!(case.headline(), told);
+    case.reason = None;
+    assert_eq!(case.headline(), "inconclusive: the device stayed silent");
+}

@@ -146,16 +146,24 @@ fn alike(group: &Group) -> String {
 
 /// What the exchange and its comparison do not say by themselves.
 fn headlines(case: &CaseRecord) -> Vec<String> {
-    let mut lines = Vec::new();
-    if case
+    let headline = clean(&case.headline());
+    let unsaid = |found: &String| !headline.contains(found.as_str());
+    let found = case
+        .mismatches
+        .iter()
+        .map(|mismatch| clean(&mismatch.headline));
+    let also: Vec<String> = found
+        .filter(unsaid)
+        .map(|found| format!("also: {found}"))
+        .collect();
+    let is_drawn = case
         .decisive()
-        .is_none_or(|mismatch| mismatch.fields.is_empty())
-        || case.verdict == Verdict::Inconclusive
-    {
-        lines.push(clean(&case.headline()));
+        .is_some_and(|mismatch| !mismatch.fields.is_empty());
+    let mut lines = Vec::new();
+    if !is_drawn || case.verdict == Verdict::Inconclusive {
+        lines.push(headline);
     }
-    let others = case.mismatches.iter().skip(1);
-    lines.extend(others.map(|mismatch| format!("also: {}", clean(&mismatch.headline))));
+    lines.extend(also);
     let branches = case
         .branches
         .iter()
