@@ -8,7 +8,7 @@ use crate::ladder::{self, FieldRow};
 use crate::names;
 use crate::record::Run;
 use crate::terminal::{self, Group};
-use crate::text::clean;
+use crate::text::{clean, shell_word};
 use std::fmt::Write;
 
 /// At most so many failures are shown.
@@ -34,7 +34,39 @@ pub fn write(run: &Run, strict: bool) -> String {
     if let Some(cut) = groups.len().checked_sub(FAILURES).filter(|cut| *cut > 0) {
         let _ = writeln!(page, "\n{cut} more differences are not shown here.");
     }
-    page
+    page + &device(run)
+}
+
+/// What the device was taken for: the policies that decided where the RFCs leave a choice.
+fn device(run: &Run) -> String {
+    let device = &run.device;
+    let words = run.command.iter().map(|word| shell_word(&clean(word)));
+    let policies = device
+        .policies
+        .iter()
+        .map(|(name, value)| format!("{name} = {value}"));
+    let lines = [
+        ("command", code(&words.collect::<Vec<_>>().join(" "))),
+        (
+            "device",
+            format!(
+                "{}, link {}",
+                markdown(&device.identity),
+                markdown(&device.link)
+            ),
+        ),
+        ("claims", markdown(&device.claims.join(", "))),
+        (
+            "policies",
+            markdown(&policies.collect::<Vec<_>>().join(", ")),
+        ),
+        ("remarks", markdown(&run.remarks.join("; "))),
+    ];
+    let mut text = String::from("\n### This run\n\n");
+    for (name, value) in lines.iter().filter(|(_, value)| !value.is_empty()) {
+        let _ = writeln!(text, "- {name}: {value}");
+    }
+    text
 }
 
 /// The counts of every chapter.
@@ -198,8 +230,8 @@ mod tests {
             case
         });
         let page = write(&sample::run_of(cases.collect()), false);
-        assert_eq!(page.matches("\n### ").count(), 20);
-        assert!(page.ends_with("\n5 more differences are not shown here.\n"));
+        assert_eq!(page.matches("\n### FAIL ").count(), 20);
+        assert!(page.contains("\n5 more differences are not shown here.\n"));
     }
 
     #[test]
