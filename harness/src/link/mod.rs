@@ -10,6 +10,7 @@ pub mod packet_socket;
 pub mod tun;
 pub mod veth;
 
+use crate::device::LinkInfo;
 use crate::spec::case::Family;
 use netlink::{Netlink, Request};
 use packet_socket::{PacketSocket, Tapped};
@@ -49,7 +50,7 @@ impl Kind {
 }
 
 /// The tester's address on a private link.
-pub fn tester_address(family: Family) -> IpAddr {
+fn tester_address(family: Family) -> IpAddr {
     match family {
         Family::V4 => Ipv4Addr::new(192, 0, 2, 2).into(),
         Family::V6 => Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 2).into(),
@@ -57,11 +58,16 @@ pub fn tester_address(family: Family) -> IpAddr {
 }
 
 /// The device's address on a private link.
-pub fn device_address(family: Family) -> IpAddr {
+fn device_address(family: Family) -> IpAddr {
     match family {
         Family::V4 => Ipv4Addr::new(192, 0, 2, 1).into(),
         Family::V6 => Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into(),
     }
+}
+
+/// The ends of a private link.
+pub fn info(family: Family) -> LinkInfo {
+    LinkInfo { tester: tester_address(family), device: device_address(family), mtu: MTU }
 }
 
 /// A private link to the kernel, in one network namespace.

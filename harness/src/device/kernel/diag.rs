@@ -38,8 +38,8 @@ impl Diag {
         Ok(Self { netlink: Netlink::sock_diag()? })
     }
 
-    /// The state of the connection: LISTEN if there is none but a listener would take one, CLOSED
-    /// if there is not even that.
+    /// What there is for the four-tuple: a connection in one of the nine states that are not
+    /// CLOSED, else LISTEN if a listener would take one, else CLOSED.
     pub(super) fn state(&mut self, tuple: FourTuple) -> io::Result<State> {
         Ok(match self.find(tuple, false)? {
             Some(found) if found.exact || found.state == State::Listen => found.state,

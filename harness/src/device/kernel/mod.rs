@@ -14,7 +14,7 @@ mod settings;
 pub mod sysctls;
 
 use super::{
-    AppCall, ConnId, Device, DeviceError, FourTuple, LinkInfo, Output, Refused, Setup, Waitable,
+    AppCall, ConnId, Device, DeviceError, FourTuple, LinkInfo, Output, Refused, Seen, Setup, Waitable,
 };
 use crate::link::clock::CaseClock;
 use crate::link::packet_socket::Tapped;
@@ -25,9 +25,9 @@ use application::{Application, Manner};
 use counters::Counters;
 use diag::Diag;
 use nix::errno::Errno;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 /// The kernel of this machine, in the middle of one case.
 ///
@@ -42,6 +42,8 @@ pub struct Kernel {
     diag: Diag,
     counters: Counters,
     packets: VecDeque<(Instant, Vec<u8>)>,
+    /// Connections that were seen beyond SYN-RECEIVED.
+    synchronized: BTreeSet<ConnId>,
     injected: Option<Instant>,
 }
 
@@ -50,26 +52,30 @@ impl Kernel {
     pub fn start(
         kind: Kind,
         family: Family,
-        clock: CaseClock,
         pinned: &[(String, String)],
     ) -> Result<Self, DeviceError> {
         namespace::enter_fresh_network()
             .map_err(|error| DeviceError { what: error.what, source: error.source })?;
         pin(pinned)?;
         let link = Link::create(kind, family).map_err(broken("make the link"))?;
-        let tester = link::tester_address(family);
-        let device = link::device_address(family);
+        let application =
+            Application::new(link.as_fd()).map_err(broken("wait for the link"))?;
         Ok(Self {
-            clock,
-            info: LinkInfo { tester, device, mtu: link::MTU },
-            application: Application::new(std::os::fd::AsFd::as_fd(&link))
-                .map_err(broken("wait for the link"))?,
+            info: link::info(family),
             link,
+            application,
             diag: Diag::open().map_err(broken("open the socket diagnosis"))?,
             counters: Counters::open().map_err(broken("open the counters"))?,
+            clock: CaseClock::start(),
             packets: VecDeque::new(),
+            synchronized: BTreeSet::new(),
             injected: None,
         })
+    }
+
+    /// The clock of the case, by which packets are stamped.
+    pub fn clock(&self) -> CaseClock {
+        self.clock
     }
 
     /// What answers: `linux-6.18.44`.
@@ -134,11 +140,23 @@ impl Device for Kernel {
             return Ok(Some(Output::Packet { at, packet }));
         }
         let seen = self.application.next_seen().map_err(broken("ask the application's sockets"))?;
+        if let Some((conn, Seen::Accepted)) = seen {
+            self.synchronized.insert(conn);
+        }
         Ok(seen.map(|(conn, event)| Output::App { conn, event }))
     }
 
+    /// A connection that is gone is CLOSED, though a listener may wait for the next one. Only one
+    /// that never got beyond SYN-RECEIVED returns to LISTEN (RFC 9293 §3.10.7.4, second check).
     fn state(&mut self, _now: Instant, conn: ConnId) -> Option<State> {
-        self.diag.state(self.application.tuple(conn)?).ok()
+        let state = self.diag.state(self.application.tuple(conn)?).ok()?;
+        match state {
+            State::Listen if self.synchronized.contains(&conn) => return Some(State::Closed),
+            State::Listen | State::Closed => {}
+            State::SynReceived => drop(self.synchronized.remove(&conn)),
+            _ => drop(self.synchronized.insert(conn)),
+        }
+        Some(state)
     }
 
     /// Fields of `tcp_info`: `cwnd` and `ssthresh` in octets, `rto`, `srtt`, `rttvar` in

@@ -1,7 +1,6 @@
 //! The kernel of the machine that runs the tests, spoken to with hand-made segments.
 
 use super::*;
-use crate::device::Seen;
 use crate::spec::case::{Flags, SocketSettings};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use rstest::rstest;
@@ -42,8 +41,7 @@ fn started(kind: Kind, family: Family, setup: &Setup) -> Option<Tester> {
     }
     let pinned = [("tcp_congestion_control", "reno"), ("tcp_invalid_ratelimit", "0")];
     let pinned = pinned.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let clock = CaseClock::start();
-    let mut kernel = match Kernel::start(kind, family, clock, &pinned) {
+    let mut kernel = match Kernel::start(kind, family, &pinned) {
         Ok(kernel) => kernel,
         Err(error) if error.source.raw_os_error() == Some(libc::EPERM) => {
             eprintln!("skipped: {error}");
@@ -51,7 +49,7 @@ fn started(kind: Kind, family: Family, setup: &Setup) -> Option<Tester> {
         }
         Err(error) => panic!("{error}"),
     };
-    kernel.setup(clock.now(), setup).unwrap();
+    kernel.setup(kernel.clock().now(), setup).unwrap();
     let info = kernel.link();
     let tuple = FourTuple {
         tester: SocketAddr::new(info.tester, 40_000),
@@ -280,6 +278,19 @@ fn all_eleven_states_are_told(
     assert_eq!(tester.state(), State::LastAck);
     tester.expect(FIN_ACK);
     tester.send(Flags::ACK, &[]);
+    assert_eq!(tester.state(), State::Closed);
+}
+
+#[test]
+fn a_reset_in_syn_received_returns_to_listen() {
+    let Some(mut tester) = started(Kind::available(), Family::V4, &plain(Family::V4)) else {
+        return;
+    };
+    tester.call(&AppCall::Listen { backlog: None });
+    tester.send(Flags::SYN, &[]);
+    tester.expect(SYN_ACK);
+    assert_eq!(tester.state(), State::SynReceived);
+    tester.send(Flags::RST, &[]);
     assert_eq!(tester.state(), State::Listen);
 }
 
@@ -349,7 +360,7 @@ fn the_application_sees_what_happens_to_its_connection() {
     assert!(tester.wait(Duration::from_secs(5), |tester| data(&tester.seen) == b"now"));
     tester.send(Flags::RST, &[]);
     tester.sees(&Seen::Reset);
-    assert_eq!(tester.state(), State::Listen);
+    assert_eq!(tester.state(), State::Closed);
 }
 
 #[test]
@@ -372,7 +383,7 @@ fn an_abort_resets() {
     tester.establish();
     tester.call(&AppCall::Abort);
     tester.expect(Flags::RST.with(Flags::ACK));
-    assert_eq!(tester.state(), State::Listen);
+    assert_eq!(tester.state(), State::Closed);
 }
 
 #[test]
