@@ -5,14 +5,17 @@
 //! calling thread. It knows nothing of TCP.
 
 pub mod clock;
+mod echo;
 pub mod netlink;
 pub mod packet_socket;
+pub mod readiness;
 pub mod tun;
 pub mod veth;
 
 use crate::device::LinkInfo;
 use crate::spec::case::Family;
 use netlink::{Netlink, Request};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use packet_socket::{PacketSocket, Tapped};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -23,6 +26,11 @@ use tun::Tun;
 pub const DEVICE_END: &str = "device0";
 /// MTU of the link, octets.
 pub const MTU: u16 = 1500;
+
+/// How often an echo request is repeated before the link is given up.
+const WARM_UP_TRIES: u16 = 500;
+/// How long an echo reply is waited for.
+const WARM_UP_PAUSE_MS: u8 = 2;
 
 /// How packets get to the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,12 +96,12 @@ impl Link {
     /// Makes the link in the namespace of the calling thread, ready for use.
     pub fn create(kind: Kind, family: Family) -> io::Result<Self> {
         let mut route = Netlink::route()?;
-        match kind {
+        let mut link = match kind {
             Kind::Tun => {
                 let tun = Tun::create(DEVICE_END)?;
                 configure(&mut route, family)?;
                 let tap = PacketSocket::tap(index_of(DEVICE_END)?)?;
-                Ok(Self { tap, way: Way::Tun(tun) })
+                Self { tap, way: Way::Tun(tun) }
             }
             Kind::Veth => {
                 veth::create(&mut route, DEVICE_END)?;
@@ -101,13 +109,35 @@ impl Link {
                 let ours = index_of(veth::TESTER_END)?;
                 bring_up(&mut route, ours)?;
                 configure(&mut route, family)?;
-                let mut tap = PacketSocket::tap(ours)?;
-                let sender = PacketSocket::sender(ours)?;
-                let ends = (tester_address(family), device_address(family));
-                veth::warm_up(&sender, &mut tap, ends.0, ends.1)?;
-                Ok(Self { tap, way: Way::Veth(sender) })
+                let way = Way::Veth(PacketSocket::sender(ours)?);
+                Self { tap: PacketSocket::tap(ours)?, way }
+            }
+        };
+        link.warm_up(info(family))?;
+        Ok(link)
+    }
+
+    /// Repeats an echo request until it is answered. Before that, a veth pair loses packets, and
+    /// the kernel does not know its new IPv6 address for its own.
+    fn warm_up(&mut self, ends: LinkInfo) -> io::Result<()> {
+        for sequence in 0..WARM_UP_TRIES {
+            self.send(&echo::request(ends.tester, ends.device, sequence)?)?;
+            while self.wait(WARM_UP_PAUSE_MS)? {
+                while let Some((seen, from_device)) = self.receive()? {
+                    // The answer to the latest request: no answer can follow it.
+                    if from_device && echo::is_reply(&seen.packet, sequence) {
+                        return Ok(());
+                    }
+                }
             }
         }
+        Err(io::Error::new(io::ErrorKind::TimedOut, "the device never answered an echo request"))
+    }
+
+    /// True if something was seen within so many milliseconds.
+    fn wait(&self, milliseconds: u8) -> io::Result<bool> {
+        let mut waited = [PollFd::new(self.tap.as_fd(), PollFlags::POLLIN)];
+        Ok(poll(&mut waited, PollTimeout::from(milliseconds))? > 0)
     }
 
     /// Hands the kernel an IP packet.
