@@ -16,3 +16,4 @@ pub mod select;
 pub mod spec;
 pub mod time;
 pub mod wire;
+pub mod worker;

@@ -14,7 +14,8 @@ mod settings;
 pub mod sysctls;
 
 use super::{
-    AppCall, ConnId, Device, DeviceError, FourTuple, LinkInfo, Output, Refused, Seen, Setup, Waitable,
+    AppCall, ConnId, Device, DeviceError, FourTuple, LinkInfo, Output, Refused, Seen, Setup,
+    Waitable,
 };
 use crate::link::clock::CaseClock;
 use crate::link::packet_socket::Tapped;
@@ -58,8 +59,7 @@ impl Kernel {
             .map_err(|error| DeviceError { what: error.what, source: error.source })?;
         pin(pinned)?;
         let link = Link::create(kind, family).map_err(broken("make the link"))?;
-        let application =
-            Application::new(link.as_fd()).map_err(broken("wait for the link"))?;
+        let application = Application::new(link.as_fd()).map_err(broken("wait for the link"))?;
         Ok(Self {
             info: link::info(family),
             link,

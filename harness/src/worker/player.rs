@@ -1,0 +1,89 @@
+//! One case after another on this machine's kernel, each in a namespace of its own.
+
+use super::reaper::Reaper;
+use super::{Job, RunOrder};
+use crate::device::kernel::Kernel;
+use crate::drive::real_time::{self, Played};
+use crate::link::{self, Kind};
+use crate::run::Runner;
+use crate::spec::case::{Case, Family};
+use crate::spec::profile::Profile;
+use crate::spec::{self, Sources};
+use std::collections::BTreeMap;
+use std::time::Duration;
+use tcpspec_reports::record::{CaseRecord, Verdict};
+
+/// No case takes longer than this and twice its least time, whatever the device does.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// What an order names, loaded.
+#[derive(Clone, Debug)]
+pub(super) struct Loaded {
+    profile: Profile,
+    cases: BTreeMap<String, Case>,
+}
+
+impl Loaded {
+    /// Loads all cases for the profile that the order names.
+    pub(super) fn of(order: &RunOrder) -> Result<Self, String> {
+        let mut sources = match &order.specs {
+            Some(directory) => Sources::directory(directory)
+                .map_err(|error| format!("reading {}: {error}", directory.display()))?,
+            None => Sources::embedded(),
+        };
+        for file in &order.files {
+            sources = sources
+                .with_file(file)
+                .map_err(|error| format!("reading {}: {error}", file.display()))?;
+        }
+        let suite = spec::load(&sources).map_err(|bad| bad.render(false))?;
+        let profile = suite.profile(&order.profile).cloned();
+        let profile = profile.ok_or_else(|| format!("there is no profile `{}`", order.profile))?;
+        let cases =
+            suite.cases(&profile, &[Family::V4, Family::V6]).map_err(|bad| bad.render(false))?;
+        let cases = cases.into_iter().map(|case| (case.id.clone(), case)).collect();
+        Ok(Self { profile, cases })
+    }
+
+    /// Plays a case, and again if the tester was too late for its verdict to prove anything.
+    pub(super) fn play(
+        &self,
+        job: &Job,
+        retries: u32,
+        reaper: &Reaper<Kernel>,
+    ) -> Result<CaseRecord, String> {
+        let case = self.cases.get(&job.id).ok_or_else(|| {
+            format!("the worker's specs have no case `{}`: did they change meanwhile?", job.id)
+        })?;
+        let mut attempts = 1;
+        loop {
+            let Played { mut record, doubted } = self.attempt(case, job.seed, reaper);
+            let again = doubted && record.verdict == Verdict::Inconclusive && attempts <= retries;
+            if !again {
+                record.attempts = attempts;
+                record.flaky = attempts > 1 && record.verdict == Verdict::Pass;
+                return Ok(record);
+            }
+            attempts += 1;
+        }
+    }
+
+    fn attempt(&self, case: &Case, seed: u64, reaper: &Reaper<Kernel>) -> Played {
+        let limit = PATIENCE + case.least_time * 2;
+        match Kernel::start(Kind::available(), case.family, &self.profile.pinned) {
+            Ok(mut kernel) => {
+                let clock = kernel.clock();
+                let played = real_time::play(case, &self.profile, &mut kernel, clock, seed, limit);
+                reaper.bury(kernel);
+                played
+            }
+            Err(error) => {
+                let info = link::info(case.family);
+                let mut runner = Runner::new(case, &self.profile, info, seed);
+                runner.give_up(error.to_string());
+                let record = runner.finish(crate::time::Instant::START);
+                Played { record, doubted: false }
+            }
+        }
+    }
+}
