@@ -1,7 +1,7 @@
 //! Specs to cases: one per combination of parameters and IP version, a straight line of steps.
 
 use super::case::{
-    AppEvent, Application, Case, ConnPlan, Expr, Family, Ignore, Level, Pattern, Step, Verb,
+    AppEvent, Application, Case, ConnPlan, Expr, Family, Ignore, Level, Pattern, State, Step, Verb,
 };
 use super::catalogue::Catalogue;
 use super::claims;
@@ -13,19 +13,60 @@ use super::preamble::{self, Preambles, Via};
 use super::profile::Profile;
 use super::table::{CONN, FILE, IGNORABLE, INVARIANTS, START};
 use super::yaml::Node;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// The MTU for which `LINK.MSS` is worked out.
 pub const LINK_MTU: u16 = 1500;
 
-/// What a case is made with, besides the spec.
-#[derive(Clone, Copy)]
+/// What cases are made with, besides their specs.
 pub(super) struct Setting<'a> {
-    pub(super) catalogue: &'a Catalogue,
-    pub(super) preambles: &'a Preambles,
+    catalogue: &'a Catalogue,
+    preambles: &'a Preambles,
     /// `None`: for any profile, to find the errors.
-    pub(super) profile: Option<&'a Profile>,
+    profile: Option<&'a Profile>,
+    /// Preambles that were read before: the same few serve all cases.
+    read: RefCell<BTreeMap<(&'static str, Via, Family), Rc<ReadPreamble>>>,
+}
+
+/// The steps of a preamble, and what is wrong with them.
+type ReadPreamble = (Vec<Step>, Vec<Diagnostic>);
+
+impl<'a> Setting<'a> {
+    pub(super) fn new(
+        catalogue: &'a Catalogue,
+        preambles: &'a Preambles,
+        profile: Option<&'a Profile>,
+    ) -> Self {
+        Self { catalogue, preambles, profile, read: RefCell::default() }
+    }
+
+    /// The steps that lead to a state, before options and application are known.
+    fn preamble(&self, state: State, via: Via, family: Family) -> Rc<ReadPreamble> {
+        let key = (state.name(), via, family);
+        if let Some(read) = self.read.borrow().get(&key) {
+            return Rc::clone(read);
+        }
+        let read = Rc::new(self.read_preamble(state, via, family));
+        self.read.borrow_mut().insert(key, Rc::clone(&read));
+        read
+    }
+
+    fn read_preamble(&self, state: State, via: Via, family: Family) -> ReadPreamble {
+        let chain = match self.preambles.chain(state, via) {
+            Ok(chain) => chain,
+            Err(fault) => return (Vec::new(), vec![fault]),
+        };
+        let mut reader = Reader::new(Some(self.catalogue), self.profile);
+        reader.preamble = Some(preamble::name(state));
+        reader.scope.conns = vec!["a".to_owned()];
+        reader.scope.constants = constants(self.profile, family);
+        let steps = reader.steps(&chain.steps);
+        (steps, reader.faults)
+    }
 }
 
 /// Makes the case of a combination of parameters.
@@ -33,7 +74,7 @@ pub(super) fn case(
     spec: &Spec,
     chosen: &[usize],
     family: Family,
-    setting: Setting<'_>,
+    setting: &Setting<'_>,
 ) -> Result<Case, Vec<Diagnostic>> {
     let mut reader = Reader::new(Some(setting.catalogue), setting.profile);
     reader.scope.parameters = spec.bound(chosen);
@@ -72,11 +113,12 @@ pub(super) fn case(
     let start = fields
         .get("start")
         .and_then(|node| start(&mut reader, node));
-    let (mut steps, faults) = start
-        .as_ref()
-        .map(|start| preamble_steps(start, family, setting))
-        .unwrap_or_default();
-    reader.faults.extend(faults);
+    let mut steps = Vec::new();
+    if let Some(start) = &start {
+        let read = setting.preamble(start.state, start.via, family);
+        reader.faults.extend(read.1.iter().cloned());
+        steps = preamble_steps(start, &read.0, reader.scope.constants.link_mss);
+    }
     if let Some(nodes) = fields.get("steps").map(|node| reader.list(node, "`steps`")) {
         steps.extend(reader.steps(&nodes));
     }
@@ -199,7 +241,7 @@ fn conns<'a>(reader: &mut Reader<'a>, node: Option<&Node<'a>>) -> Vec<ConnPlan> 
 
 /// `start:`.
 struct Start {
-    state: super::case::State,
+    state: State,
     via: Via,
     handshake: Option<Handshake>,
     application: Application,
@@ -260,22 +302,7 @@ fn start<'a>(reader: &mut Reader<'a>, node: &Node<'a>) -> Option<Start> {
 }
 
 /// The steps of the preamble, for this application and these options.
-fn preamble_steps(
-    start: &Start,
-    family: Family,
-    setting: Setting<'_>,
-) -> (Vec<Step>, Vec<Diagnostic>) {
-    let chain = match setting.preambles.chain(start.state, start.via) {
-        Ok(chain) => chain,
-        Err(fault) => return (Vec::new(), vec![fault]),
-    };
-    let mut reader = Reader::new(Some(setting.catalogue), setting.profile);
-    reader.preamble = Some(preamble::name(start.state));
-    reader.scope.conns = vec!["a".to_owned()];
-    reader.scope.constants = constants(setting.profile, family);
-    let mut steps = reader.steps(&chain.steps);
-    let plain = Handshake::plain(reader.scope.constants.link_mss);
-    let handshake = start.handshake.as_ref().unwrap_or(&plain);
+fn preamble_steps(start: &Start, read: &[Step], link_mss: i64) -> Vec<Step> {
     let left_out = |verb: &Verb| match verb {
         Verb::App(wait) => match wait.event {
             AppEvent::Accepted => !start.application.accepts,
@@ -284,13 +311,15 @@ fn preamble_steps(
         },
         _ => false,
     };
-    steps.retain(|step| !left_out(&step.verb));
+    let plain = Handshake::plain(link_mss);
+    let handshake = start.handshake.as_ref().unwrap_or(&plain);
+    let mut steps: Vec<Step> = read.iter().filter(|s| !left_out(&s.verb)).cloned().collect();
     for step in &mut steps {
         if let Verb::Inject(inject) = &mut step.verb {
             handshake.apply(inject);
         }
     }
-    (steps, reader.faults)
+    steps
 }
 
 /// The value of an expression in which nothing depends on the device.

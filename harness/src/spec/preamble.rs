@@ -20,7 +20,7 @@ pub(super) struct Preambles {
 }
 
 /// Which end opened the connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Via {
     /// The device listened.
     Passive,

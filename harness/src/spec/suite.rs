@@ -228,6 +228,8 @@ fn load_specs(
     let preambles = preambles(sources)
         .map_err(|wrong| faults.extend(wrong.0))
         .ok();
+    let setting =
+        preambles.as_ref().map(|preambles| Setting::new(&catalogue, preambles, None));
     let mut specs: Vec<Spec> = Vec::new();
     let files = sources.specs().into_iter();
     for (folder, name, source) in files.filter(|(folder, name, _)| wanted(folder, name)) {
@@ -238,12 +240,7 @@ fn load_specs(
             let message = format!("`{}` is also the id of {}", spec.id, twin.file);
             faults.push(spec.document.root().error("spec::duplicate-id", message));
         }
-        if let Some(preambles) = &preambles {
-            let setting = Setting {
-                catalogue: &catalogue,
-                preambles,
-                profile: None,
-            };
+        if let Some(setting) = &setting {
             faults.extend(check(&spec, setting));
         }
         specs.push(spec);
@@ -272,6 +269,7 @@ fn preambles(sources: &Sources) -> Result<Preambles, Diagnostics> {
 }
 
 /// Lists of TC8 cases come last: their levels are those of what they cover.
+pub(super) fn catalogue_for_timing(sources: &Sources, faults: &mut Vec<Diagnostic>) -> Catalogue { catalogue(sources, faults) }
 fn catalogue(sources: &Sources, faults: &mut Vec<Diagnostic>) -> Catalogue {
     let mut catalogue = Catalogue::default();
     let files: Vec<_> = sources.folder("requirements").collect();
@@ -323,7 +321,7 @@ fn read_spec(
 }
 
 /// Reads every case of a spec, for any profile, and keeps only the errors.
-fn check(spec: &Spec, setting: Setting<'_>) -> Vec<Diagnostic> {
+fn check(spec: &Spec, setting: &Setting<'_>) -> Vec<Diagnostic> {
     let mut faults = Vec::new();
     let family = spec.families.first().copied().unwrap_or(Family::V4);
     for at in 0..spec.combinations() {
@@ -372,11 +370,7 @@ impl Suite {
         profile: &Profile,
         families: &[Family],
     ) -> Result<Vec<Case>, Diagnostics> {
-        let setting = Setting {
-            catalogue: &self.catalogue,
-            preambles: &self.preambles,
-            profile: Some(profile),
-        };
+        let setting = Setting::new(&self.catalogue, &self.preambles, Some(profile));
         let mut cases = Vec::new();
         let mut faults = Vec::new();
         for spec in specs {
@@ -387,7 +381,7 @@ impl Suite {
                     .iter()
                     .filter(|family| families.contains(family))
                 {
-                    match expand::case(spec, &chosen, *family, setting) {
+                    match expand::case(spec, &chosen, *family, &setting) {
                         Ok(case) => cases.push(case),
                         Err(wrong) => faults.extend(wrong),
                     }

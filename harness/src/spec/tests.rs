@@ -66,3 +66,24 @@ fn one_spec_is_found_by_a_case() {
     let mss = Expr::Named("LINK.MSS", Box::new(Expr::Number(1440)));
     assert_eq!(syn.unwrap().mss, Some(mss));
 }
+
+#[test]
+#[ignore = "timing by hand"]
+fn timing() {
+    let t = std::time::Instant::now();
+    let sources = Sources::embedded();
+    eprintln!("embedded {:?}", t.elapsed());
+    let t = std::time::Instant::now();
+    let names = case_names(&sources);
+    eprintln!("names {} files {:?}", names.len(), t.elapsed());
+    let t = std::time::Instant::now();
+    let suite = load(&sources).unwrap();
+    eprintln!("load {:?}", t.elapsed());
+    let t = std::time::Instant::now();
+    let cases = suite.cases(suite.profile("bundled").unwrap(), &FAMILIES).unwrap();
+    eprintln!("cases {} {:?}", cases.len(), t.elapsed());
+    let mut faults = Vec::new();
+    let t = std::time::Instant::now();
+    let _ = super::suite::catalogue_for_timing(&sources, &mut faults);
+    eprintln!("catalogue {:?}", t.elapsed());
+}
