@@ -123,10 +123,8 @@ impl Diagnostic {
         }
         // The first line is miette's own headline; ours says code and message in one line.
         let body = body.split_once('\n').map_or("", |(_, rest)| rest);
-        let body: String = body
-            .lines()
-            .map(|line| format!("{}\n", line.trim_end()))
-            .collect();
+        let body: Vec<&str> = body.lines().map(str::trim_end).collect();
+        let body = body.join("\n");
         let body = body.trim_matches('\n');
         format!(
             "{paint}{word}[{}]{plain}: {}\n{body}\n",

@@ -29,8 +29,11 @@ pub(super) struct Setting<'a> {
     /// `None`: for any profile, to find the errors.
     profile: Option<&'a Profile>,
     /// Preambles that were read before: the same few serve all cases.
-    read: RefCell<BTreeMap<(&'static str, Via, Family), Rc<ReadPreamble>>>,
+    read: RefCell<BTreeMap<PreambleKey, Rc<ReadPreamble>>>,
 }
+
+/// Name of the state, variant, and IP version (of which the MSS depends).
+type PreambleKey = (&'static str, Via, Family);
 
 /// The steps of a preamble, and what is wrong with them.
 type ReadPreamble = (Vec<Step>, Vec<Diagnostic>);
@@ -41,7 +44,12 @@ impl<'a> Setting<'a> {
         preambles: &'a Preambles,
         profile: Option<&'a Profile>,
     ) -> Self {
-        Self { catalogue, preambles, profile, read: RefCell::default() }
+        Self {
+            catalogue,
+            preambles,
+            profile,
+            read: RefCell::default(),
+        }
     }
 
     /// The steps that lead to a state, before options and application are known.
@@ -313,7 +321,11 @@ fn preamble_steps(start: &Start, read: &[Step], link_mss: i64) -> Vec<Step> {
     };
     let plain = Handshake::plain(link_mss);
     let handshake = start.handshake.as_ref().unwrap_or(&plain);
-    let mut steps: Vec<Step> = read.iter().filter(|s| !left_out(&s.verb)).cloned().collect();
+    let mut steps: Vec<Step> = read
+        .iter()
+        .filter(|s| !left_out(&s.verb))
+        .cloned()
+        .collect();
     for step in &mut steps {
         if let Verb::Inject(inject) = &mut step.verb {
             handshake.apply(inject);

@@ -15,6 +15,7 @@ pub mod diagnostic;
 pub mod expand;
 pub mod expr;
 mod head;
+mod lint;
 mod preamble;
 pub mod profile;
 pub mod profiles;
@@ -23,10 +24,12 @@ mod suite;
 pub mod table;
 #[cfg(test)]
 mod tests;
+mod visit;
 mod yaml;
 
 pub use catalogue::Catalogue;
 pub use deviations::{CaseGlob, Deviation};
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use head::{Spec, family_name};
-pub use suite::{Sources, Suite, case_names, load, load_one};
+pub use lint::SLOW;
+pub use suite::{FileNames, Sources, Suite, case_names, load, load_one};

@@ -149,12 +149,14 @@ fn slack<'a>(reader: &mut Reader<'a>, node: &Node<'a>) -> Slack {
     let Some(fields) = reader.fields(node, "`slack`", &[SLACK]) else {
         return slack;
     };
-    let mut time = |name: &str| match fields.get(name) {
-        Some(node) => reader.fixed_duration(node).unwrap_or_default(),
-        None => {
+    let mut time = |name: &str| {
+        let field = fields.get(name);
+        if field.is_none() {
             reader.missing(node, "`slack`", name);
-            Duration::ZERO
         }
+        field
+            .and_then(|field| reader.fixed_duration(field))
+            .unwrap_or(Duration::ZERO)
     };
     (slack.early, slack.reply) = (time("early"), time("reply"));
     let Some(late) = fields.get("late") else {

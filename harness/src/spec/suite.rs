@@ -8,6 +8,7 @@ use super::deviations::{self, Deviation};
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::expand::{self, Setting};
 use super::head::{self, Spec};
+use super::lint;
 use super::preamble::Preambles;
 use super::profile::Profile;
 use super::profiles;
@@ -184,20 +185,20 @@ pub fn load_one(sources: &Sources, case_id: &str) -> Result<Suite, Diagnostics> 
     })
 }
 
+/// A spec file as it is cited, and the ids of its cases or what is wrong with it.
+pub type FileNames = (Arc<str>, Result<Vec<String>, Diagnostics>);
+
 /// The ids of the cases of each spec file, or what is wrong with the file, without reading any
 /// step: for a list of tests.
-pub fn case_names(sources: &Sources) -> Vec<(Arc<str>, Result<Vec<String>, Diagnostics>)> {
+pub fn case_names(sources: &Sources) -> Vec<FileNames> {
+    let read = |document: Document, folder: &str, name: &str| {
+        let (spec, faults) = Spec::read(folder, name, &Arc::new(document), None);
+        Diagnostics(faults).or(spec.map(|spec| spec.case_ids()).unwrap_or_default())
+    };
     let names = |folder: &str, name: &str, source: &Arc<Source>| {
-        let document = Arc::new(Document::read_unplaced(source)?);
-        let (spec, faults) = Spec::read(folder, name, &document, None);
-        match spec.filter(|_| faults.is_empty()) {
-            Some(spec) => Ok(spec.case_ids()),
-            None => {
-                let document = Arc::new(Document::read(source)?);
-                let (_, faults) = Spec::read(folder, name, &document, None);
-                Diagnostics(faults).or(Vec::new())
-            }
-        }
+        let quick = Document::read_unplaced(source)?;
+        // What is wrong is told with its place.
+        read(quick, folder, name).or_else(|_| read(Document::read(source)?, folder, name))
     };
     let files = sources.specs().into_iter();
     files
@@ -228,8 +229,9 @@ fn load_specs(
     let preambles = preambles(sources)
         .map_err(|wrong| faults.extend(wrong.0))
         .ok();
-    let setting =
-        preambles.as_ref().map(|preambles| Setting::new(&catalogue, preambles, None));
+    let setting = preambles
+        .as_ref()
+        .map(|preambles| Setting::new(&catalogue, preambles, None));
     let mut specs: Vec<Spec> = Vec::new();
     let files = sources.specs().into_iter();
     for (folder, name, source) in files.filter(|(folder, name, _)| wanted(folder, name)) {
@@ -269,7 +271,6 @@ fn preambles(sources: &Sources) -> Result<Preambles, Diagnostics> {
 }
 
 /// Lists of TC8 cases come last: their levels are those of what they cover.
-pub(super) fn catalogue_for_timing(sources: &Sources, faults: &mut Vec<Diagnostic>) -> Catalogue { catalogue(sources, faults) }
 fn catalogue(sources: &Sources, faults: &mut Vec<Diagnostic>) -> Catalogue {
     let mut catalogue = Catalogue::default();
     let files: Vec<_> = sources.folder("requirements").collect();
@@ -310,8 +311,7 @@ fn read_spec(
             faults.extend(wrong);
             // What is wrong with the table of cases would be told again for each of its uses.
             let no_table = document.root().get("cases").is_none();
-            let spec = spec.filter(|spec| no_table || !spec.parameters.is_empty());
-            spec
+            spec.filter(|spec| no_table || !spec.parameters.is_empty())
         }
         Err(wrong) => {
             faults.extend(wrong.0);
@@ -389,5 +389,16 @@ impl Suite {
             }
         }
         Diagnostics(faults).or(cases)
+    }
+
+    /// What is legal and yet bad, of all files.
+    pub fn lint(&self) -> Vec<Diagnostic> {
+        let setting = Setting::new(&self.catalogue, &self.preambles, None);
+        let mut found = Vec::new();
+        for spec in &self.specs {
+            found.extend(lint::spec(spec, &self.catalogue, &setting));
+        }
+        found.extend(lint::deviations(&self.deviations, &self.specs));
+        found
     }
 }

@@ -80,10 +80,15 @@ fn timing() {
     let suite = load(&sources).unwrap();
     eprintln!("load {:?}", t.elapsed());
     let t = std::time::Instant::now();
-    let cases = suite.cases(suite.profile("bundled").unwrap(), &FAMILIES).unwrap();
+    let cases = suite
+        .cases(suite.profile("bundled").unwrap(), &FAMILIES)
+        .unwrap();
     eprintln!("cases {} {:?}", cases.len(), t.elapsed());
-    let mut faults = Vec::new();
-    let t = std::time::Instant::now();
-    let _ = super::suite::catalogue_for_timing(&sources, &mut faults);
-    eprintln!("catalogue {:?}", t.elapsed());
+}
+
+#[test]
+#[ignore = "by hand"]
+fn lint_all() {
+    let found = Diagnostics(embedded().lint());
+    eprintln!("{found}\n{} findings", found.0.len());
 }

@@ -5,6 +5,7 @@
 //! leaves out what it could not read.
 
 mod call;
+mod choice;
 mod segment;
 mod step;
 
@@ -175,8 +176,8 @@ impl<'a> Reader<'a> {
     /// A reader that looks up requirements and asks a profile.
     pub(super) fn new(catalogue: Option<&'a Catalogue>, profile: Option<&'a Profile>) -> Self {
         Self {
-            catalogue,
             profile,
+            catalogue,
             ..Self::default()
         }
     }
@@ -186,7 +187,7 @@ impl<'a> Reader<'a> {
         (self.number, self.count) = (0, 0);
         self.prefix.clear();
         let mut steps = Vec::new();
-        nodes.iter().for_each(|node| self.step(node, &mut steps));
+        self.read_steps(nodes, &mut steps);
         steps
     }
 

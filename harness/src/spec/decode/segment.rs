@@ -521,12 +521,12 @@ impl<'a> Reader<'a> {
         let mut blocks = Vec::new();
         for node in &nodes {
             let fields = self.fields(node, "a block", &[BLOCK])?;
-            let mut edge = |name| match fields.get(name) {
-                Some(node) => read(self, node),
-                None => {
+            let mut edge = |name| {
+                let node = fields.get(name);
+                if node.is_none() {
                     self.missing(&fields.node, "a block", name);
-                    None
                 }
+                node.and_then(|node| read(self, node))
             };
             let (from, to) = (edge("from"), edge("to"));
             blocks.push((from?, to?));

@@ -128,19 +128,14 @@ pub(super) fn duration(nanos: i64) -> String {
     let whole = UNITS.iter().rev().find(|(_, unit)| {
         nanos % unit == 0 && (*unit <= 1_000_000_000 || (nanos / unit).abs() >= 2)
     });
-    match whole {
-        Some((name, unit)) => format!("{}{name}", nanos / unit),
-        None => {
-            let sign = if nanos < 0 { "-" } else { "" };
-            let nanos = nanos.unsigned_abs();
-            let decimals = format!("{:03}", nanos % 1000);
-            format!(
-                "{sign}{}.{}us",
-                nanos / 1000,
-                decimals.trim_end_matches('0')
-            )
-        }
+    if let Some((name, unit)) = whole {
+        return format!("{}{name}", nanos / unit);
     }
+    let sign = if nanos < 0 { "-" } else { "" };
+    let nanos = nanos.unsigned_abs();
+    let decimals = format!("{:03}", nanos % 1000);
+    let decimals = decimals.trim_end_matches('0');
+    format!("{sign}{}.{decimals}us", nanos / 1000)
 }
 
 /// Always with a decimal, which tells it from a number.

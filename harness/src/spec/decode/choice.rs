@@ -1,0 +1,299 @@
+//! What is decided before a case runs, `repeat` and `when`, and what the device decides, `one_of`.
+
+use super::{Bound, Fields, MAX_REPEATS, MAX_STEPS, Parameter, Reader};
+use crate::spec::case::{Branch, Pattern, Step, Verb};
+use crate::spec::claims::{self, Values};
+use crate::spec::diagnostic::Diagnostic;
+use crate::spec::expand::constant;
+use crate::spec::expr::{self, Type};
+use crate::spec::table::{self, BRANCH};
+use crate::spec::yaml::{Entry, Node};
+use std::borrow::Cow;
+use std::rc::Rc;
+
+impl<'a> Reader<'a> {
+    /// `repeat: {v: list or a..b}` with `steps`.
+    pub(super) fn repeat(&mut self, node: &Node<'a>, repeat: &Entry<'a>, out: &mut Vec<Step>) {
+        let entries = node.entries().unwrap_or_default();
+        for entry in entries
+            .iter()
+            .filter(|e| e.key != "repeat" && e.key != "steps")
+        {
+            let message = format!("`repeat` has no field `{}`", entry.key);
+            let source = node.source();
+            let fault = Diagnostic::error("spec::unknown-field", source, entry.key_span, message);
+            self.fault(fault.help("beside `repeat` stands only `steps`"));
+        }
+        let Some(steps) = node.get("steps") else {
+            return self.missing(node, "`repeat`", "steps");
+        };
+        let Some((name, values)) = self.repeated(&repeat.node) else {
+            return;
+        };
+        let steps = self.list(&steps, "`steps`");
+        for bound in values.iter() {
+            let bound = bound.clone();
+            let parameter = Parameter {
+                name: name.clone(),
+                bound,
+                values: values.clone(),
+            };
+            self.scope.parameters.push(parameter);
+            self.read_steps(&steps, out);
+            self.scope.parameters.pop();
+            if self.count > MAX_STEPS {
+                return;
+            }
+        }
+    }
+
+    /// The parameter of a `repeat` and its values.
+    fn repeated(&mut self, node: &Node<'a>) -> Option<(Rc<str>, Rc<[Bound<'a>]>)> {
+        let entries = node.entries().unwrap_or_default();
+        let [entry] = &entries[..] else {
+            let message = "`repeat` names one parameter: `repeat: {i: 1..5}`";
+            self.fault(node.error("spec::type", message));
+            return None;
+        };
+        let value = self.resolve(&entry.node)?;
+        let name: Rc<str> = Rc::from(&*entry.key);
+        if let Some(items) = value.items() {
+            let items: Vec<Bound<'a>> = items.into_iter().map(Bound::Node).collect();
+            return Some((name, items.into()));
+        }
+        let range = self.expression(&value, "a list or a range", |text, names| {
+            expr::pattern(text, Type::Number, names)
+        })?;
+        let bounds = match &range {
+            Pattern::Range(Some(low), Some(high)) => {
+                let (low, high) = (constant(low), constant(high));
+                low.zip(high)
+            }
+            _ => None,
+        };
+        let Some((low, high)) = bounds else {
+            let message = "`repeat` takes a list, or a range of known numbers: `1..5`";
+            self.fault(value.error("spec::type", message));
+            return None;
+        };
+        if high < low || high.saturating_sub(low) >= MAX_REPEATS {
+            let message = format!("`repeat` goes at least once and at most {MAX_REPEATS} times");
+            self.fault(value.error("spec::too-many-steps", message));
+            return None;
+        }
+        Some((name, (low..=high).map(Bound::Number).collect()))
+    }
+
+    /// `when: $param` or `when: profile.NAME`, with one list per value.
+    pub(super) fn when(&mut self, when: &Entry<'a>, entries: &[Entry<'a>], out: &mut Vec<Step>) {
+        let text = when.node.text().map(Cow::into_owned).unwrap_or_default();
+        let subject = match (text.strip_prefix('$'), text.strip_prefix("profile.")) {
+            (Some(path), _) => self.parameter_subject(&when.node, path),
+            (_, Some(name)) => self.profile_subject(&when.node, name),
+            _ => {
+                let message = "`when` chooses by a parameter or by the profile";
+                let help = "write `when: $param` or `when: profile.NAME`";
+                self.fault(when.node.error("spec::type", message).help(help));
+                None
+            }
+        };
+        let Some((values, chosen)) = subject else {
+            return;
+        };
+        let lists: Vec<&Entry<'a>> = entries.iter().filter(|e| e.key != "when").collect();
+        self.check_when_keys(when, &lists, &values);
+        match chosen {
+            Some(chosen) => {
+                let Some(list) = lists.iter().find(|entry| entry.key == chosen) else {
+                    return;
+                };
+                let steps = self.list(&list.node, "the steps of this value");
+                self.read_steps(&steps, out);
+            }
+            None => self.read_all_alternatives(&lists, out),
+        }
+    }
+
+    /// Reads every list for its errors; the first one stands for the case.
+    fn read_all_alternatives(&mut self, lists: &[&Entry<'a>], out: &mut Vec<Step>) {
+        let (number, captures) = (self.number, self.scope.captures.clone());
+        for (at, list) in lists.iter().enumerate().rev() {
+            (self.number, self.scope.captures) = (number, captures.clone());
+            let steps = self.list(&list.node, "the steps of this value");
+            let mut read = Vec::new();
+            self.read_steps(&steps, &mut read);
+            if at == 0 {
+                out.append(&mut read);
+            }
+        }
+    }
+
+    fn check_when_keys(&mut self, when: &Entry<'a>, lists: &[&Entry<'a>], values: &[String]) {
+        let help = format!(
+            "exactly the possible values stand here: {}",
+            values.join(" ")
+        );
+        for list in lists
+            .iter()
+            .filter(|list| !values.iter().any(|value| *value == list.key))
+        {
+            let message = format!("`{}` is never the value of this `when`", list.key);
+            let source = when.node.source();
+            let fault = Diagnostic::error("spec::when-keys", source, list.key_span, message);
+            self.fault(fault.help(help.clone()));
+        }
+        for value in values
+            .iter()
+            .filter(|value| !lists.iter().any(|l| l.key == **value))
+        {
+            let message = format!("this `when` says nothing for the value `{value}`");
+            self.fault(
+                when.node
+                    .error("spec::when-keys", message)
+                    .help(help.clone()),
+            );
+        }
+    }
+
+    fn parameter_subject(
+        &mut self,
+        node: &Node<'a>,
+        path: &str,
+    ) -> Option<(Vec<String>, Option<String>)> {
+        let found = self.scope.values(path).and_then(|values| {
+            let chosen = expr::Names::parameter(&self.scope, path)?;
+            Ok((values, Some(chosen)))
+        });
+        found
+            .map_err(|why| self.fault(node.error("spec::unknown-parameter", why)))
+            .ok()
+    }
+
+    fn profile_subject(
+        &mut self,
+        node: &Node<'a>,
+        name: &str,
+    ) -> Option<(Vec<String>, Option<String>)> {
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        if claims::CLAIMS.iter().any(|claim| claim.name == name) {
+            let claimed = self
+                .profile
+                .map(|profile| profile.claims.contains(name).to_string());
+            return Some((words(&["true", "false"]), claimed));
+        }
+        let Some(policy) = claims::find(name) else {
+            let policies = claims::POLICIES.iter().map(|policy| policy.name);
+            let known = policies.chain(claims::CLAIMS.iter().map(|claim| claim.name));
+            let message = format!("a profile has no `{name}`");
+            let mut fault = node.error("spec::unknown-policy", message);
+            if let Some(near) = table::nearest(name, known) {
+                fault = fault.label(format!("did you mean `profile.{near}`?"));
+            }
+            self.fault(fault);
+            return None;
+        };
+        let Values::OneOf(values) = policy.values else {
+            let message = format!("`{name}` has no list of values that `when` could choose from");
+            self.fault(node.error("spec::unknown-policy", message).help(policy.doc));
+            return None;
+        };
+        let chosen = self.profile.map(|profile| {
+            let set = profile.policies.get(name).map(String::as_str);
+            set.or(values.first().copied())
+                .unwrap_or_default()
+                .to_owned()
+        });
+        Some((words(values), chosen))
+    }
+
+    pub(super) fn one_of(&mut self, node: &Node<'a>) -> Option<Vec<Branch>> {
+        let nodes = self.list(node, "`one_of`");
+        let captures = self.scope.captures.clone();
+        let mut common: Option<Vec<String>> = None;
+        let mut branches: Vec<Branch> = Vec::new();
+        let mut open = 0;
+        for node in &nodes {
+            self.scope.captures.clone_from(&captures);
+            let Some(fields) = self.fields(node, "a branch", &[BRANCH]) else {
+                continue;
+            };
+            let branch = self.branch(&fields, &branches);
+            let closed = fields
+                .get("unless")
+                .is_some_and(|unless| self.is_closed(unless));
+            open += usize::from(fields.get("unless").is_none());
+            let bound = std::mem::take(&mut self.scope.captures);
+            if let Some(branch) = branch.filter(|_| !closed) {
+                common = Some(match common {
+                    None => bound,
+                    Some(so_far) => so_far.into_iter().filter(|c| bound.contains(c)).collect(),
+                });
+                branches.push(branch);
+            }
+        }
+        // What only some branches capture is not known after them.
+        self.scope.captures = common.unwrap_or(captures);
+        if nodes.is_empty() || open == 0 {
+            let message = "one branch of `one_of` must be open to every device";
+            let help = "leave `unless` out of one of them";
+            self.fault(node.error("spec::unreachable", message).help(help));
+            return None;
+        }
+        Some(branches)
+    }
+
+    fn branch(&mut self, fields: &Fields<'a>, before: &[Branch]) -> Option<Branch> {
+        let Some(name) = fields.get("as") else {
+            self.missing(&fields.node, "a branch", "as");
+            return None;
+        };
+        let name_node = name.clone();
+        let name = self.text(name, "the name of a branch")?;
+        if before.iter().any(|branch| branch.name == name) {
+            let message = format!("two branches are called `{name}`");
+            self.fault(name_node.error("spec::bad-name", message));
+        }
+        let Some(steps) = fields.get("steps") else {
+            self.missing(&fields.node, "a branch", "steps");
+            return None;
+        };
+        let nodes = self.list(steps, "`steps`");
+        let outer = (self.number, self.prefix.clone());
+        self.prefix = format!("{}{}/{name}.", self.prefix, self.number);
+        self.number = 0;
+        let mut steps = Vec::new();
+        self.read_steps(&nodes, &mut steps);
+        (self.number, self.prefix) = outer;
+        let decides = |verb: &Verb| {
+            matches!(
+                verb,
+                Verb::Expect(_) | Verb::App(_) | Verb::Silence(_) | Verb::State { .. }
+            )
+        };
+        match (steps.first(), nodes.first()) {
+            (Some(first), Some(node)) if !decides(&first.verb) => {
+                let message = "the first step of a branch must be something that the device does";
+                let help = "begin with `expect`, `app`, `state` or `silence`";
+                self.fault(node.error("spec::branch-start", message).help(help));
+            }
+            (None, None) => {
+                let message = "a branch needs at least one step";
+                self.fault(fields.node.error("spec::branch-start", message));
+            }
+            _ => {}
+        }
+        Some(Branch { name, steps })
+    }
+
+    /// True if the profile claims what closes the branch.
+    fn is_closed(&mut self, unless: &Node<'a>) -> bool {
+        let nodes = unless.items().unwrap_or_else(|| vec![unless.clone()]);
+        let names = table::names(claims::CLAIMS);
+        let claims: Vec<&str> = nodes
+            .iter()
+            .filter_map(|node| self.word(node, "a claim", &names))
+            .collect();
+        self.profile
+            .is_some_and(|profile| claims.iter().any(|c| profile.claims.contains(*c)))
+    }
+}

@@ -1,0 +1,106 @@
+//! Names that nothing uses.
+
+use super::Linted;
+use crate::spec::case::{Case, Expected, Expr, Verb};
+use crate::spec::diagnostic::Diagnostic;
+use crate::spec::visit;
+use crate::spec::yaml::Node;
+
+/// Captures that no later step uses.
+pub(super) fn captures(linted: &Linted<'_>, case: &Case) -> Vec<Diagnostic> {
+    let mut used: Vec<&str> = Vec::new();
+    visit::steps(&case.steps, &mut |step| {
+        visit::expressions(step, &mut |expr| {
+            if let Expr::Capture { name, .. } = expr {
+                used.push(name);
+            }
+        });
+        if let Verb::Expect(expect) = &step.verb
+            && let Expected::Again(name) = &expect.what
+        {
+            used.push(name);
+        }
+    });
+    let mut found = Vec::new();
+    visit::steps(&case.steps, &mut |step| {
+        let name = match &step.verb {
+            Verb::Inject(inject) => inject.name.as_deref(),
+            Verb::Expect(expect) => expect.name.as_deref(),
+            _ => None,
+        };
+        if let Some(name) = name.filter(|name| !used.contains(name)) {
+            let message = format!("nothing uses the capture `{name}`");
+            let warning = linted.warning(step, "spec::unused-capture", message);
+            found.push(warning.help(format!("remove `as: {name}`")));
+        }
+    });
+    found
+}
+
+/// Parameters of `cases`, and fields of their rows, that nothing uses.
+pub(super) fn parameters(linted: &Linted<'_>) -> Vec<Diagnostic> {
+    let root = linted.spec.document.root();
+    let mut used = Vec::new();
+    for entry in root.entries().unwrap_or_default() {
+        if entry.key != "cases" {
+            collect(&entry.node, &mut used);
+        }
+    }
+    let mut found = Vec::new();
+    for parameter in root
+        .get("cases")
+        .and_then(|cases| cases.entries())
+        .unwrap_or_default()
+    {
+        let name = &parameter.key;
+        let whole = used.iter().any(|path| path == name);
+        let starts = format!("{name}.");
+        if !whole && !used.iter().any(|path| path.starts_with(&starts)) {
+            let message =
+                format!("nothing uses the parameter `{name}`: its cases are all the same");
+            let source = root.source();
+            let span = parameter.key_span;
+            found.push(Diagnostic::warning(
+                "spec::unused-parameter",
+                source,
+                span,
+                message,
+            ));
+            continue;
+        }
+        let rows = parameter.node.items().unwrap_or_default();
+        for field in rows.first().and_then(Node::entries).unwrap_or_default() {
+            let path = format!("{name}.{}", field.key);
+            if !whole && field.key != "name" && !used.contains(&path) {
+                let message = format!("nothing uses the field `{}`", field.key);
+                let source = root.source();
+                let span = field.key_span;
+                found.push(Diagnostic::warning(
+                    "spec::unused-parameter",
+                    source,
+                    span,
+                    message,
+                ));
+            }
+        }
+    }
+    found
+}
+
+/// All `$paths` below a node.
+fn collect(node: &Node<'_>, used: &mut Vec<String>) {
+    if let Some(text) = node.text() {
+        for part in text.split('$').skip(1) {
+            let in_path = |letter: char| letter.is_ascii_alphanumeric() || "_.".contains(letter);
+            let end = part.find(|letter| !in_path(letter)).unwrap_or(part.len());
+            let path = part[..end].split("..").next().unwrap_or_default();
+            used.push(path.trim_end_matches('.').to_owned());
+        }
+    }
+    for item in node.items().unwrap_or_default() {
+        collect(&item, used);
+    }
+    for entry in node.entries().unwrap_or_default() {
+        collect(&entry.node, used);
+    }
+}
