@@ -205,14 +205,15 @@ impl Catalogue {
         };
         let mut family: Vec<&String> = self.entries.keys().filter(numbered).collect();
         family.sort_by_key(|have| have[prefix.len()..].parse::<u32>().unwrap_or(0));
-        let message = match (family.first(), family.last()) {
-            (Some(first), Some(last)) if first != last => {
-                format!("{id} is not in the catalogue ({first} … {last})")
-            }
-            _ => format!("{id} is not in the catalogue"),
-        };
+        if let [first, .., last] = &family[..] {
+            return (
+                format!("{id} is not in the catalogue ({first} … {last})"),
+                None,
+            );
+        }
         let near = table::nearest(id, self.entries.keys().map(String::as_str));
-        (message, near.map(|near| format!("did you mean `{near}`?")))
+        let help = near.map(|near| format!("did you mean `{near}`?"));
+        (format!("{id} is not in the catalogue"), help)
     }
 }
 

@@ -106,7 +106,7 @@ impl Diagnostic {
             GraphicalTheme::unicode_nocolor()
         };
         let handler = GraphicalReportHandler::new_themed(theme)
-            .with_width(WIDTH)
+            .with_wrap_lines(false)
             .with_links(false);
         let (word, paint) = match self.severity {
             Severity::Error => ("error", "\u{1b}[1;31m"),
@@ -178,10 +178,8 @@ impl miette::Diagnostic for Shown<'_> {
     }
 
     fn help<'b>(&'b self) -> Option<Box<dyn fmt::Display + 'b>> {
-        self.diagnostic
-            .help
-            .as_ref()
-            .map(|help| Box::new(help) as Box<dyn fmt::Display>)
+        let help = self.diagnostic.help.as_ref()?;
+        Some(Box::new(wrapped(help, WIDTH - "  help: ".len())))
     }
 
     fn source_code(&self) -> Option<&dyn miette::SourceCode> {
@@ -192,12 +190,32 @@ impl miette::Diagnostic for Shown<'_> {
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
         Some(Box::new(self.diagnostic.labels.iter().map(
             |(span, text)| {
-                let length = (span.end - span.start) as usize;
+                // What goes over several lines is shown by its first one.
+                let text_at = self.diagnostic.source.at(*span);
+                let length = text_at.find('\n').unwrap_or(text_at.len());
                 let text = (!text.is_empty()).then(|| text.clone());
                 LabeledSpan::new(text, span.start as usize, length)
             },
         )))
     }
+}
+
+/// Breaks a text between words only: `CLOSE-WAIT` stays in one piece.
+fn wrapped(text: &str, width: usize) -> String {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let last = lines.last().map_or(0, |line| line.chars().count());
+        if last > 0 && last + 1 + word.chars().count() > width {
+            lines.push(String::new());
+        }
+        if let Some(line) = lines.last_mut() {
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+    }
+    lines.join("\n")
 }
 
 /// Everything that is wrong, in the order of files and places.

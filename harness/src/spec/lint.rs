@@ -69,12 +69,14 @@ pub(super) fn spec(spec: &Spec, catalogue: &Catalogue, setting: &Setting<'_>) ->
         found.extend(levels::steps(&linted, case));
         found.extend(unused::captures(&linted, case));
         found.extend(bounds::windows(&linted, case));
+        let mut before = None;
         visit::steps(&case.steps, &mut |step| {
             if step.preamble.is_none() {
                 found.extend(tautology(&linted, case, step));
                 found.extend(same_branches(&linted, step));
-                found.extend(bounds::timer(&linted, step));
+                found.extend(bounds::timer(&linted, step, before));
             }
+            before = Some(step);
         });
     }
     let mut all = Diagnostics(found);
@@ -142,7 +144,7 @@ fn tautology(linted: &Linted<'_>, case: &Case, step: &Step) -> Option<Diagnostic
                 return Some(fault.help("name the flags at least"));
             }
             let is_any = segment.ack == Some(Pattern::Any);
-            let only = case.steps.iter().filter(|step| is_expect(step)).count() == 1;
+            let only = expectations(case) == 1;
             if is_any && only && is_about_acknowledgment(linted, case) {
                 let message =
                     "`ack: any` on the only segment of a MUST about acknowledgment proves nothing";
@@ -158,8 +160,12 @@ fn tautology(linted: &Linted<'_>, case: &Case, step: &Step) -> Option<Diagnostic
     }
 }
 
-fn is_expect(step: &Step) -> bool {
-    step.preamble.is_none() && matches!(step.verb, Verb::Expect(_))
+fn expectations(case: &Case) -> usize {
+    let mut count = 0;
+    visit::steps(&case.steps, &mut |step| {
+        count += usize::from(step.preamble.is_none() && matches!(step.verb, Verb::Expect(_)));
+    });
+    count
 }
 
 fn matches_anything(segment: &SegmentPattern) -> bool {

@@ -1,5 +1,7 @@
 //! The specs of this repository are read, and what is broken is told.
 
+mod diagnostics;
+
 use super::case::{Expr, Family, Verb};
 use super::*;
 

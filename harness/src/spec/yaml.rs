@@ -396,7 +396,12 @@ impl<'a> Builder<'a> {
             end: at as u32 + 1,
             line,
         };
-        self.fault("yaml::tab", span, "a tab", "indent with spaces");
+        self.fault(
+            "yaml::tab",
+            span,
+            "a tab: specs are indented with spaces",
+            "replace it by spaces",
+        );
     }
 
     /// Takes an event; false if reading cannot go on.
@@ -407,7 +412,12 @@ impl<'a> Builder<'a> {
                 self.documents += 1;
                 if self.documents > 1 {
                     let help = "one file holds one document: remove the line `---`";
-                    self.fault("yaml::multi-document", span, "a second document", help);
+                    self.fault(
+                        "yaml::multi-document",
+                        span,
+                        "a second document begins here",
+                        help,
+                    );
                     return false;
                 }
             }
@@ -415,7 +425,7 @@ impl<'a> Builder<'a> {
                 self.fault(
                     "yaml::alias",
                     span,
-                    "an alias",
+                    "an alias: the language has none",
                     "write the value out, or use `cases`",
                 );
                 self.complete(Place {
@@ -442,7 +452,7 @@ impl<'a> Builder<'a> {
             self.fault(
                 "yaml::anchor",
                 span,
-                "an anchor",
+                "an anchor: the language has none",
                 "write the value out, or use `cases`",
             );
         }
@@ -450,7 +460,7 @@ impl<'a> Builder<'a> {
             self.fault(
                 "yaml::tag",
                 span,
-                "a tag",
+                "a tag: the language has none",
                 "remove it: every value has its type already",
             );
         }
@@ -472,7 +482,7 @@ impl<'a> Builder<'a> {
             self.fault(
                 "yaml::leading-zero",
                 span,
-                "a number with leading zeros",
+                "a number with leading zeros: octal for one reader of YAML, not for another",
                 help,
             );
         }
@@ -502,7 +512,7 @@ impl<'a> Builder<'a> {
             self.fault(
                 "yaml::merge-key",
                 span,
-                "a merge key",
+                "a merge key: the language has none",
                 "write the fields out",
             );
         }

@@ -61,7 +61,7 @@ fn window_fault(inject: &Inject, shift: i64) -> Option<String> {
 }
 
 /// Every spec of a timer has a lower and an upper bound.
-pub(super) fn timer(linted: &Linted<'_>, step: &Step) -> Option<Diagnostic> {
+pub(super) fn timer(linted: &Linted<'_>, step: &Step, before: Option<&Step>) -> Option<Diagnostic> {
     let Verb::Expect(expect) = &step.verb else {
         return None;
     };
@@ -81,7 +81,9 @@ pub(super) fn timer(linted: &Linted<'_>, step: &Step) -> Option<Diagnostic> {
                 .help("write `after: a..b`"),
         );
     }
-    if within.is_some_and(|within| within > TIMER) && expect.after.is_none() && should.is_none() {
+    let after_silence = before.is_some_and(|step| matches!(step.verb, Verb::Silence(_)));
+    let bounded = after_silence || expect.after.is_some() || should.is_some();
+    if within.is_some_and(|within| within > TIMER) && !bounded {
         let message = format!(
             "{} may come at once: this timer has no lower bound",
             what(expect)
