@@ -192,6 +192,7 @@ fn sequence(
         _ if plain => Value::Number(i64::from(got)),
         Space::Device => Value::DeviceSeq(got),
         Space::Tester => Value::TesterSeq(got),
+        Space::Clock => Value::Number(i64::from(got)),
     };
     Ok(Compared {
         symptom,
@@ -206,6 +207,19 @@ fn sequence(
             remark: judgement.remark(),
         },
     })
+}
+
+/// A value of a timestamp clock.
+fn timestamp(
+    name: &str,
+    scope: &Scope<'_>,
+    expected: &Pattern,
+    got: u32,
+) -> Result<Compared, Unresolved> {
+    let judgement = pattern::judge(scope, expected, Some(Resolved::Seq(got, Space::Clock)))?;
+    let Quantity { words, value } = judgement.expected(scope, expected);
+    let got = Value::Number(i64::from(got));
+    Ok(numeric(name, words, value, got, &judgement))
 }
 
 /// A plain number that may be absent.

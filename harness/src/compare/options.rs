@@ -1,6 +1,6 @@
 //! The options of an expected segment.
 
-use super::{Compared, Got, number};
+use super::{Compared, Got, number, timestamp};
 use crate::compare::pattern::{self, written};
 use crate::model::{Resolved, Scope, Space, Unresolved};
 use crate::spec::case::{Pattern, SackPattern, SegmentPattern, TimestampsPattern};
@@ -109,10 +109,10 @@ fn timestamps(
         TimestampsPattern::Values { val, ecr } => {
             fields.push(presence("TS", true, got.is_some(), false));
             if let (Some(val), Some((came, _))) = (val, got) {
-                fields.push(number("TSval", scope, val, Some(i64::from(came)))?);
+                fields.push(timestamp("TSval", scope, val, came)?);
             }
             if let (Some(ecr), Some((_, came))) = (ecr, got) {
-                fields.push(number("TSecr", scope, ecr, Some(i64::from(came)))?);
+                fields.push(timestamp("TSecr", scope, ecr, came)?);
             }
         }
     }

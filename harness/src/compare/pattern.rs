@@ -61,6 +61,7 @@ pub fn recorded(value: Resolved) -> Value {
         Resolved::Duration(nanos) => Value::Duration(nanos),
         Resolved::Seq(at, Space::Device) => Value::DeviceSeq(at),
         Resolved::Seq(at, Space::Tester) => Value::TesterSeq(at),
+        Resolved::Seq(at, Space::Clock) => Value::Number(i64::from(at)),
     }
 }
 

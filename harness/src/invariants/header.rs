@@ -8,7 +8,7 @@ pub(super) fn faults(packet: &Packet, violations: &mut Vec<Violation>) {
     violations.extend(packet.faults.iter().map(|fault| {
         let (rule, requirement) = match fault {
             Fault::Checksum { .. } => ("checksum", "MUST-2"),
-            Fault::TcpTooShort(_) | Fault::DataOffset(_) => ("header-length", "MUST-65"),
+            Fault::TcpTooShort(_) | Fault::DataOffset(_) => ("header-length", "RFC9293-3.1-4"),
             Fault::Reserved(_) => ("reserved-bits", "RFC9293-3.1-1"),
             Fault::Options(error) => match error.fault {
                 OptionFault::PaddingNotZero { .. } => ("options", "MUST-69"),
@@ -18,7 +18,7 @@ pub(super) fn faults(packet: &Packet, violations: &mut Vec<Violation>) {
             | Fault::IpHeaderLength(_)
             | Fault::IpLength { .. }
             | Fault::IpChecksum { .. }
-            | Fault::Fragment => ("ip-header", "MUST-49"),
+            | Fault::Fragment => ("ip-header", "RFC9293-3.1-7"),
         };
         Violation::must(rule, requirement, fault.to_string())
     }));
@@ -45,7 +45,7 @@ pub(super) fn fields(packet: &Packet, tcp: &Tcp, violations: &mut Vec<Violation>
         );
     }
     if tcp.options.ws.is_some_and(|shift| shift > 14) {
-        breaks("options", "RFC7323-2.3-6", "a window scale above 14");
+        breaks("options", "RFC7323-2.3-5", "a window scale above 14");
     }
     if tcp.options.sack_ok && !syn {
         breaks(
@@ -57,17 +57,14 @@ pub(super) fn fields(packet: &Packet, tcp: &Tcp, violations: &mut Vec<Violation>
     if !tcp.has(bit::ACK) && !syn && !tcp.has(bit::RST) {
         breaks(
             "ack-bit",
-            "RFC9293-3.10.7-1",
+            "RFC9293-3.1-3",
             "neither ACK nor SYN nor RST is set",
         );
-    }
-    if tcp.has(bit::URG) && tcp.payload_len() == 0 && tcp.urgent == 0 {
-        breaks("urgent", "MUST-30", "URG is set, but nothing is urgent");
     }
     let ecn = packet.ip.as_ref().map_or(0, |ip| ip.tos & 3);
     let pure_ack = tcp.payload_len() == 0 && !syn && !tcp.has(bit::FIN) && !tcp.has(bit::RST);
     if ecn != 0 && syn {
-        breaks("ecn", "RFC3168-6.1.1-1", "an ECN codepoint on a SYN");
+        breaks("ecn", "RFC3168-6.1.1-11", "an ECN codepoint on a SYN");
     }
     if ecn != 0 && pure_ack {
         breaks("ecn", "RFC3168-6.1.4-1", "an ECN codepoint on a pure ACK");

@@ -7,9 +7,10 @@
 mod header;
 mod history;
 
-pub use history::History;
+pub use history::{History, send_edge};
 
 use crate::model::Tcb;
+use crate::time::Instant;
 use crate::wire::Packet;
 use tcpspec_reports::record::Level;
 
@@ -66,12 +67,12 @@ impl Violation {
 }
 
 /// All rules that a packet of the device breaks, given the connection before it.
-pub fn check(tcb: &Tcb, history: &History, packet: &Packet) -> Vec<Violation> {
+pub fn check(tcb: &Tcb, history: &History, at: Instant, packet: &Packet) -> Vec<Violation> {
     let mut violations = Vec::new();
     header::faults(packet, &mut violations);
     if let Some(tcp) = packet.tcp() {
         header::fields(packet, tcp, &mut violations);
-        history.check(tcb, tcp, &mut violations);
+        history.check(tcb, at, packet, &mut violations);
     }
     violations
 }

@@ -12,6 +12,8 @@ pub enum Space {
     Device,
     /// From IRS on.
     Tester,
+    /// Neither: a timestamp clock, which counts modulo 2^32 too.
+    Clock,
 }
 
 /// A value with its type.
@@ -165,6 +167,7 @@ impl Scope<'_> {
         let choose = |choice: u32| self.tester_chooses.then_some(choice);
         let device = |value: u32| Resolved::Seq(value, Space::Device);
         let tester = |value: u32| Resolved::Seq(value, Space::Tester);
+        let clock = |value: u32| Resolved::Seq(value, Space::Clock);
         let number = |value: u32| Resolved::Number(i64::from(value));
         match var {
             Var::Iss => conn.seen.iss().map(device),
@@ -193,8 +196,8 @@ impl Scope<'_> {
                 .as_ref()?
                 .mss
                 .map(|mss| number(u32::from(mss))),
-            Var::TsVal => conn.seen.ts_val.map(number),
-            Var::TsRecent => conn.tcb.ts_recent().map(number),
+            Var::TsVal => conn.seen.ts_val.map(clock),
+            Var::TsRecent => conn.tcb.ts_recent().map(clock),
         }
     }
 
@@ -210,6 +213,7 @@ impl Scope<'_> {
         let other = match capture.space {
             Space::Device => Space::Tester,
             Space::Tester => Space::Device,
+            Space::Clock => Space::Clock,
         };
         let value = match field {
             CaptureField::Seq => Some(Resolved::Seq(capture.seq, capture.space)),

@@ -80,11 +80,11 @@ impl Sent {
                 ..Self::default()
             };
         }
-        if let Some((val, _)) = tcp.options.ts {
-            self.ts_val = Some(val);
-        }
         if tcp.has(bit::RST) {
             return;
+        }
+        if let Some((val, _)) = tcp.options.ts {
+            self.ts_val = Some(val);
         }
         self.nxt = self.nxt.map(|nxt| seq::max(nxt, tcp.end()));
         if tcp.has(bit::ACK) {

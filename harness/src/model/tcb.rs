@@ -77,6 +77,16 @@ impl Tcb {
         self.offer.as_ref().map(|_| self.snd_wnd)
     }
 
+    /// The tester's FIN has been counted: its windows no longer matter.
+    pub fn finished(&self) -> bool {
+        self.received.as_ref().is_some_and(Received::finished)
+    }
+
+    /// What the tester's last SYN offered, even if it is not the one that counts.
+    pub fn newest_offer(&self) -> Option<&Offer> {
+        self.later_syn.as_ref().or(self.offer.as_ref())
+    }
+
     /// SND.MSS, if the tester offered one.
     pub fn offered_mss(&self) -> Option<u16> {
         self.offer.as_ref()?.mss

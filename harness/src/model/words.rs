@@ -48,6 +48,7 @@ impl Near {
         let of_space: &[Var] = match space {
             Space::Device => &[Var::SndNxt, Var::SndUna, Var::Iss],
             Space::Tester => &[Var::RcvNxt, Var::Irs],
+            Space::Clock => &[],
         };
         let candidates = preferred.iter().chain(of_space);
         let near = candidates.filter_map(|&var| match scope.variable(scope.own, var)? {

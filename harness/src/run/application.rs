@@ -94,7 +94,7 @@ impl Runner<'_> {
             refused: refused.clone(),
         };
         let event = self.log.push(now, conn, step, kind);
-        self.histories[conn].on_call();
+        self.histories[conn].on_call(text.ends_with(" urgent"));
         self.annotate(event, conn);
         let (Some(step), Err(why)) = (step, outcome) else {
             return;
@@ -104,7 +104,8 @@ impl Runner<'_> {
                 self.log
                     .inconclusive(format!("step {}: {why}", step.number));
             }
-            Refused::Failed(why) => {
+            // The device's TCP said no: whether it may is the business of the steps that follow.
+            Refused::Failed(why) if step.preamble.is_some() => {
                 let finding = Finding {
                     symptom: format!("{} refused", text.split(' ').next().unwrap_or_default()),
                     headline: format!("the device refused `{text}`: {why}"),
@@ -114,6 +115,7 @@ impl Runner<'_> {
                 let level = self.level(step);
                 self.log.find(step, level, finding);
             }
+            Refused::Failed(_) => {}
         }
     }
 

@@ -37,10 +37,10 @@ impl Runner<'_> {
     }
 
     fn on_segment(&mut self, at: Instant, conn: usize, packet: Packet) {
-        let violations = self.violations(conn, &packet);
+        let violations = self.violations(at, conn, &packet);
         let Some(tcp) = packet.tcp() else { return };
         let model = &mut self.conns[conn];
-        self.histories[conn].on_sent(&model.tcb, tcp);
+        self.histories[conn].on_sent(at, tcp);
         model.tcb.on_sent(tcp);
         let window = window(tcp, model.tcb.device_shift());
         let lane = &mut self.lanes[conn];
@@ -65,8 +65,8 @@ impl Runner<'_> {
         }
     }
 
-    fn violations(&self, conn: usize, packet: &Packet) -> Vec<Violation> {
-        let mut found = invariants::check(&self.conns[conn].tcb, &self.histories[conn], packet);
+    fn violations(&self, at: Instant, conn: usize, packet: &Packet) -> Vec<Violation> {
+        let mut found = invariants::check(&self.conns[conn].tcb, &self.histories[conn], at, packet);
         found.retain(|violation| !self.case.except.iter().any(|name| name == violation.rule));
         found
     }

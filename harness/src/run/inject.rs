@@ -2,6 +2,7 @@
 
 use super::log::reference;
 use super::{Action, Played, Progress, Question, Runner, recorded};
+use crate::invariants::send_edge;
 use crate::model::{Capture, Conn, Scope, Space, Unresolved, resolve::Copied, sent::window, seq};
 use crate::spec::case::{Flags, Inject, InjectTimestamps, Payload, Step};
 use crate::time::Instant;
@@ -51,11 +52,16 @@ impl Runner<'_> {
             if tcp.has(wire::bit::SYN) {
                 self.opens(conn);
             }
-            self.histories[conn].on_injected(tcp);
             let model = &mut self.conns[conn];
+            let edge = send_edge(&model.tcb);
+            if let (true, Some((val, _))) = (tcp.has(wire::bit::SYN), tcp.options.ts) {
+                // A spec that sets the tester's clock in its SYN sets it for good.
+                model.ts_base = val.wrapping_sub(ticks(at));
+            }
             if counts {
                 model.tcb.on_injected(at, &packet);
             }
+            self.histories[conn].on_injected(at, tcp, edge, &model.tcb);
             if let Some(name) = name {
                 let window = window(tcp, model.tcb.tester_shift());
                 let capture = capture(&packet, tcp, window, Space::Tester, None, at);
@@ -197,11 +203,14 @@ fn options(
 
 /// The tester's timestamp clock: milliseconds, and never behind what the device has recorded.
 fn clock(conn: &Conn, now: Instant) -> u32 {
-    let ticks = (now.as_nanos() / 1_000_000) as u32;
-    let clock = conn.ts_base.wrapping_add(ticks);
+    let clock = conn.ts_base.wrapping_add(ticks(now));
     conn.tcb
         .ts_recent()
         .map_or(clock, |recent| seq::max(clock, recent))
+}
+
+fn ticks(now: Instant) -> u32 {
+    (now.as_nanos() / 1_000_000) as u32
 }
 
 /// A segment as expressions refer to it.

@@ -290,12 +290,32 @@ fn a_failing_preamble_is_inconclusive() {
 }
 
 #[test]
-fn a_refused_call_fails() {
+fn a_refused_call_is_recorded_and_not_judged() {
     let record = run(&opened([Verb::Call(Call::Accept)]), &mut opening([]));
-    assert_found(
-        &record,
-        "step 5: accept refused",
-        "the device refused `accept`: nothing to accept",
+    assert_eq!(record.verdict, Verdict::Pass);
+    let refused = |kind: &EventKind| match kind {
+        EventKind::Call { refused, .. } => refused.clone(),
+        _ => None,
+    };
+    let refusals: Vec<String> = record
+        .events
+        .iter()
+        .filter_map(|e| refused(&e.kind))
+        .collect();
+    assert_eq!(refusals, ["nothing to accept"]);
+}
+
+#[test]
+fn a_refused_call_in_a_preamble_is_inconclusive() {
+    let mut case = case(vec![Verb::Call(Call::Accept)]);
+    case.steps[0].preamble = Some("LISTEN".into());
+    let record = run(&case, &mut Fake::new([]));
+    assert_eq!(
+        (record.verdict, record.reason.as_deref()),
+        (
+            Verdict::Inconclusive,
+            Some("could not reach LISTEN: the device refused `accept`: nothing to accept")
+        ),
     );
 }
 
@@ -305,7 +325,10 @@ fn segments_at_the_instant_of_the_verdict_are_recorded() {
         (NOW, Does::Send(segment(bit::RST, 1, 0))),
         (NOW, Does::Send(segment(bit::ACK, 1, 1))),
     ];
-    let record = run(&opened([rst(), challenge()]), &mut opening([two]));
+    let record = run(
+        &opened([ack_of_nothing(), challenge()]),
+        &mut opening([two]),
+    );
     let judged: Vec<Judged> = record
         .events
         .iter()

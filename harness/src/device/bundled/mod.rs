@@ -330,10 +330,16 @@ impl Device for Bundled {
     fn setup(&mut self, _now: Instant, setup: &Setup) -> Result<(), DeviceError> {
         let mut config = self.config.clone();
         for (name, value) in &setup.set.system {
-            policy::apply(&mut config, name, value).map_err(|error| DeviceError {
-                what: "a setting of the bundled stack",
-                source: std::io::Error::other(error),
-            })?;
+            // A setting of another device, by its own name, is none of this one's business.
+            match policy::apply(&mut config, name, value) {
+                Ok(()) | Err(PolicyError::Name { .. }) => {}
+                Err(error) => {
+                    return Err(DeviceError {
+                        what: "a setting of the bundled stack",
+                        source: std::io::Error::other(error),
+                    });
+                }
+            }
         }
         let mut secret = [0; 16];
         let mut chance = crate::seed::Sequence::new(setup.seed);

@@ -6,12 +6,21 @@ use tcpspec_stack::{AcceptOverflow, Config, IcmpHard, RstInTimeWait, SynFin, Syn
 
 /// A policy that the bundled stack cannot follow.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the bundled stack has no policy `{name}: {value}`")]
-pub struct PolicyError {
-    /// The policy.
-    pub name: String,
-    /// Its value.
-    pub value: String,
+pub enum PolicyError {
+    /// It has no such policy.
+    #[error("the bundled stack has no policy `{name}`")]
+    Name {
+        /// The policy.
+        name: String,
+    },
+    /// It has the policy, but not with this value.
+    #[error("the bundled stack cannot follow `{name}: {value}`")]
+    Value {
+        /// The policy.
+        name: String,
+        /// Its value.
+        value: String,
+    },
 }
 
 /// The configuration that makes the stack what `profile` says of it.
@@ -31,9 +40,33 @@ pub fn config(profile: &Profile) -> Result<Config, PolicyError> {
     Ok(config)
 }
 
+/// The policies that [`follow`] knows.
+const NAMES: [&str; 15] = [
+    "msl",
+    "initial_rto",
+    "min_rto",
+    "max_rto",
+    "keepalive.idle",
+    "keepalive.interval",
+    "keepalive.count",
+    "syn_retries",
+    "synack_retries",
+    "initial_window",
+    "rst_in_time_wait",
+    "syn_in_time_wait",
+    "syn_fin",
+    "icmp_hard",
+    "accept_overflow",
+];
+
 /// Makes the stack follow one policy.
 pub(super) fn apply(config: &mut Config, name: &str, value: &str) -> Result<(), PolicyError> {
-    follow(config, name, value).ok_or_else(|| PolicyError {
+    if !NAMES.contains(&name) {
+        return Err(PolicyError::Name {
+            name: name.to_owned(),
+        });
+    }
+    follow(config, name, value).ok_or_else(|| PolicyError::Value {
         name: name.to_owned(),
         value: value.to_owned(),
     })
