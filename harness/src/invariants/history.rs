@@ -107,7 +107,8 @@ impl History {
         }
         let shift = tcb.device_shift();
         // RFC 9293 §3.8.6 (SHLD-14):
-        //   A TCP receiver SHOULD NOT shrink the window, i.e., move the right window edge to the left
+        //   A TCP receiver SHOULD NOT shrink the window, i.e., move the right
+        //   window edge to the left
         if let Some(highest) = tcb.sent.edge {
             let edge = tcp.ack.wrapping_add(window(tcp, shift));
             // The field cannot say the lowest bits of a scaled window.

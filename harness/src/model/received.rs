@@ -178,7 +178,8 @@ mod tests {
                 received.take(start.wrapping_add(first), len, fin, start.wrapping_add(edge));
                 naive.take(first, len, fin, edge);
                 prop_assert_eq!(received.nxt().wrapping_sub(start), naive.nxt());
-                let held: u32 = received.held().iter().map(|(from, to)| to.wrapping_sub(*from)).sum();
+                let octets = |&(from, to): &(u32, u32)| to.wrapping_sub(from);
+                let held: u32 = received.held().iter().map(octets).sum();
                 let beyond = naive.octets.iter().filter(|&&octet| octet >= naive.text()).count();
                 let over = naive.fin == Some(naive.text());
                 prop_assert_eq!(held as usize, if over { 0 } else { beyond });

@@ -123,11 +123,9 @@ impl Runner<'_> {
 
     /// Takes the first segment of a lane off, for the connection that it belongs to.
     pub(super) fn take_frame_of(&mut self, lane: usize) -> Frame {
+        let first = self.lanes[lane].frames.pop_front();
         // The caller has just seen a frame there.
-        self.lanes[lane]
-            .frames
-            .pop_front()
-            .expect("a frame waits in this lane")
+        first.expect("a frame waits in this lane")
     }
 
     /// SND.* moves with the segments that steps have consumed.

@@ -246,7 +246,9 @@ mod tests {
     #[case::length_one(&[8, 1, 1, 1], 0, Some(OptionFault::TooShort { kind: 8, length: 1 }))]
     #[case::past_end(&[1, 2, 4, 5], 1, Some(OptionFault::PastEnd { kind: 2, length: 4 }))]
     #[case::mss_of_three(&[2, 3, 5, 0], 0, Some(OptionFault::WrongLength { kind: 2, length: 3 }))]
-    #[case::half_a_block(&[5, 6, 1, 1, 1, 1], 0, Some(OptionFault::WrongLength { kind: 5, length: 6 }))]
+    #[case::half_a_block(
+        &[5, 6, 1, 1, 1, 1], 0, Some(OptionFault::WrongLength { kind: 5, length: 6 }),
+    )]
     #[case::padding(&[1, 0, 0, 9], 3, Some(OptionFault::PaddingNotZero { octet: 9 }))]
     #[case::end_then_zero(&[1, 0, 0, 0], 0, None)]
     fn the_octet_at_fault_is_named(
