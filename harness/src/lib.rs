@@ -5,6 +5,8 @@
 //! decides; the bundled TCP and the reports are crates of their own.
 
 pub mod compare;
+pub mod cli;
+pub mod deviations;
 pub mod device;
 pub mod drive;
 pub mod invariants;

@@ -55,20 +55,9 @@ impl CaseRecord {
         self.id.find('[').map_or("", |at| &self.id[at..])
     }
 
-    /// The chapter under which screens count the case: `3.10` for section 3.10.7.4 of RFC 9293,
-    /// `rfc5961` for any section of another RFC.
+    /// The chapter under which screens count the case: see [`chapter`].
     pub fn chapter(&self) -> &str {
-        let dots = if self.section.starts_with("rfc") {
-            1
-        } else {
-            2
-        };
-        let end = self
-            .section
-            .match_indices('.')
-            .nth(dots - 1)
-            .map(|(at, _)| at);
-        end.map_or(&self.section, |at| &self.section[..at])
+        chapter(&self.section)
     }
 
     /// The difference that decided the verdict.
@@ -141,6 +130,14 @@ impl StepRef {
         }
         shown
     }
+}
+
+/// The chapter that a section belongs to: `3.10` for section 3.10.7.4 of RFC 9293, `rfc5961` for any
+/// section of another RFC.
+pub fn chapter(section: &str) -> &str {
+    let dots = if section.starts_with("rfc") { 1 } else { 2 };
+    let end = section.match_indices('.').nth(dots - 1).map(|(at, _)| at);
+    end.map_or(section, |at| &section[..at])
 }
 
 /// The sections of RFC 9293, and other RFCs, by the words that a screen has room for.

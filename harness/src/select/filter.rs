@@ -5,7 +5,7 @@
 //! There is no quoting: an argument ends at its closing parenthesis.
 
 use super::Subject;
-use super::pattern::IdPattern;
+use crate::spec::CaseGlob;
 use crate::spec::case::{Family, Level};
 
 /// A filter expression.
@@ -25,7 +25,7 @@ pub enum Filter {
 #[derive(Clone, Debug)]
 pub enum Predicate {
     /// `id(GLOB)`
-    Id(IdPattern),
+    Id(CaseGlob),
     /// `section(3.10)`: that section and those below it.
     Section(String),
     /// `covers(MUST-13)`
@@ -90,7 +90,7 @@ impl Predicate {
             _ => Ok(argument.to_owned()),
         };
         Ok(match name {
-            "id" => Self::Id(IdPattern::parse(&given()?)?),
+            "id" => Self::Id(CaseGlob::new(&given()?)?),
             "section" => Self::Section(given()?.trim_start_matches('§').to_owned()),
             "covers" => Self::Covers(given()?),
             "needs" => Self::Needs(given()?),

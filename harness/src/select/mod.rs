@@ -1,13 +1,12 @@
 //! Which cases of a suite are meant: by path, id glob, section, requirement, filter and shard.
 
 pub mod filter;
-pub mod pattern;
 #[cfg(test)]
 mod tests;
 
 use crate::spec::case::{Case, Family, Level};
 use filter::Filter;
-use pattern::IdPattern;
+use crate::spec::CaseGlob;
 use std::time::Duration;
 
 /// Cases that take longer than this on a real clock are slow.
@@ -66,7 +65,7 @@ pub enum Selector {
     /// `MUST-13`, `RFC5961-3.2-3`, `SM-ESTAB-RST_IW`.
     Requirement(String),
     /// A glob over ids.
-    Id(IdPattern),
+    Id(CaseGlob),
 }
 
 impl Selector {
@@ -89,7 +88,7 @@ impl Selector {
         {
             return Ok(Self::Section(text.to_owned()));
         }
-        IdPattern::parse(text).map(Self::Id)
+        CaseGlob::new(text).map(Self::Id)
     }
 
     fn selects(&self, subject: &Subject<'_>) -> bool {

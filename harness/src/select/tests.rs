@@ -1,5 +1,5 @@
 use super::filter::{Filter, FilterError};
-use super::pattern::IdPattern;
+use crate::spec::CaseGlob;
 use super::*;
 use rstest::rstest;
 
@@ -26,7 +26,7 @@ const CLOSING: Subject<'static> = Subject {
 #[case("3.10.7.4/rst-validation[inside]", false)]
 fn id_patterns(#[case] pattern: &str, #[case] matches: bool) {
     assert_eq!(
-        IdPattern::parse(pattern).unwrap().matches(CLOSING.id),
+        CaseGlob::new(pattern).unwrap().matches(CLOSING.id),
         matches
     );
 }

@@ -23,6 +23,16 @@ use std::sync::Arc;
 /// The specs as they were when this binary was built.
 static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../specs");
 
+/// The folder of the canaries: hidden specs whose failure is certain if a run can see failures.
+const CANARY: &str = "canary";
+
+/// They are part of the program, wherever its specs come from.
+const CANARIES: [(&str, &str); 3] = [
+    ("canary/broken-silence.yaml", include_str!("canaries/broken-silence.yaml")),
+    ("canary/impossible-call.yaml", include_str!("canaries/impossible-call.yaml")),
+    ("canary/wrong-field.yaml", include_str!("canaries/wrong-field.yaml")),
+];
+
 /// Files in the layout of `specs/`, not yet read as YAML.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
@@ -45,7 +55,14 @@ impl Sources {
                 sources.files.insert(path.to_owned(), source);
             }
         }
-        sources
+        sources.with_canaries()
+    }
+
+    fn with_canaries(mut self) -> Self {
+        for (path, text) in CANARIES {
+            self.files.insert(path.to_owned(), Source::new(path, text));
+        }
+        self
     }
 
     /// The specs in a directory.
@@ -58,7 +75,7 @@ impl Sources {
                 sources.add_directory(path, folder)?;
             }
         }
-        Ok(sources)
+        Ok(sources.with_canaries())
     }
 
     fn add_directory(&mut self, root: &Path, folder: &str) -> io::Result<()> {
@@ -165,6 +182,7 @@ fn section_key(folder: &str) -> (bool, Vec<u32>, &str) {
 #[derive(Debug)]
 pub struct Suite {
     specs: Vec<Spec>,
+    canaries: Vec<Spec>,
     catalogue: Catalogue,
     preambles: Preambles,
     profiles: BTreeMap<String, Profile>,
@@ -200,7 +218,7 @@ pub fn case_names(sources: &Sources) -> Vec<FileNames> {
         // What is wrong is told with its place.
         read(quick, folder, name).or_else(|_| read(Document::read(source)?, folder, name))
     };
-    let files = sources.specs().into_iter();
+    let files = sources.specs().into_iter().filter(|(folder, ..)| *folder != CANARY);
     files
         .map(|(folder, name, file)| (Arc::clone(&file.name), names(folder, name, file)))
         .collect()
@@ -247,10 +265,12 @@ fn load_specs(
         }
         specs.push(spec);
     }
+    let (canaries, specs) = specs.into_iter().partition(|spec| spec.folder == CANARY);
     let all = Diagnostics(faults);
     match preambles {
         Some(preambles) => all.or(Suite {
             specs,
+            canaries,
             catalogue,
             preambles,
             profiles,
@@ -361,6 +381,12 @@ impl Suite {
     pub fn cases(&self, profile: &Profile, families: &[Family]) -> Result<Vec<Case>, Diagnostics> {
         let all: Vec<&Spec> = self.specs.iter().collect();
         self.cases_of(&all, profile, families)
+    }
+
+    /// The hidden cases whose failure is certain if a run can see failures.
+    pub fn canaries(&self, profile: &Profile) -> Result<Vec<Case>, Diagnostics> {
+        let all: Vec<&Spec> = self.canaries.iter().collect();
+        self.cases_of(&all, profile, &[Family::V4])
     }
 
     /// The cases of some specs.

@@ -1,0 +1,185 @@
+//! The command line: one table, from which parser and help follow.
+
+use crate::select::Shard;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// A TCP conformance test harness.
+///
+/// YAML specs say which segments go in and which segments, silences and application events must
+/// come out. Run them against the bundled TCP or this machine's kernel.
+#[derive(Debug, Parser)]
+#[command(name = "tcpspec", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub(super) struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// Read specs from this folder, not from beside tcpspec.toml or the ones built in.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub specs: Option<PathBuf>,
+
+    /// Colour; it never carries meaning alone.
+    #[arg(long, global = true, value_enum, default_value_t = Choice::Auto, value_name = "WHEN")]
+    pub color: Choice,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 conformant · 1 non-conformant · 2 bad flag or spec · 3 unjudged (inconclusive cases, \
+or the environment refused) · 4 nothing selected · 130 interrupted (reports are written first)";
+
+const SELECT_HELP: &str = "Cases: a path, an id or glob (`3.6/*`, `3.10.7.4/rst*[rst=exact]`), a \
+section (`3.6`, `§3.10`) or a requirement (`MUST-13`); none: all";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run cases against a device; the default device is the bundled stack.
+    Run(Box<RunArguments>),
+    /// List specs, cases, devices, or requirements.
+    List(ListArguments),
+    /// Tell what this machine allows, and how to get the rest.
+    Doctor,
+}
+
+/// `tcpspec list`.
+#[derive(Debug, Args)]
+pub(super) struct ListArguments {
+    #[arg(value_name = "SELECT", help = SELECT_HELP)]
+    pub select: Vec<String>,
+    /// Every case, not only every spec.
+    #[arg(long, conflicts_with_all = ["devices", "requirements"])]
+    pub cases: bool,
+    /// The devices and what their profiles claim.
+    #[arg(long, conflicts_with = "requirements")]
+    pub devices: bool,
+    /// The requirements, and how many cases cover each.
+    #[arg(long)]
+    pub requirements: bool,
+    #[command(flatten)]
+    pub filter: FilterArguments,
+    /// The device for whose claims cases are listed.
+    #[arg(short, long, default_value = "bundled", value_name = "NAME")]
+    pub device: String,
+}
+
+/// Flags that narrow a selection.
+#[derive(Debug, Args)]
+pub(super) struct FilterArguments {
+    /// Keep cases that match, such as `level(must) & !needs(rfc5961) - slow()`.
+    #[arg(short = 'E', long = "filter", value_name = "EXPR", help_heading = "Select")]
+    pub filters: Vec<String>,
+    /// Take part i of n.
+    #[arg(long, value_name = "I/N", help_heading = "Select")]
+    pub shard: Option<Shard>,
+    /// IP version.
+    #[arg(long, value_enum, default_value_t = Families::Both, value_name = "4|6|both",
+          help_heading = "Select")]
+    pub family: Families,
+}
+
+/// `tcpspec run`.
+#[derive(Debug, Args)]
+pub(super) struct RunArguments {
+    #[arg(value_name = "SELECT", help = SELECT_HELP)]
+    pub select: Vec<String>,
+    #[command(flatten)]
+    pub filter: FilterArguments,
+    /// Run the cases of more than 10 s too (on the virtual clock they always run).
+    #[arg(long, help_heading = "Select")]
+    pub slow: bool,
+    /// Say what would run, and stop.
+    #[arg(long, help_heading = "Select")]
+    pub dry_run: bool,
+
+    /// `bundled` or `kernel`.
+    #[arg(short, long, default_value = "bundled", value_name = "NAME", help_heading = "Device")]
+    pub device: String,
+
+    /// A SHOULD that is not followed fails too.
+    #[arg(long, help_heading = "Judge")]
+    pub strict: bool,
+    /// Cases that stay inconclusive do not change the exit code.
+    #[arg(long, help_heading = "Judge")]
+    pub allow_inconclusive: bool,
+
+    /// Cases side by side [default: the cores; on a real clock 256].
+    #[arg(short, long, value_name = "N", help_heading = "Pace",
+          value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
+    /// Stop after so many failures.
+    #[arg(long, value_name = "N", help_heading = "Pace",
+          value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_fail: Option<u32>,
+    /// Replay the random choices of an earlier run.
+    #[arg(long, value_name = "HEX", value_parser = seed, help_heading = "Pace")]
+    pub seed: Option<u64>,
+
+    /// Write a JUnit file.
+    #[arg(long, value_name = "FILE", help_heading = "Report")]
+    pub junit: Option<PathBuf>,
+    /// Write the whole record as JSON.
+    #[arg(long, value_name = "FILE", help_heading = "Report")]
+    pub json: Option<PathBuf>,
+    /// Write a Markdown summary.
+    #[arg(long, value_name = "FILE", help_heading = "Report")]
+    pub summary: Option<PathBuf>,
+    /// Write all reports and the captures here [captures of failures alone: `out`].
+    #[arg(long, value_name = "DIR", help_heading = "Report")]
+    pub out: Option<PathBuf>,
+    /// Which captures to keep.
+    #[arg(long, value_enum, default_value_t = Captures::Failed, value_name = "WHICH",
+          help_heading = "Report")]
+    pub pcap: Captures,
+
+    /// Real sequence numbers and times beside the re-based ones.
+    #[arg(short, long, help_heading = "Screen")]
+    pub verbose: bool,
+    /// Only failures and the last line.
+    #[arg(short, long, conflicts_with = "verbose", help_heading = "Screen")]
+    pub quiet: bool,
+    /// A progress bar; `auto`: on a terminal.
+    #[arg(long, value_enum, default_value_t = Choice::Auto, value_name = "WHEN",
+          help_heading = "Screen")]
+    pub progress: Choice,
+}
+
+/// `auto`, `always`, `never`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Choice {
+    /// On a terminal.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// IP versions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Families {
+    /// IPv4 only.
+    #[value(name = "4")]
+    V4,
+    /// IPv6 only.
+    #[value(name = "6")]
+    V6,
+    /// Both.
+    Both,
+}
+
+/// Which captures to keep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Captures {
+    /// Of cases that did not pass.
+    Failed,
+    /// Of all cases.
+    All,
+    /// None.
+    None,
+}
+
+fn seed(text: &str) -> Result<u64, String> {
+    u64::from_str_radix(text.trim_start_matches("0x"), 16)
+        .map_err(|_| format!("`{text}` is no seed; write up to 16 hexadecimal digits"))
+}

@@ -1,0 +1,94 @@
+//! `tcpspec list`: specs, cases, devices, requirements.
+
+use super::arguments::ListArguments;
+use super::plan::{Plan, Target};
+use super::{Context, Exit, Failure, print};
+use crate::spec::case::Case;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use tcpspec_reports::text::count;
+
+/// Lists what was asked for.
+pub(super) fn list(arguments: &ListArguments, context: &Context) -> Result<Exit, Failure> {
+    if arguments.devices {
+        return devices(context);
+    }
+    let target = Target::parse(&arguments.device)?;
+    let plan = Plan::make(context, target, &arguments.select, &arguments.filter, true)?;
+    if arguments.requirements {
+        requirements(&plan)
+    } else if arguments.cases {
+        print_cases(&plan.cases)
+    } else {
+        specs(&plan)
+    }
+}
+
+/// One line per case: its id, and why it would be skipped.
+pub(super) fn print_cases(cases: &[Case]) -> Result<Exit, Failure> {
+    let mut text = String::new();
+    for case in cases {
+        let _ = match &case.skip {
+            None => writeln!(text, "{}", case.id),
+            Some(reason) => writeln!(text, "{}  (skipped: {reason})", case.id),
+        };
+    }
+    print(&text)
+}
+
+fn specs(plan: &Plan) -> Result<Exit, Failure> {
+    let mut text = String::new();
+    let mut folder = "";
+    for group in plan.cases.chunk_by(|one, next| one.file == next.file) {
+        let first = &group[0];
+        if first.folder != folder {
+            folder = &first.folder;
+            let _ = writeln!(text, "{folder}");
+        }
+        let name = first.id.split('[').next().unwrap_or_default();
+        let cases = count(group.len(), "case");
+        let _ = writeln!(text, "  {name:<48} {cases:>9}  {}", first.title);
+    }
+    let skipped = plan.cases.iter().filter(|case| case.skip.is_some()).count();
+    let specs = count(plan.specs(), "spec");
+    let cases = count(plan.cases.len(), "case");
+    let _ = write!(text, "{specs}, {cases}");
+    let _ = match skipped {
+        0 => writeln!(text),
+        _ => writeln!(text, "; {} would be skipped on {}", skipped, plan.target.name()),
+    };
+    print(&text)
+}
+
+fn devices(context: &Context) -> Result<Exit, Failure> {
+    let suite = context.suite(&[])?;
+    let mut text = String::new();
+    for target in [Target::Bundled, Target::Kernel] {
+        let Some(profile) = suite.profile(target.profile_name()) else { continue };
+        let claims: Vec<&str> = profile.claims.iter().map(String::as_str).collect();
+        let observes: Vec<&str> = profile.observes.iter().map(String::as_str).collect();
+        let _ = writeln!(text, "{}", target.name());
+        let _ = writeln!(text, "  claims    {}", claims.join(" "));
+        let _ = writeln!(text, "  observes  {}", observes.join(" "));
+        for (name, value) in &profile.policies {
+            let _ = writeln!(text, "  {name:<20} {value}");
+        }
+    }
+    print(&text)
+}
+
+/// Requirements with the number of selected cases that cover each.
+fn requirements(plan: &Plan) -> Result<Exit, Failure> {
+    let mut covered: BTreeMap<&str, usize> = BTreeMap::new();
+    for id in plan.cases.iter().flat_map(|case| &case.covers) {
+        *covered.entry(id).or_default() += 1;
+    }
+    let mut text = String::new();
+    for requirement in plan.suite.catalogue().iter() {
+        let cases = covered.get(requirement.id.as_str()).copied().unwrap_or_default();
+        let (id, level, place) = (&requirement.id, requirement.level.word(), &requirement.place);
+        let sentence = &requirement.sentence;
+        let _ = writeln!(text, "{id:<28} {level:<6} {cases:>4}  {place}: {sentence}");
+    }
+    print(&text)
+}

@@ -1,0 +1,138 @@
+//! The command line: flags in, one function per command, an exit code out.
+
+mod arguments;
+mod doctor;
+mod exit;
+mod interrupt;
+mod list;
+mod live;
+mod play;
+mod plan;
+mod reports;
+mod run;
+
+pub use exit::Exit;
+
+use crate::spec::{Diagnostics, Sources, Suite};
+use arguments::{Arguments, Choice, Command};
+use clap::Parser;
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use tcpspec_reports::palette::Palette;
+
+/// Name and version, as reports print them.
+pub const TOOL: &str = concat!("tcpspec ", env!("CARGO_PKG_VERSION"));
+
+/// Reads the command line and carries it out.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let context = Context::new(&arguments);
+    let outcome = match &arguments.command {
+        Command::Run(arguments) => run::run(arguments, &context),
+        Command::List(arguments) => list::list(arguments, &context),
+        Command::Doctor => doctor::doctor(&context),
+    };
+    match outcome {
+        Ok(exit) => exit.into(),
+        Err(failure) => failure.tell(&context).into(),
+    }
+}
+
+/// What all commands need to know.
+struct Context {
+    /// `--specs`.
+    specs: Option<PathBuf>,
+    /// Colours for the standard output.
+    palette: Palette,
+}
+
+impl Context {
+    fn new(arguments: &Arguments) -> Self {
+        let colour = match arguments.color {
+            Choice::Always => true,
+            Choice::Never => false,
+            Choice::Auto => {
+                std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+            }
+        };
+        let palette = if colour { Palette::colour() } else { Palette::plain() };
+        Self { specs: arguments.specs.clone(), palette }
+    }
+
+    /// Where specs come from: `--specs`, else beside the nearest `tcpspec.toml`; `None`: built in.
+    fn specs_folder(&self) -> Option<PathBuf> {
+        let beside = || {
+            let here = std::env::current_dir().ok()?;
+            let top = here.ancestors().find(|folder| folder.join("tcpspec.toml").is_file())?;
+            Some(top.join("specs"))
+        };
+        self.specs.clone().or_else(beside)
+    }
+
+    /// The suite; a selection that is an existing file is loaded as well.
+    fn suite(&self, select: &[String]) -> Result<Suite, Failure> {
+        let unreadable = |path: &Path, error: std::io::Error| {
+            Failure::Usage(format!("cannot read specs from {}: {error}", path.display()))
+        };
+        let mut sources = match self.specs_folder() {
+            None => Sources::embedded(),
+            Some(path) => {
+                Sources::directory(&path).map_err(|error| unreadable(&path, error))?
+            }
+        };
+        for path in spec_files(select) {
+            sources = sources.with_file(path).map_err(|error| unreadable(path, error))?;
+        }
+        crate::spec::load(&sources).map_err(Failure::Specs)
+    }
+}
+
+/// The selectors that are existing spec files.
+fn spec_files(select: &[String]) -> impl Iterator<Item = &Path> {
+    select.iter().map(Path::new).filter(|path| is_spec_file(path))
+}
+
+fn is_spec_file(path: &Path) -> bool {
+    path.is_file() && path.extension().is_some_and(|ext| ext == "yaml" || ext == "yml")
+}
+
+/// A command that could not be carried out.
+enum Failure {
+    /// The command line is wrong.
+    Usage(String),
+    /// Specs are wrong.
+    Specs(Diagnostics),
+    /// The selection is empty.
+    Nothing(String),
+    /// The environment refused.
+    Environment(String),
+}
+
+impl Failure {
+    fn tell(&self, context: &Context) -> Exit {
+        let bad = context.palette.bad;
+        let (text, exit) = match self {
+            Self::Usage(text) => (text, Exit::Usage),
+            Self::Nothing(text) => (text, Exit::NothingSelected),
+            Self::Environment(text) => (text, Exit::Unjudged),
+            Self::Specs(diagnostics) => {
+                eprint!("{}", diagnostics.render(std::io::stderr().is_terminal()));
+                return Exit::Usage;
+            }
+        };
+        eprintln!("{bad}error{bad:#}: {text}");
+        exit
+    }
+}
+
+/// Prints a command's whole output; a reader that has gone away is no error.
+fn print(text: &str) -> Result<Exit, Failure> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::Environment(format!("cannot write to the standard output: {error}")))
+        }
+        _ => Ok(Exit::Conformant),
+    }
+}

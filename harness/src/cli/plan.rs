@@ -1,0 +1,142 @@
+//! What a command is about: the suite, the device's profile, and the cases that are meant.
+
+use super::arguments::{Families, FilterArguments};
+use super::{Context, Failure};
+use crate::select::filter::Filter;
+use crate::select::{Selection, Selector, Subject};
+use crate::spec::case::{Case, Family};
+use crate::spec::profile::Profile;
+use crate::spec::{Catalogue, Suite};
+
+/// The devices that a run can name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Target {
+    /// The bundled stack, on the virtual clock.
+    Bundled,
+    /// This machine's kernel, on the real clock.
+    Kernel,
+}
+
+impl Target {
+    /// Reads the name of a device.
+    pub(super) fn parse(name: &str) -> Result<Self, Failure> {
+        match name {
+            "bundled" => Ok(Self::Bundled),
+            "kernel" => Ok(Self::Kernel),
+            _ => Err(Failure::Usage(format!(
+                "no device `{name}`; there are `bundled` and `kernel` (see `tcpspec list --devices`)"
+            ))),
+        }
+    }
+
+    /// The name by which reports call it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Bundled => "bundled",
+            Self::Kernel => "kernel",
+        }
+    }
+
+    /// The file of its profile, without the ending.
+    pub(super) fn profile_name(self) -> &'static str {
+        match self {
+            Self::Bundled => "bundled",
+            Self::Kernel => "linux",
+        }
+    }
+}
+
+/// The suite and what was selected of it.
+pub(super) struct Plan {
+    /// Everything that was loaded.
+    pub suite: Suite,
+    /// The device.
+    pub target: Target,
+    /// Its profile.
+    pub profile: Profile,
+    /// The selected cases, in their order.
+    pub cases: Vec<Case>,
+    /// Slow cases that were left out.
+    pub slow_left_out: usize,
+}
+
+impl Plan {
+    /// Loads the suite and selects.
+    pub(super) fn make(
+        context: &Context,
+        target: Target,
+        select: &[String],
+        filter: &FilterArguments,
+        slow: bool,
+    ) -> Result<Self, Failure> {
+        let suite = context.suite(select)?;
+        let selection = selection(select, filter, suite.catalogue())?;
+        let profile = suite.profile(target.profile_name()).cloned().ok_or_else(|| {
+            Failure::Usage(format!(
+                "no profile specs/devices/{}.yaml for the device `{}`",
+                target.profile_name(),
+                target.name()
+            ))
+        })?;
+        let cases = suite.cases(&profile, families(filter.family)).map_err(Failure::Specs)?;
+        let mut cases = selection.pick(cases);
+        if cases.is_empty() {
+            return Err(nothing(select, &suite));
+        }
+        let selected = cases.len();
+        if target == Target::Kernel && !slow {
+            cases.retain(|case| !Subject::from(case).is_slow());
+        }
+        let slow_left_out = selected - cases.len();
+        if cases.is_empty() {
+            return Err(Failure::Nothing(format!(
+                "all {selected} selected cases take more than 10 s on a real clock; add --slow"
+            )));
+        }
+        Ok(Self { suite, target, profile, cases, slow_left_out })
+    }
+
+    /// How many specs the selected cases belong to.
+    pub(super) fn specs(&self) -> usize {
+        let mut files: Vec<&str> = self.cases.iter().map(|case| &*case.file).collect();
+        files.dedup();
+        files.len()
+    }
+}
+
+/// The IP versions that the flag means.
+pub(super) fn families(choice: Families) -> &'static [Family] {
+    match choice {
+        Families::V4 => &[Family::V4],
+        Families::V6 => &[Family::V6],
+        Families::Both => &[Family::V4, Family::V6],
+    }
+}
+
+/// What selectors and flags mean.
+pub(super) fn selection(
+    select: &[String],
+    filter: &FilterArguments,
+    catalogue: &Catalogue,
+) -> Result<Selection, Failure> {
+    let selectors = select
+        .iter()
+        .map(|text| Selector::parse(text, |id| catalogue.get(id).is_some()))
+        .collect::<Result<_, _>>()
+        .map_err(Failure::Usage)?;
+    let filters = filter
+        .filters
+        .iter()
+        .map(|text| Filter::parse(text))
+        .collect::<Result<_, _>>()
+        .map_err(|error| Failure::Usage(format!("filter: {error}")))?;
+    Ok(Selection { selectors, filters, shard: filter.shard })
+}
+
+fn nothing(select: &[String], suite: &Suite) -> Failure {
+    let asked = if select.is_empty() { "the filter".to_owned() } else { select.join(" ") };
+    Failure::Nothing(format!(
+        "nothing selected: no case of {} specs matches {asked}; `tcpspec list` shows what there is",
+        suite.specs().len()
+    ))
+}

@@ -1,0 +1,228 @@
+//! Cases onto devices: which threads or processes play them, and how their records come back.
+
+use super::Failure;
+use super::interrupt::Interrupt;
+use super::plan::Target;
+use crate::device::bundled::{self, Bundled};
+use crate::device::kernel::Kernel;
+use crate::drive::virtual_time;
+use crate::link;
+use crate::seed;
+use crate::spec::case::Case;
+use crate::spec::profile::Profile;
+use crate::worker::{self, Answer, Job, RunOrder, Running};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
+use tcpspec_reports::record::{CaseRecord, Verdict};
+
+/// What came of a case that did not run.
+pub(super) fn unplayed(case: &Case, seed: u64, verdict: Verdict, reason: String) -> CaseRecord {
+    CaseRecord {
+        id: case.id.clone(),
+        folder: case.folder.clone(),
+        section: case.section.clone(),
+        title: case.title.clone(),
+        family: case.family,
+        params: case.params.clone(),
+        covers: Vec::new(),
+        level: case.level,
+        verdict,
+        reason: Some(reason),
+        known: None,
+        attempts: 0,
+        flaky: false,
+        unchecked: 0,
+        assertions: 0,
+        seed,
+        mismatches: Vec::new(),
+        branches: Vec::new(),
+        connections: Vec::new(),
+        events: Vec::new(),
+        device_ns: 0,
+        wall_ns: 0,
+        file: case.file.to_string(),
+        capture: None,
+    }
+}
+
+/// How to play.
+pub(super) struct Pace<'i> {
+    /// The device.
+    pub target: Target,
+    /// The seed of the run.
+    pub seed: u64,
+    /// Cases side by side; `None`: what suits the device.
+    pub jobs: Option<usize>,
+    /// The folder of the specs, for a worker; `None`: the embedded ones.
+    pub specs: Option<PathBuf>,
+    /// Spec files beside them.
+    pub files: Vec<PathBuf>,
+    /// Set when the user wants to stop.
+    pub interrupt: &'i Interrupt,
+}
+
+impl Pace<'_> {
+    /// Plays `cases` and hands over each record with its case's index, as they finish. Stops
+    /// early if `done` says so, or the user does.
+    pub(super) fn play(
+        &self,
+        cases: &[Case],
+        profile: &Profile,
+        done: &mut dyn FnMut(usize, CaseRecord) -> Go,
+    ) -> Result<(), Failure> {
+        let mut ready = Vec::new();
+        for (index, case) in cases.iter().enumerate() {
+            let Some(reason) = &case.skip else {
+                ready.push(index);
+                continue;
+            };
+            let seed = seed::of_case(self.seed, &case.id);
+            let record = unplayed(case, seed, Verdict::Skipped, reason.clone());
+            if done(index, record) == Go::Stop {
+                return Ok(());
+            }
+        }
+        match self.target {
+            Target::Bundled => self.bundled(cases, &ready, profile, done),
+            Target::Kernel => self.kernel(cases, &ready, profile, done),
+        }
+    }
+
+    /// What exactly answers, and over which link.
+    pub(super) fn identity(&self) -> (String, String) {
+        match self.target {
+            Target::Bundled => {
+                let identity = concat!("tcpspec-stack ", env!("CARGO_PKG_VERSION"));
+                (identity.to_owned(), "memory".to_owned())
+            }
+            Target::Kernel => {
+                (Kernel::identity(), link::Kind::available().name().to_owned())
+            }
+        }
+    }
+
+    fn bundled(
+        &self,
+        cases: &[Case],
+        ready: &[usize],
+        profile: &Profile,
+        done: &mut dyn FnMut(usize, CaseRecord) -> Go,
+    ) -> Result<(), Failure> {
+        let config = bundled::config(profile).map_err(|error| Failure::Usage(error.to_string()))?;
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        let jobs = self.jobs.unwrap_or_else(cores).min(ready.len());
+        let next = AtomicUsize::new(0);
+        let (sender, receiver) = mpsc::channel();
+        std::thread::scope(|scope| {
+            for _ in 0..jobs {
+                let sender = sender.clone();
+                scope.spawn(|| {
+                    let sender = sender;
+                    loop {
+                        let turn = next.fetch_add(1, Ordering::Relaxed);
+                        let Some(&index) = ready.get(turn) else { break };
+                        let case = &cases[index];
+                        let seed = seed::of_case(self.seed, &case.id);
+                        let mut device = Bundled::new(config.clone(), case.family);
+                        let record = virtual_time::play(case, profile, &mut device, seed);
+                        if self.interrupt.is_set() || sender.send((index, record)).is_err() {
+                            break;
+                        }
+                    }
+                });
+            }
+            drop(sender);
+            for (index, record) in &receiver {
+                if done(index, record) == Go::Stop {
+                    next.store(cases.len(), Ordering::Relaxed);
+                    break;
+                }
+            }
+            drop(receiver);
+        });
+        Ok(())
+    }
+
+    /// The worker hands back records by case id.
+    fn kernel(
+        &self,
+        cases: &[Case],
+        ready: &[usize],
+        profile: &Profile,
+        done: &mut dyn FnMut(usize, CaseRecord) -> Go,
+    ) -> Result<(), Failure> {
+        let refused = |error: std::io::Error| {
+            Failure::Environment(format!("cannot start this program again as a worker: {error}"))
+        };
+        if ready.is_empty() {
+            return Ok(());
+        }
+        let places: BTreeMap<&str, usize> =
+            ready.iter().map(|&index| (cases[index].id.as_str(), index)).collect();
+        let jobs = ready.iter().map(|&index| {
+            let id = cases[index].id.clone();
+            let seed = seed::of_case(self.seed, &id);
+            Job { id, seed }
+        });
+        let order = RunOrder {
+            specs: self.specs.clone(),
+            files: self.files.clone(),
+            jobs: self.jobs.unwrap_or(worker::DEFAULT_JOBS),
+            ..RunOrder::new(&profile.device)
+        };
+        let exe = std::env::current_exe().map_err(refused)?;
+        let answers =
+            worker::run_cases(worker::command(&exe), order, jobs.collect()).map_err(refused)?;
+        for answer in interruptible(answers, self.interrupt) {
+            let (id, record) = match answer {
+                Answer::Case(record) => (record.id.clone(), *record),
+                Answer::Lost(lost) => {
+                    let Some(&index) = places.get(lost.job.id.as_str()) else { continue };
+                    let verdict = Verdict::Inconclusive;
+                    let record = unplayed(&cases[index], lost.job.seed, verdict, lost.reason);
+                    (lost.job.id, record)
+                }
+                Answer::Ready { .. } | Answer::Probed(_) => continue,
+            };
+            let Some(&index) = places.get(id.as_str()) else { continue };
+            if done(index, record) == Go::Stop {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The worker's answers, until the user wants to stop. Whoever stops listening ends the worker.
+fn interruptible(answers: Running, interrupt: &Interrupt) -> impl Iterator<Item = Answer> {
+    const GLANCE: Duration = Duration::from_millis(100);
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        for answer in answers {
+            if sender.send(answer).is_err() {
+                break;
+            }
+        }
+    });
+    std::iter::from_fn(move || {
+        loop {
+            match receiver.recv_timeout(GLANCE) {
+                Ok(answer) => return Some(answer),
+                Err(RecvTimeoutError::Timeout) if !interrupt.is_set() => {}
+                Err(_) => return None,
+            }
+        }
+    })
+}
+
+/// Whether to go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Go {
+    /// There may be more.
+    On,
+    /// Enough.
+    Stop,
+}

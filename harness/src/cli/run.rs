@@ -1,0 +1,194 @@
+//! `tcpspec run`: plan, play, judge, report.
+
+use super::arguments::{Choice, RunArguments};
+use super::interrupt::Interrupt;
+use super::live::Live;
+use super::plan::{Plan, Target};
+use super::play::{Go, Pace};
+use super::reports::Wanted;
+use super::{Context, Exit, Failure, TOOL, spec_files};
+use crate::deviations;
+use crate::spec::case::Case;
+use std::hash::{BuildHasher, RandomState};
+use std::io::IsTerminal;
+use std::path::Path;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use tcpspec_reports::names;
+use tcpspec_reports::record::{Canary, CaseRecord, DeviceRecord, FORMAT, Run, Verdict};
+use tcpspec_reports::terminal::{self, Screen, ci};
+
+/// Runs cases and reports.
+pub(super) fn run(arguments: &RunArguments, context: &Context) -> Result<Exit, Failure> {
+    let target = Target::parse(&arguments.device)?;
+    let (select, filter) = (&arguments.select, &arguments.filter);
+    let plan = Plan::make(context, target, select, filter, arguments.slow)?;
+    if arguments.dry_run {
+        return super::list::print_cases(&plan.cases);
+    }
+    let interrupt = Interrupt::listen()
+        .map_err(|error| Failure::Environment(format!("cannot listen for Ctrl-C: {error}")))?;
+    let seed = arguments.seed.unwrap_or_else(fresh_seed);
+    let pace = Pace {
+        target,
+        seed,
+        jobs: arguments.jobs.map(usize::from),
+        specs: context.specs_folder(),
+        files: spec_files(select).map(Path::to_path_buf).collect(),
+        interrupt: &interrupt,
+    };
+    let screen = Screen {
+        palette: context.palette,
+        verbose: arguments.verbose,
+        strict: arguments.strict,
+    };
+    let mut run = play(arguments, &plan, &pace, &screen)?;
+    run.findings =
+        deviations::apply(plan.suite.deviations(), &run.device.identity, &today(), &mut run.cases);
+    let exit = Exit::of(&run, arguments.strict, arguments.allow_inconclusive);
+    finish(arguments, &mut run, &screen, exit)
+}
+
+/// Plays canaries and cases, and shows chapters as they finish.
+fn play(
+    arguments: &RunArguments,
+    plan: &Plan,
+    pace: &Pace<'_>,
+    screen: &Screen,
+) -> Result<Run, Failure> {
+    let began = Instant::now();
+    let mut run = empty_run(plan, pace);
+    if !arguments.quiet {
+        let shown = terminal::Plan {
+            tool: TOOL,
+            device: &run.device,
+            seed: pace.seed,
+            specs: plan.specs(),
+            cases: plan.cases.len(),
+        };
+        print!("{}\n", screen.banner(&shown));
+    }
+    run.canaries = canaries(plan, pace)?;
+    let bar = match arguments.progress {
+        Choice::Always => true,
+        Choice::Never => false,
+        Choice::Auto => std::io::stderr().is_terminal() && !arguments.quiet,
+    };
+    let chapters = plan.cases.iter().map(|case| names::chapter(&case.section).to_owned()).collect();
+    let mut live = Live::new(screen, arguments.quiet, bar, chapters);
+    let mut records: Vec<Option<CaseRecord>> = vec![None; plan.cases.len()];
+    let mut failed = 0;
+    pace.play(&plan.cases, &plan.profile, &mut |index, mut record| {
+        record.covers = requirements(plan, &plan.cases[index]);
+        failed += u32::from(record.verdict == Verdict::Fail);
+        records[index] = Some(record);
+        live.finished(index, &records);
+        if arguments.max_fail.is_some_and(|most| failed >= most) { Go::Stop } else { Go::On }
+    })?;
+    live.end(&records);
+    let missing = records.iter().filter(|record| record.is_none()).count();
+    run.interrupted = pace.interrupt.is_set();
+    if missing > 0 && !run.interrupted {
+        run.remarks.push(format!("stopped after {failed} failures: {missing} cases did not run"));
+    }
+    run.cases = records.into_iter().flatten().collect();
+    run.wall_ns = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+    Ok(run)
+}
+
+fn empty_run(plan: &Plan, pace: &Pace<'_>) -> Run {
+    let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let mut remarks = Vec::new();
+    if plan.slow_left_out > 0 {
+        let left_out = plan.slow_left_out;
+        remarks.push(format!("{left_out} cases of more than 10 s were left out; --slow runs them"));
+    }
+    Run {
+        format: FORMAT,
+        tool: TOOL.to_owned(),
+        command: std::env::args().collect(),
+        started_unix_ms: u64::try_from(started.as_millis()).unwrap_or(u64::MAX),
+        wall_ns: 0,
+        device: device(plan, pace),
+        seed: pace.seed,
+        interrupted: false,
+        canaries: Vec::new(),
+        cases: Vec::new(),
+        findings: Vec::new(),
+        remarks,
+    }
+}
+
+fn device(plan: &Plan, pace: &Pace<'_>) -> DeviceRecord {
+    let (identity, link) = pace.identity();
+    let policies = plan.profile.policies.iter();
+    let policies = policies.map(|(name, value)| (name.clone(), value.clone()));
+    DeviceRecord {
+        name: plan.target.name().to_owned(),
+        identity,
+        clock: match plan.target {
+            Target::Bundled => "virtual",
+            Target::Kernel => "real",
+        }
+        .to_owned(),
+        link,
+        claims: plan.profile.claims.iter().cloned().collect(),
+        policies: policies.chain(plan.profile.pinned.iter().cloned()).collect(),
+    }
+}
+
+/// Plays the hidden cases whose failure is certain if this run can see failures at all.
+fn canaries(plan: &Plan, pace: &Pace<'_>) -> Result<Vec<Canary>, Failure> {
+    let cases = plan.suite.canaries(&plan.profile).map_err(Failure::Specs)?;
+    let mut canaries = Vec::new();
+    pace.play(&cases, &plan.profile, &mut |index, record| {
+        let caught = matches!(record.verdict, Verdict::Fail | Verdict::Inconclusive);
+        canaries.push(Canary { name: cases[index].title.clone(), caught });
+        Go::On
+    })?;
+    Ok(canaries)
+}
+
+/// The requirements of a case, with their sentences.
+fn requirements(plan: &Plan, case: &Case) -> Vec<tcpspec_reports::record::Requirement> {
+    let catalogue = plan.suite.catalogue();
+    case.covers.iter().filter_map(|id| Some(catalogue.get(id)?.to_record())).collect()
+}
+
+/// Shows the end, writes the reports, and says how it ended.
+fn finish(
+    arguments: &RunArguments,
+    run: &mut Run,
+    screen: &Screen,
+    exit: Exit,
+) -> Result<Exit, Failure> {
+    let wanted = Wanted::new(arguments);
+    let written = wanted.write(run);
+    print!("{}", screen.end(run));
+    let on_terminal = std::io::stdout().is_terminal();
+    if !on_terminal || arguments.quiet {
+        if std::env::var_os("GITHUB_ACTIONS").is_some() {
+            print!("{}", ci::github(run, arguments.strict));
+        }
+        print!("{}", ci::last_lines(run, &written.names, &wanted.place(), exit.code()));
+    }
+    match written.trouble {
+        None => Ok(exit),
+        // A failure of the device is the more important news.
+        Some(trouble) if exit != Exit::Conformant => {
+            eprintln!("error: {trouble}");
+            Ok(exit)
+        }
+        Some(trouble) => Err(Failure::Environment(trouble)),
+    }
+}
+
+/// A seed that is not used yet, short enough to be typed.
+fn fresh_seed() -> u64 {
+    RandomState::new().hash_one(std::process::id()) >> 32
+}
+
+/// Today in the form of the deviation lists, UTC.
+fn today() -> String {
+    let now = humantime::format_rfc3339(SystemTime::now()).to_string();
+    now.chars().take("YYYY-MM-DD".len()).collect()
+}
