@@ -19,6 +19,7 @@ mod calls;
 mod config;
 mod congestion;
 mod demux;
+mod icmp;
 mod rtt;
 mod segment;
 mod seq;

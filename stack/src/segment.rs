@@ -93,7 +93,9 @@ impl<'a> Segment<'a> {
             },
         };
         // RFC 7323 §5.2:
-        //   It is RECOMMENDED that when an <RST> segment is generated, it
+        //   In the <RST> segment,
+        //   SEG.TSecr SHOULD be set to SEG.TSval from the incoming segment and
+        //   SEG.TSval SHOULD be set to zero.
         reset.timestamps = offender.timestamps.map(|ts| Timestamps {
             val: 0,
             ecr: ts.val,

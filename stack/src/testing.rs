@@ -3,7 +3,10 @@
 use crate::segment::{Control, Segment, SynOptions};
 use crate::seq::{SeqNum, WireWindow};
 use crate::wire::{IpHeader, Packet, checksum_of, decode_ip, decode_tcp};
-use crate::{Config, ConnectionId, Event, Instant, ListenerId, SocketOptions, Stack, State};
+use crate::{
+    CallError, Config, ConnectionId, Event, Instant, ListenerId, SocketOptions, Stack, State,
+    Status,
+};
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -293,6 +296,120 @@ impl Probe {
 
     pub(crate) fn events(&mut self) -> Vec<Event> {
         std::iter::from_fn(|| self.stack.poll_event()).collect()
+    }
+}
+
+/// A [`Probe`] whose host has accepted a connection.
+pub(crate) struct Established {
+    pub(crate) probe: Probe,
+    pub(crate) id: ConnectionId,
+    pub(crate) listener: ListenerId,
+    /// SEG.SEQ of the peer's next segment.
+    pub(crate) seq: SeqNum,
+    /// SEG.ACK of the peer's next segment.
+    pub(crate) una: SeqNum,
+    /// SEG.WND of the peer's next segment.
+    pub(crate) wnd: WireWindow,
+}
+
+impl Established {
+    /// The peer offers no options.
+    pub(crate) fn new(config: Config) -> Self {
+        Self::with(config, SynOptions::default(), SocketOptions::default())
+    }
+
+    /// The peer's SYN has these options, the listener those.
+    pub(crate) fn with(config: Config, syn_options: SynOptions, options: SocketOptions) -> Self {
+        let mut probe = Probe::new(config);
+        let listener = probe.stack.listen(probe.local, 4, options).expect("free");
+        let syn_ack = probe.inject(syn(1000, syn_options));
+        let (seq, una) = (SeqNum(1001), syn_ack[0].seq + 1);
+        probe.inject(segment(seq, una, Control::None, b""));
+        let id = probe.stack.accept(listener).expect("established");
+        probe.events();
+        Self {
+            probe,
+            id,
+            listener,
+            seq,
+            una,
+            wnd: WireWindow(65_535),
+        }
+    }
+
+    /// The peer's next segment; its sequence number moves on.
+    pub(crate) fn say(&mut self, control: Control, text: &[u8]) -> Vec<Seen> {
+        let at = self.seq;
+        let sent = self.say_at(at, control, text);
+        self.seq = at + text.len() as u32 + u32::from(control == Control::Fin);
+        sent
+    }
+
+    /// A segment of the peer anywhere.
+    pub(crate) fn say_at(&mut self, seq: SeqNum, control: Control, text: &[u8]) -> Vec<Seen> {
+        let segment = Segment {
+            wnd: self.wnd,
+            ..segment(seq, self.una, control, text)
+        };
+        self.probe.inject(segment)
+    }
+
+    /// The peer acknowledges `octets` more.
+    pub(crate) fn ack(&mut self, octets: u32) -> Vec<Seen> {
+        self.una += octets;
+        self.say(Control::None, b"")
+    }
+
+    pub(crate) fn send(&mut self, data: &[u8]) {
+        let now = self.probe.now;
+        assert_eq!(
+            self.probe.stack.send(now, self.id, data, false),
+            Ok(data.len())
+        );
+    }
+
+    pub(crate) fn recv(&mut self, len: usize) -> Result<Vec<u8>, CallError> {
+        let mut into = vec![0; len];
+        let read = self.probe.stack.recv(self.probe.now, self.id, &mut into)?;
+        into.truncate(read);
+        Ok(into)
+    }
+
+    pub(crate) fn shutdown(&mut self) {
+        let now = self.probe.now;
+        self.probe.stack.shutdown_write(now, self.id).expect("open");
+    }
+
+    pub(crate) fn set(&mut self, options: SocketOptions) {
+        let now = self.probe.now;
+        self.probe
+            .stack
+            .set_options(now, self.id, &options)
+            .expect("open");
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        self.probe.stack.status(self.id).expect("owned")
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        self.probe.now
+    }
+
+    pub(crate) fn sent(&mut self) -> Vec<Seen> {
+        self.probe.sent()
+    }
+
+    pub(crate) fn wait(&mut self, time: Duration) -> Vec<Seen> {
+        self.probe.wait(time)
+    }
+
+    pub(crate) fn state(&self) -> State {
+        self.probe.state()
+    }
+
+    pub(crate) fn events(&mut self) -> Vec<Event> {
+        self.probe.events()
     }
 }
 

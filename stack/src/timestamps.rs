@@ -32,8 +32,9 @@ impl TimestampState {
     /// The option of a segment that leaves now.
     pub(crate) fn option(&self, now: Instant, acknowledges: bool) -> Timestamps {
         // RFC 7323 §3.2:
-        //   When the ACK bit is not set in an outgoing segment, the sender of that segment
-        //   SHOULD set TSecr to zero.
+        //   If
+        //   the ACK bit is not set in the outgoing TCP header, the sender of that
+        //   segment SHOULD set the TSecr field to zero.
         Timestamps {
             val: self.clock(now),
             ecr: if acknowledges { self.recent } else { 0 },
@@ -50,7 +51,9 @@ impl TimestampState {
     /// R1 of §5.3: the segment is older than what was seen already.
     pub(crate) fn is_old(&self, val: u32, now: Instant) -> bool {
         // RFC 7323 §5.5:
-        //   We therefore require that an implementation of PAWS include a
+        //   If
+        //   TS.Recent is found to be invalid, then the segment is accepted,
+        //   regardless of the failure of the timestamp check
         let outdated = now.since(self.recent_at) > OUTDATED;
         !outdated && SeqNum(val).before(SeqNum(self.recent))
     }
@@ -58,7 +61,8 @@ impl TimestampState {
     /// R3 of §5.3, for a segment that has passed R1.
     pub(crate) fn update(&mut self, segment: &Segment<'_>, now: Instant) {
         // RFC 7323 §5.2:
-        //   When an <RST> segment is received, it MUST NOT be subjected to the PAWS check
+        //   When an <RST> segment is
+        //   received, it MUST NOT be subjected to the PAWS check
         let Some(timestamps) = segment.timestamps.filter(|_| !segment.is_rst()) else {
             return;
         };

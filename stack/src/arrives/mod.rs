@@ -52,7 +52,9 @@ pub(crate) fn negotiate(
 ) {
     tcb.snd.mss = offered.mss.unwrap_or(tcb.snd.mss);
     // RFC 7323 §2.2:
-    //   This option MUST be sent in both SYN segments to enable window scaling in either direction.
+    //   both sides MUST send Window
+    //   Scale options in their <SYN> segments to enable window scaling in
+    //   either direction.
     if let Some(scale) = offered.window_scale.filter(|_| tcb.rcv.offers_scale) {
         tcb.snd.scale = scale;
     } else {

@@ -4,6 +4,7 @@ use super::{MAX_REPLIES, Stack, is_unicast, settle};
 use crate::arrives::listen::Heard;
 use crate::arrives::{Disposition, closed, listen, other, syn_sent};
 use crate::demux::Sockets;
+use crate::icmp;
 use crate::segment::{Segment, SynOptions};
 use crate::seq::SeqNum;
 use crate::tcb::{Context, Origin, Settings, Tcb};
@@ -210,7 +211,17 @@ impl Stack {
     }
 
     fn icmp_arrives(&mut self, now: Instant, ip: &IpHeader, protocol: u8, message: &[u8]) {
-        let _ = (now, ip, protocol, message);
+        let Some(report) = icmp::decode(ip, protocol, message) else {
+            return;
+        };
+        let Some(slot) = self.connections.find((report.local, report.remote)) else {
+            return;
+        };
+        self.act(slot, now, |tcb, cx| {
+            if let Some(reason) = icmp::arrives(tcb, &report, cx) {
+                settle::end(tcb, Some(reason), cx);
+            }
+        });
     }
 }
 

@@ -77,7 +77,8 @@ fn decode_v4(packet: &[u8]) -> Result<(IpHeader, u8, &[u8]), Malformed> {
         df: fragment & 0x4000 != 0,
     };
     // RFC 9293 §3.9.2 (MUST-50):
-    //   A TCP implementation MUST ignore any IP options it does not understand.
+    //   When received options are passed up to TCP from the IP layer, a TCP
+    //   implementation MUST ignore options that it does not understand
     Ok((header, packet[9], &packet[header_len..total]))
 }
 

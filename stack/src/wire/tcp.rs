@@ -89,7 +89,8 @@ impl Options {
                 NOP => rest = after,
                 kind => {
                     // RFC 9293 §3.1 (MUST-7):
-                    //   A TCP implementation MUST be prepared to handle an illegal option length
+                    //   TCP implementations MUST be prepared to handle
+                    //   an illegal option length (e.g., zero)
                     let len = usize::from(*after.first().ok_or(Malformed::OptionLength)?);
                     if len < 2 || rest.len() < len {
                         return Err(Malformed::OptionLength);
@@ -116,6 +117,7 @@ impl Options {
             }
             // RFC 9293 §3.1 (MUST-6):
             //   A TCP implementation MUST (MUST-6) ignore without error any TCP
+            //   Option it does not implement
             _ => {}
         }
         Ok(())

@@ -123,7 +123,10 @@ impl Bench {
         let zero_window = event == "DATA_ZWIN";
         match state {
             "CLOSED" => return,
-            "LISTEN" => return drop(self.listen(None)),
+            "LISTEN" => {
+                self.listen(None);
+                return;
+            }
             "SYNSENT" => return self.connect(None),
             "RCVD/p" => {
                 self.listen(zero_window.then_some(0));

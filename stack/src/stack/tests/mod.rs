@@ -1,4 +1,5 @@
 mod matrix;
+mod time;
 
 use crate::testing::{Pair, Side};
 use crate::{CloseReason, Config, Event, State};
