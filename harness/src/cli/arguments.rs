@@ -38,6 +38,12 @@ pub(super) enum Command {
     Run(Box<RunArguments>),
     /// List specs, cases, devices, or requirements.
     List(ListArguments),
+    /// Check specs, catalogues, profiles and deviations.
+    Lint {
+        /// Spec files or folders; none: everything.
+        #[arg(value_name = "PATH")]
+        paths: Vec<PathBuf>,
+    },
     /// Tell what this machine allows, and how to get the rest.
     Doctor,
 }

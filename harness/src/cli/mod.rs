@@ -4,6 +4,7 @@ mod arguments;
 mod doctor;
 mod exit;
 mod interrupt;
+mod lint;
 mod list;
 mod live;
 mod play;
@@ -31,6 +32,7 @@ pub fn main() -> ExitCode {
     let outcome = match &arguments.command {
         Command::Run(arguments) => run::run(arguments, &context),
         Command::List(arguments) => list::list(arguments, &context),
+        Command::Lint { paths } => lint::lint(paths, &context),
         Command::Doctor => doctor::doctor(&context),
     };
     match outcome {

@@ -1,0 +1,31 @@
+//! `tcpspec lint`: what is wrong, and what is legal but bad.
+
+use super::{Context, Exit, Failure};
+use crate::spec::{Diagnostics, Severity};
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+/// Checks all files, or says only what concerns `paths`.
+pub(super) fn lint(paths: &[PathBuf], context: &Context) -> Result<Exit, Failure> {
+    let select: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+    for path in paths.iter().filter(|path| !path.exists()) {
+        return Err(Failure::Usage(format!("{} does not exist", path.display())));
+    }
+    let suite = context.suite(&select)?;
+    let concerns = |file: &str| {
+        paths.is_empty()
+            || paths.iter().any(|path| {
+                let path = path.display().to_string();
+                let path = path.trim_start_matches("./").trim_end_matches('/');
+                file == path || file.starts_with(&format!("{path}/")) || path.ends_with(file)
+            })
+    };
+    let mut found = suite.lint();
+    found.retain(|diagnostic| concerns(&diagnostic.source.name));
+    let errors = found.iter().filter(|found| found.severity == Severity::Error).count();
+    let warnings = found.len() - errors;
+    eprint!("{}", Diagnostics(found).render(std::io::stderr().is_terminal()));
+    let specs = suite.specs().len();
+    println!("{specs} specs: {errors} errors, {warnings} warnings");
+    Ok(if errors > 0 { Exit::Usage } else { Exit::Conformant })
+}
