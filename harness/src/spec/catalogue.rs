@@ -33,6 +33,8 @@ pub struct Requirement {
     pub applies_if: Option<String>,
     /// Another id that demands the same behaviour.
     pub same_as: Option<String>,
+    /// Why no spec covers it, if that is known and accepted (`open.yaml`).
+    pub open: Option<String>,
     /// Of the RFCs that every host follows, or of an extension.
     pub core: bool,
 }
@@ -93,6 +95,23 @@ impl Catalogue {
         Diagnostics(faults)
     }
 
+    /// Notes why some requirements are not covered (`open.yaml`: id and reason).
+    pub(super) fn add_open(&mut self, document: &Document) -> Diagnostics {
+        let mut faults = Vec::new();
+        for entry in document.root().entries().unwrap_or_default() {
+            let why = entry.node.text().map(Cow::into_owned);
+            let Some(known) = self.entries.get_mut(&*entry.key) else {
+                let message = format!("`{}` is not in the catalogue", entry.key);
+                let (source, span) = (document.source(), entry.key_span);
+                let code = "catalogue::unknown-requirement";
+                faults.push(Diagnostic::error(code, source, span, message));
+                continue;
+            };
+            known.open = why;
+        }
+        Diagnostics(faults)
+    }
+
     fn add_requirements(&mut self, root: &Node<'_>, faults: &mut Vec<Diagnostic>) {
         let rfc = text(root, "rfc");
         let core = text(root, "tier").as_deref() != Some("extension");
@@ -123,6 +142,7 @@ impl Catalogue {
                 why: text(&item, "why"),
                 applies_if: text(&item, "applies_if"),
                 same_as: text(&item, "same_as"),
+                open: None,
                 core,
             };
             self.insert(&item, requirement, faults);
@@ -154,6 +174,7 @@ impl Catalogue {
                 why: None,
                 applies_if: text(&cell, "applies_if"),
                 same_as: None,
+                open: None,
                 core: true,
             };
             self.insert(&cell, requirement, faults);

@@ -1,7 +1,11 @@
 //! Specs to cases: one per combination of parameters and IP version, a straight line of steps.
 
+mod constant;
+
+pub use constant::constant;
+
 use super::case::{
-    AppEvent, Application, Case, ConnPlan, Expr, Family, Ignore, Level, Pattern, State, Step, Verb,
+    AppEvent, Application, Case, ConnPlan, Family, Ignore, Level, State, Step, Verb,
 };
 use super::catalogue::Catalogue;
 use super::claims;
@@ -13,11 +17,11 @@ use super::preamble::{self, Preambles, Via};
 use super::profile::Profile;
 use super::table::{CONN, FILE, IGNORABLE, INVARIANTS, START};
 use super::yaml::Node;
+use constant::least_time;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// The MTU for which `LINK.MSS` is worked out.
 pub const LINK_MTU: u16 = 1500;
@@ -98,24 +102,8 @@ pub(super) fn case(
     );
     let except = reader.words(fields.get("except"), "an always-checked rule", INVARIANTS);
     let needs = reader.words(fields.get("needs"), "a claim", claims::CLAIMS);
-    let covers = fields
-        .get("covers")
-        .map(|node| reader.list(node, "`covers`"));
-    let covers: Vec<String> = covers
-        .unwrap_or_default()
-        .iter()
-        .filter_map(|node| reader.requirement(node))
-        .collect();
-    let level = fields
-        .get("level")
-        .and_then(|node| reader.word(node, "a level", &["must", "should"]))
-        .map_or(Level::Must, |word| {
-            if word == "should" {
-                Level::Should
-            } else {
-                Level::Must
-            }
-        });
+    let covers = covers(&mut reader, fields.get("covers"));
+    let level = level(&mut reader, fields.get("level"));
     let conns = conns(&mut reader, fields.get("conns"));
     reader.scope.conns = conns.iter().map(|conn| conn.name.clone()).collect();
     let start = fields
@@ -173,6 +161,24 @@ pub(super) fn constants(profile: Option<&Profile>, family: Family) -> Constants 
         rto_initial: nanos("initial_rto", standard.rto_initial),
         rto_min: nanos("min_rto", standard.rto_min),
         rto_max: nanos("max_rto", standard.rto_max),
+    }
+}
+
+fn covers<'a>(reader: &mut Reader<'a>, node: Option<&Node<'a>>) -> Vec<String> {
+    let nodes = node.map(|node| reader.list(node, "`covers`"));
+    let nodes = nodes.unwrap_or_default();
+    nodes
+        .iter()
+        .filter_map(|node| reader.requirement(node))
+        .collect()
+}
+
+fn level<'a>(reader: &mut Reader<'a>, node: Option<&Node<'a>>) -> Level {
+    let word = node.and_then(|node| reader.word(node, "a level", &["must", "should"]));
+    if word == Some("should") {
+        Level::Should
+    } else {
+        Level::Must
     }
 }
 
@@ -332,78 +338,4 @@ fn preamble_steps(start: &Start, read: &[Step], link_mss: i64) -> Vec<Step> {
         }
     }
     steps
-}
-
-/// The value of an expression in which nothing depends on the device.
-pub fn constant(expr: &Expr) -> Option<i64> {
-    evaluate(expr, None)
-}
-
-/// The value of an expression; `after` stands for the `after` of any capture.
-fn evaluate(expr: &Expr, after: Option<i64>) -> Option<i64> {
-    let both = |left: &Expr, right: &Expr| Some((evaluate(left, after)?, evaluate(right, after)?));
-    match expr {
-        Expr::Number(value) | Expr::Duration(value) => Some(*value),
-        Expr::Named(_, inner) => evaluate(inner, after),
-        Expr::Capture {
-            field: super::case::CaptureField::After,
-            ..
-        } => after,
-        Expr::Ratio(_) | Expr::Var { .. } | Expr::Capture { .. } => None,
-        Expr::Add(left, right) => both(left, right).and_then(|(l, r)| l.checked_add(r)),
-        Expr::Sub(left, right) => both(left, right).and_then(|(l, r)| l.checked_sub(r)),
-        Expr::Mul(left, right) => match (&**left, &**right) {
-            (Expr::Ratio(ratio), other) | (other, Expr::Ratio(ratio)) => {
-                let product = i128::from(evaluate(other, after)?) * i128::from(*ratio);
-                i64::try_from(product / 1000).ok()
-            }
-            _ => both(left, right).and_then(|(l, r)| l.checked_mul(r)),
-        },
-        Expr::Min(left, right) => both(left, right).map(|(l, r)| l.min(r)),
-        Expr::Max(left, right) => both(left, right).map(|(l, r)| l.max(r)),
-    }
-}
-
-/// The least time that the steps take, if all that ought to come comes as early as it may.
-fn least_time(steps: &[Step]) -> Duration {
-    Duration::from_nanos(least_nanos(steps, &mut 0))
-}
-
-/// As [`least_time`]; `after` is how long the last expected segment took to come.
-fn least_nanos(steps: &[Step], after: &mut i64) -> u64 {
-    let mut total: u64 = 0;
-    for step in steps {
-        let nanos = match &step.verb {
-            Verb::Silence(time) => evaluate(time, Some(*after)).unwrap_or(0),
-            Verb::Expect(expect) => {
-                let should = expect
-                    .should
-                    .as_ref()
-                    .and_then(|should| should.after.as_ref());
-                let known = [should, expect.after.as_ref()].into_iter().flatten();
-                let least = known
-                    .filter_map(|pattern| lower_bound(pattern, *after))
-                    .max();
-                *after = least.unwrap_or(0);
-                *after
-            }
-            Verb::OneOf(branches) => {
-                let times = branches
-                    .iter()
-                    .map(|branch| least_nanos(&branch.steps, after));
-                i64::try_from(times.min().unwrap_or(0)).unwrap_or(i64::MAX)
-            }
-            _ => 0,
-        };
-        total = total.saturating_add(u64::try_from(nanos).unwrap_or(0));
-    }
-    total
-}
-
-fn lower_bound(pattern: &Pattern, after: i64) -> Option<i64> {
-    match pattern {
-        Pattern::Is(value) | Pattern::Range(Some(value), _) => evaluate(value, Some(after)),
-        Pattern::Either(all) => all.iter().filter_map(|one| lower_bound(one, after)).min(),
-        _ => None,
-    }
 }

@@ -290,26 +290,35 @@ fn preambles(sources: &Sources) -> Result<Preambles, Diagnostics> {
     Preambles::new(Document::read(source)?)
 }
 
-/// Lists of TC8 cases come last: their levels are those of what they cover.
+/// The catalogue; only if something is wrong with it is it read once more with places.
 fn catalogue(sources: &Sources, faults: &mut Vec<Diagnostic>) -> Catalogue {
+    let quick = read_catalogue(sources, Document::read_unplaced);
+    let (catalogue, wrong) = match quick {
+        (catalogue, wrong) if wrong.is_empty() => (catalogue, wrong),
+        _ => read_catalogue(sources, Document::read),
+    };
+    faults.extend(wrong);
+    catalogue
+}
+
+/// Lists of TC8 cases come after those of the RFCs: their levels are those of what they cover.
+fn read_catalogue(
+    sources: &Sources,
+    read: impl Fn(&Arc<Source>) -> Result<Document, Diagnostics>,
+) -> (Catalogue, Vec<Diagnostic>) {
     let mut catalogue = Catalogue::default();
-    let files: Vec<_> = sources.folder("requirements").collect();
-    let is_tc8 = |source: &&&Arc<Source>| source.name.contains("tc8");
-    let (last, first): (Vec<_>, Vec<_>) = files.iter().partition(is_tc8);
-    for source in first.into_iter().chain(last) {
-        let before = catalogue.clone();
-        let read = Document::read_unplaced(source).map(|document| catalogue.add(&document));
-        let wrong = match read {
-            Ok(wrong) if wrong.is_empty() => continue,
-            Ok(_) => {
-                catalogue = before;
-                Document::read(source).map(|document| catalogue.add(&document))
-            }
-            Err(wrong) => Err(wrong),
-        };
+    let mut faults = Vec::new();
+    let is_open = |source: &Source| source.name.ends_with("/open.yaml");
+    let mut files: Vec<_> = sources.folder("requirements").collect();
+    files.sort_by_key(|source| (is_open(source), source.name.contains("tc8")));
+    for source in files {
+        let wrong = read(source).map(|document| match is_open(source) {
+            true => catalogue.add_open(&document),
+            false => catalogue.add(&document),
+        });
         faults.extend(wrong.unwrap_or_else(|wrong| wrong).0);
     }
-    catalogue
+    (catalogue, faults)
 }
 
 fn read_spec(

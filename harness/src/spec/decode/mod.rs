@@ -6,6 +6,7 @@
 
 mod call;
 mod choice;
+mod expect;
 mod segment;
 mod step;
 

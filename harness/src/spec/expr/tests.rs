@@ -1,4 +1,5 @@
 use super::*;
+use crate::spec::case::{CaptureField, Var};
 use proptest::prelude::*;
 use rstest::rstest;
 

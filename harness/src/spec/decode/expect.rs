@@ -1,0 +1,249 @@
+//! Segments that are expected.
+
+use super::segment::{quoted, var};
+use super::{Fields, Reader};
+use crate::spec::case::{
+    DataPattern, Expect, Expected, Expr, Flags, FlagsPattern, Pattern, SackPattern, SegmentPattern,
+    ShouldPart, TimestampsPattern, Var,
+};
+use crate::spec::expr::{self, Type};
+use crate::spec::table::{EXPECT_FIELDS, EXPECT_NOTES, IP_PATTERN, SHOULD_NOTES, TIMESTAMPS};
+use crate::spec::yaml::Node;
+
+/// Control bits that are compared only if they are named.
+const FREE: Flags = Flags(Flags::PSH.0 | Flags::ECE.0 | Flags::CWR.0);
+
+impl<'a> Reader<'a> {
+    pub(super) fn expect(
+        &mut self,
+        node: &Node<'a>,
+        should: Option<&Node<'a>>,
+        defaults: &mut Vec<&'static str>,
+    ) -> Option<Expect> {
+        let fields = self.fields(node, "a segment", &[EXPECT_FIELDS, EXPECT_NOTES])?;
+        let what = match fields.get("again") {
+            Some(again) => self.again(&fields, again),
+            None => self.expected_segment(&fields, defaults),
+        };
+        let should = should.map(|node| self.should_part(node));
+        let within = self.optional(fields.get("within"), Type::Duration);
+        let after = fields
+            .get("after")
+            .and_then(|node| self.pattern(node, Type::Duration));
+        let name = self.capture(&fields);
+        Some(Expect {
+            what: what?,
+            within,
+            after,
+            name,
+            should: should.flatten(),
+        })
+    }
+
+    fn again(&mut self, fields: &Fields<'a>, again: &Node<'a>) -> Option<Expected> {
+        let name = self.text(again, "the name of a capture")?;
+        if !self.scope.captures.contains(&name) {
+            let message = format!("no earlier step captures `{name}`");
+            let known = self.scope.captures.iter().map(String::as_str);
+            let near = crate::spec::table::nearest(&name, known);
+            let label = near
+                .map(|near| format!("did you mean `{near}`?"))
+                .unwrap_or_default();
+            let help = format!("add `as: {name}` to the step that is repeated");
+            self.fault(
+                again
+                    .error("spec::unknown-name", message)
+                    .label(label)
+                    .help(help),
+            );
+        }
+        for (field, node) in fields.iter() {
+            if EXPECT_FIELDS.iter().any(|entry| entry.name == field) {
+                let message = format!("`{field}` cannot stand beside `again`");
+                let help = "`again` compares flags, SEQ and payload with the captured segment";
+                self.fault(node.error("spec::again-with-fields", message).help(help));
+            }
+        }
+        Some(Expected::Again(name))
+    }
+
+    fn expected_segment(
+        &mut self,
+        fields: &Fields<'a>,
+        defaults: &mut Vec<&'static str>,
+    ) -> Option<Expected> {
+        if fields.get("flags").is_none() {
+            self.missing(&fields.node, "an expected segment", "flags");
+            return None;
+        }
+        let mut pattern = self.segment_pattern(fields);
+        let has_ack = pattern
+            .flags
+            .iter()
+            .any(|flags| flags.set.contains(Flags::ACK));
+        if fields.get("seq").is_none() {
+            pattern.seq = Some(Pattern::Is(var(Var::SndNxt)));
+            defaults.push("seq");
+        }
+        if fields.get("ack").is_none() && has_ack {
+            pattern.ack = Some(Pattern::Is(var(Var::RcvNxt)));
+            defaults.push("ack");
+        }
+        if fields.get("data").is_none() {
+            pattern.data = Some(DataPattern::Count(Pattern::Is(Expr::Number(0))));
+            defaults.push("data=0");
+        }
+        Some(Expected::Segment(Box::new(pattern)))
+    }
+
+    fn should_part(&mut self, node: &Node<'a>) -> Option<ShouldPart> {
+        let fields = self.fields(
+            node,
+            "the constraints of `should`",
+            &[EXPECT_FIELDS, SHOULD_NOTES],
+        )?;
+        let segment = Box::new(self.segment_pattern(&fields));
+        let after = fields
+            .get("after")
+            .and_then(|node| self.pattern(node, Type::Duration));
+        let Some(covers) = fields.get("covers") else {
+            self.missing(&fields.node, "`should`", "covers");
+            return None;
+        };
+        let covers = self.requirement(covers)?;
+        if fields.iter().count() == 1 {
+            let message = "`should` needs a constraint beside `covers`";
+            let help = format!("`should: {covers}` judges the whole step at SHOULD level");
+            self.fault(
+                fields
+                    .node
+                    .error("spec::should-constraints", message)
+                    .help(help),
+            );
+        }
+        Some(ShouldPart {
+            segment,
+            after,
+            covers,
+        })
+    }
+
+    /// The fields that are named, and no others.
+    fn segment_pattern(&mut self, fields: &Fields<'a>) -> SegmentPattern {
+        let mut number = |name| fields.get(name).and_then(|n| self.pattern(n, Type::Number));
+        let (wnd, wnd_raw, urg) = (number("wnd"), number("wnd_raw"), number("urg"));
+        let (mss, ws) = (number("mss"), number("ws"));
+        let mut sequence = |name| {
+            fields
+                .get(name)
+                .and_then(|n| self.pattern(n, Type::Sequence))
+        };
+        let (seq, ack) = (sequence("seq"), sequence("ack"));
+        let mut pattern = SegmentPattern {
+            seq,
+            ack,
+            wnd,
+            wnd_raw,
+            urg,
+            mss,
+            ws,
+            ..SegmentPattern::default()
+        };
+        if let Some(flags) = fields.get("flags") {
+            pattern.flags = self.flags_patterns(flags);
+        }
+        pattern.data = fields.get("data").and_then(|node| self.data_pattern(node));
+        if let Some(node) = fields.get("sack_ok") {
+            let word = self.word(node, "a presence", &["present", "absent", "any"]);
+            pattern.sack_ok = match word {
+                Some("present") => Some(Pattern::Present),
+                Some("absent") => Some(Pattern::Absent),
+                _ => None,
+            };
+        }
+        pattern.sack = fields.get("sack").and_then(|node| self.sack_pattern(node));
+        pattern.ts = fields
+            .get("ts")
+            .and_then(|node| self.timestamps_pattern(node));
+        pattern.opts = fields.get("opts").and_then(|node| self.octets(node));
+        if let Some(ip) = fields
+            .get("ip")
+            .and_then(|n| self.fields(n, "`ip`", &[IP_PATTERN]))
+        {
+            let mut number = |name| ip.get(name).and_then(|n| self.pattern(n, Type::Number));
+            pattern.ttl = number("ttl");
+            pattern.tos = number("tos");
+            pattern.df = number("df");
+            pattern.ip_id = number("id");
+        }
+        pattern
+    }
+
+    /// Control bits, a list of alternatives, or `any` (an empty list).
+    fn flags_patterns(&mut self, node: &Node<'a>) -> Vec<FlagsPattern> {
+        if node.text().is_some_and(|text| text == "any") {
+            return Vec::new();
+        }
+        let nodes = node.items().unwrap_or_else(|| vec![node.clone()]);
+        let flags = nodes.iter().filter_map(|node| self.flags(node));
+        flags
+            .map(|set| FlagsPattern {
+                set,
+                mask: Flags(!FREE.0).with(set),
+            })
+            .collect()
+    }
+
+    /// A value, a range, `any`, `present`, `absent`, or a list of them.
+    pub(super) fn pattern(&mut self, node: &Node<'a>, want: Type) -> Option<Pattern> {
+        let node = self.resolve(node)?;
+        let Some(items) = node.items() else {
+            return self.expression(&node, want.name(), |text, names| {
+                expr::pattern(text, want, names)
+            });
+        };
+        let all: Vec<Pattern> = items
+            .iter()
+            .filter_map(|item| self.pattern(item, want))
+            .collect();
+        (all.len() == items.len()).then_some(Pattern::Either(all))
+    }
+
+    fn data_pattern(&mut self, node: &Node<'a>) -> Option<DataPattern> {
+        match quoted(node) {
+            Some(text) => Some(DataPattern::Text(text)),
+            None => self.pattern(node, Type::Number).map(DataPattern::Count),
+        }
+    }
+
+    fn sack_pattern(&mut self, node: &Node<'a>) -> Option<SackPattern> {
+        match node.text().as_deref() {
+            Some("present") => Some(SackPattern::Present),
+            Some("absent") => Some(SackPattern::Absent),
+            Some("any") => None,
+            _ => self
+                .blocks(node, |reader, node| reader.pattern(node, Type::Sequence))
+                .map(SackPattern::Blocks),
+        }
+    }
+
+    fn timestamps_pattern(&mut self, node: &Node<'a>) -> Option<TimestampsPattern> {
+        match node.text().as_deref() {
+            Some("present") => Some(TimestampsPattern::Present),
+            Some("absent") => Some(TimestampsPattern::Absent),
+            Some("any") => None,
+            _ => {
+                let fields = self.fields(node, "`ts`", &[TIMESTAMPS])?;
+                let mut value = |name| {
+                    fields
+                        .get(name)
+                        .and_then(|n| self.pattern(n, Type::Sequence))
+                };
+                Some(TimestampsPattern::Values {
+                    val: value("val"),
+                    ecr: value("ecr"),
+                })
+            }
+        }
+    }
+}
