@@ -2,7 +2,7 @@
 
 use crate::segment::{Control, Segment, SynOptions};
 use crate::seq::{SeqNum, WireWindow};
-use crate::wire::{IpHeader, Packet, checksum_of, decode_ip, decode_tcp};
+use crate::wire::{IpHeader, Packet, checksum_of, decode_ip, decode_tcp, encode_ip};
 use crate::{
     CallError, Config, ConnectionId, Event, Instant, ListenerId, SocketOptions, Stack, State,
     Status,
@@ -244,6 +244,23 @@ impl Probe {
         packet
     }
 
+    /// An IPv4 packet of the peer with any payload.
+    pub(crate) fn ip_packet(&self, protocol: u8, payload: &[u8]) -> Vec<u8> {
+        let (src, dst) = (self.remote.ip(), self.local.ip());
+        let ip = IpHeader {
+            src,
+            dst,
+            tos: 0,
+            ttl: 64,
+            id: 0,
+            df: true,
+        };
+        let mut packet = Vec::new();
+        encode_ip(&ip, protocol, payload.len(), &mut packet);
+        packet.extend_from_slice(payload);
+        packet
+    }
+
     /// Puts the right TCP checksum into an IPv4 packet that was changed.
     pub(crate) fn mend_checksum(&self, packet: &mut [u8]) {
         packet[36..38].copy_from_slice(&[0, 0]);
@@ -303,7 +320,6 @@ impl Probe {
 pub(crate) struct Established {
     pub(crate) probe: Probe,
     pub(crate) id: ConnectionId,
-    pub(crate) listener: ListenerId,
     /// SEG.SEQ of the peer's next segment.
     pub(crate) seq: SeqNum,
     /// SEG.ACK of the peer's next segment.
@@ -330,7 +346,6 @@ impl Established {
         Self {
             probe,
             id,
-            listener,
             seq,
             una,
             wnd: WireWindow(65_535),

@@ -154,7 +154,7 @@ mod tests {
                 for cell in &mut model[nxt + offset..nxt + offset + len] {
                     cell.get_or_insert(stamp);
                 }
-                let next = (nxt..).find(|at| model[*at].is_none()).expect("the model is longer");
+                let next = (nxt..model.len()).find(|at| model[*at].is_none()).expect("a gap");
                 prop_assert_eq!(queue.insert(offset, &text), next - nxt);
                 nxt = next;
                 let mut into = vec![0; reads];

@@ -104,7 +104,7 @@ impl Stack {
     fn reopen(&mut self, now: Instant, slot: u32, sockets: Sockets, segment: &Segment<'_>) {
         let used_up = self.connections.at(slot).map(|tcb| tcb.snd.nxt);
         self.act(slot, now, |tcb, cx| {
-            settle::end(tcb, Some(CloseReason::Normal), cx)
+            settle::end(tcb, Some(CloseReason::Normal), cx);
         });
         self.counters.time_wait_reuses += 1;
         if let Some(listener) = self.listeners.find(sockets.0) {
@@ -169,7 +169,7 @@ impl Stack {
         self.connections.insert(tcb);
         self.counters.passive_opens += 1;
         self.act(id.slot, now, |tcb, cx| {
-            listen::open(tcb, segment, options, cx)
+            listen::open(tcb, segment, options, cx);
         });
     }
 

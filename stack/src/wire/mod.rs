@@ -8,6 +8,8 @@ mod checksum;
 mod ip;
 mod tcp;
 
+#[cfg(test)]
+pub(crate) use ip::encode as encode_ip;
 pub(crate) use ip::{ICMP, ICMPV6, IpHeader, TCP, decode as decode_ip, header_len, v4, v6};
 pub(crate) use tcp::decode as decode_tcp;
 

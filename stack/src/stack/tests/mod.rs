@@ -1,3 +1,6 @@
+mod data;
+mod ends;
+mod hostile;
 mod matrix;
 mod time;
 
