@@ -28,7 +28,7 @@ pub const DEVICE_END: &str = "device0";
 pub const MTU: u16 = 1500;
 
 /// How often an echo request is repeated before the link is given up.
-const WARM_UP_TRIES: u16 = 500;
+const WARM_UP_TRIES: u16 = 5_000;
 /// How long an echo reply is waited for.
 const WARM_UP_PAUSE_MS: u8 = 2;
 
@@ -117,8 +117,7 @@ impl Link {
         Ok(link)
     }
 
-    /// Repeats an echo request until it is answered. Before that, a veth pair loses packets, and
-    /// the kernel does not know its new IPv6 address for its own.
+    /// Repeats an echo request until it is answered: a new veth pair loses packets at first.
     fn warm_up(&mut self, ends: LinkInfo) -> io::Result<()> {
         for sequence in 0..WARM_UP_TRIES {
             self.send(&echo::request(ends.tester, ends.device, sequence)?)?;
@@ -183,35 +182,40 @@ fn configure(route: &mut Netlink, family: Family) -> io::Result<()> {
     let index = index_of(DEVICE_END)?;
     bring_up(route, index)?;
     let (version, prefix, address) = match device_address(family) {
-        IpAddr::V4(address) => (libc::AF_INET, 24, address.octets().to_vec()),
-        IpAddr::V6(address) => (libc::AF_INET6, 64, address.octets().to_vec()),
+        IpAddr::V4(address) => (libc::AF_INET as u8, 24, address.octets().to_vec()),
+        IpAddr::V6(address) => (libc::AF_INET6 as u8, 64, address.octets().to_vec()),
     };
-    let version = version as u8;
     // struct ifaddrmsg: family, prefix length, flags, scope, index.
-    let [a, b, c, d] = index.to_ne_bytes();
+    let flags = libc::IFA_F_NODAD as u8;
     route.order(
         Request::new(libc::RTM_NEWADDR, libc::NLM_F_CREATE | libc::NLM_F_EXCL)
-            .octets(&[
-                version,
-                prefix,
-                libc::IFA_F_NODAD as u8,
-                libc::RT_SCOPE_UNIVERSE,
-                a,
-                b,
-                c,
-                d,
-            ])
+            .octets(&[version, prefix, flags, libc::RT_SCOPE_UNIVERSE])
+            .octets(&index.to_ne_bytes())
             .attribute(libc::IFA_LOCAL, &address)
             .attribute(libc::IFA_ADDRESS, &address),
     )?;
+    if family == Family::V6 {
+        // The kernel makes this route by itself, but some time later: 0.1 ms, or seconds where
+        // many namespaces are made at once.
+        let local = (libc::RT_TABLE_LOCAL, libc::RTN_LOCAL);
+        route.order(new_route(version, local, index, Some(&address)))?;
+    }
+    route.order(new_route(version, (libc::RT_TABLE_MAIN, libc::RTN_UNICAST), index, None))
+}
+
+/// A route in that table and of that type over the interface: to one address, or to everything.
+fn new_route(version: u8, (table, kind): (u8, u8), index: u32, to: Option<&[u8]>) -> Request {
+    let length = to.map_or(0, |address| address.len() as u8 * 8);
+    let (protocol, scope) = (libc::RTPROT_STATIC, libc::RT_SCOPE_UNIVERSE);
     // struct rtmsg: family, lengths of destination and source, TOS, table, protocol, scope, type.
-    let (table, protocol) = (libc::RT_TABLE_MAIN, libc::RTPROT_STATIC);
-    let (scope, kind) = (libc::RT_SCOPE_UNIVERSE, libc::RTN_UNICAST);
-    route.order(
-        Request::new(libc::RTM_NEWROUTE, libc::NLM_F_CREATE | libc::NLM_F_EXCL)
-            .octets(&[version, 0, 0, 0, table, protocol, scope, kind, 0, 0, 0, 0])
-            .attribute(libc::RTA_OIF, &index.to_ne_bytes()),
-    )
+    let request = Request::new(libc::RTM_NEWROUTE, libc::NLM_F_CREATE | libc::NLM_F_EXCL)
+        .octets(&[version, length, 0, 0, table, protocol, scope, kind])
+        .octets(&[0; 4])
+        .attribute(libc::RTA_OIF, &index.to_ne_bytes());
+    match to {
+        Some(address) => request.attribute(libc::RTA_DST, address),
+        None => request,
+    }
 }
 
 /// Up, and without address resolution: there is nobody to ask.
