@@ -86,10 +86,15 @@ pub fn compare(
         .filter(|high| *high == bare.low)
         .map(Resolved::Duration);
     let remark = (allowed != bare).then(|| {
-        let high = allowed
-            .high
-            .map_or("…".to_owned(), |high| format!("… {}", seconds(high)));
-        format!("{} {high} with this device's slack", seconds(allowed.low))
+        let low = seconds(allowed.low);
+        match allowed.high {
+            Some(high) => format!(
+                "{} … {} with this device's slack",
+                low.trim_end_matches(" s"),
+                seconds(high)
+            ),
+            None => format!("from {low} on with this device's slack"),
+        }
     });
     Ok(Compared {
         symptom: if took < allowed.low {

@@ -20,25 +20,17 @@ const MOST_OUTPUTS: u32 = 100_000;
 pub fn play(case: &Case, profile: &Profile, device: &mut impl Simulated, seed: u64) -> CaseRecord {
     let mut runner = Runner::new(case, profile, device.link(), seed);
     let mut now = Instant::START;
+    let setup = Setup {
+        family: case.family,
+        accepts: case.application.accepts,
+        reads: case.application.reads,
+        backlog: case.application.backlog,
+        set: case.application.set.clone(),
+        seed,
+    };
     let played = catch_unwind(AssertUnwindSafe(|| {
-        let setup = Setup {
-            family: case.family,
-            accepts: case.application.accepts,
-            reads: case.application.reads,
-            backlog: case.application.backlog,
-            set: case.application.set.clone(),
-            seed,
-        };
         device.setup(now, &setup)?;
-        for _ in 0..MOST_EVENTS {
-            settle(&mut runner, device, now)?;
-            match step(&mut runner, device, now)? {
-                Some(next) => now = next,
-                None => return Ok(()),
-            }
-        }
-        runner.give_up(format!("the case did not end after {MOST_EVENTS} events"));
-        Ok::<(), DeviceError>(())
+        play_out(&mut runner, device, &mut now)
     }));
     match played {
         Ok(Ok(())) => {}
@@ -49,6 +41,23 @@ pub fn play(case: &Case, profile: &Profile, device: &mut impl Simulated, seed: u
         )),
     }
     runner.finish(now)
+}
+
+/// Lets runner and device talk until the case is over.
+pub(crate) fn play_out(
+    runner: &mut Runner<'_>,
+    device: &mut impl Simulated,
+    now: &mut Instant,
+) -> Result<(), DeviceError> {
+    for _ in 0..MOST_EVENTS {
+        settle(runner, device, *now)?;
+        match step(runner, device, *now)? {
+            Some(next) => *now = next,
+            None => return Ok(()),
+        }
+    }
+    runner.give_up(format!("the case did not end after {MOST_EVENTS} events"));
+    Ok(())
 }
 
 /// Lets the device have its say at this instant.

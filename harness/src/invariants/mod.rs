@@ -76,3 +76,6 @@ pub fn check(tcb: &Tcb, history: &History, at: Instant, packet: &Packet) -> Vec<
     }
     violations
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,12 +1,14 @@
 mod fake;
 
 use super::builders::*;
-use crate::device::Seen;
-use crate::drive::virtual_time::play;
+use crate::device::{Device, Seen};
+use crate::drive::virtual_time::{play, play_out};
 use crate::spec::case::*;
+use crate::time::Instant;
 use crate::wire::bit;
 use fake::{Does, Fake, Reaction, segment};
-use tcpspec_reports::record::{CaseRecord, EventKind, Judged, Verdict};
+use rstest::rstest;
+use tcpspec_reports::record::{CaseRecord, Event, EventKind, Judged, Verdict};
 
 const NOW: std::time::Duration = std::time::Duration::ZERO;
 
@@ -341,4 +343,241 @@ fn segments_at_the_instant_of_the_verdict_are_recorded() {
         judged,
         [Judged::Matched, Judged::Mismatched, Judged::AfterVerdict]
     );
+}
+
+fn again(name: &str, after: Pattern) -> Expect {
+    Expect {
+        what: Expected::Again(name.to_owned()),
+        after: Some(after),
+        ..ack_expected()
+    }
+}
+
+/// The device sends one octet of the pattern, and once more after `pause`.
+fn retransmitting(pause: u64) -> (Vec<Verb>, Fake) {
+    let mut octet = segment(bit::ACK, 1, 1);
+    octet.payload = vec![0];
+    let copy = octet.clone();
+    let mut first = ack_expected();
+    if let Expected::Segment(pattern) = &mut first.what {
+        pattern.data = Some(DataPattern::Count(is(Expr::Number(1))));
+    }
+    first.name = Some("first".to_owned());
+    let send = Call::Send {
+        data: Payload::Pattern(Expr::Number(1)),
+        urgent: false,
+    };
+    let device = opening([vec![
+        (NOW, Does::Send(octet)),
+        (ms(pause), Does::Send(copy)),
+    ]]);
+    (
+        vec![Verb::Call(send), Verb::Expect(Box::new(first))],
+        device,
+    )
+}
+
+#[rstest]
+#[case::too_early(200, "too early", "retransmitted after 0.20 s")]
+#[case::too_late(
+    1400,
+    "none",
+    "expected `first` again within 1 s; the device stayed silent"
+)]
+#[case::early_enough(950, "", "")]
+#[case::late_enough(1149, "", "")]
+fn a_retransmission_has_a_lower_and_an_upper_bound(
+    #[case] pause: u64,
+    #[case] symptom: &str,
+    #[case] headline: &str,
+) {
+    let (mut verbs, mut device) = retransmitting(pause);
+    verbs.push(Verb::Expect(Box::new(again("first", is(span(1000))))));
+    let mut profile = profile();
+    profile.slack.early = ms(50);
+    profile.slack.late = ms(25);
+    profile.slack.late_permille = 125;
+    let record = play(&opened(verbs), &profile, &mut device, 7);
+    let Some(found) = record.mismatches.first() else {
+        assert_eq!((record.verdict, symptom), (Verdict::Pass, ""));
+        return;
+    };
+    assert_eq!(found.symptom, format!("step 7: {symptom}"));
+    assert!(found.headline.starts_with(headline), "{}", found.headline);
+    if symptom == "too early" {
+        let slack = "; expected 1 s (0.95 … 1.15 s with this device's slack)";
+        assert!(found.headline.ends_with(slack), "{}", found.headline);
+    }
+}
+
+#[test]
+fn a_should_beside_an_expect_is_judged_apart() {
+    let (mut verbs, mut device) = retransmitting(200);
+    let mut copy = again("first", Pattern::Range(None, Some(span(1000))));
+    copy.should = Some(ShouldPart {
+        segment: Box::default(),
+        after: Some(is(span(1000))),
+        covers: "RFC6298-2-1".to_owned(),
+    });
+    verbs.extend([Verb::Expect(Box::new(copy)), Verb::Silence(span(100))]);
+    let record = run(&opened(verbs), &mut device);
+    assert_eq!(record.verdict, Verdict::Deviates);
+    let found = &record.mismatches[0];
+    assert_eq!(found.requirement.as_deref(), Some("RFC6298-2-1"));
+    assert_eq!(found.symptom, "step 7: too early");
+    let silence = |event: &Event| matches!(event.kind, EventKind::Silence { .. });
+    assert!(record.events.iter().any(silence), "the case went on");
+}
+
+#[test]
+fn a_should_that_stays_out_does_not_take_the_next_segment() {
+    let ack = vec![(NOW, Does::Send(segment(bit::ACK, 1, 1)))];
+    let mut reset = ack_expected();
+    if let Expected::Segment(wanted) = &mut reset.what {
+        wanted.flags[0].set = Flags::RST;
+    }
+    let mut case = opened([ack_of_nothing(), Verb::Expect(Box::new(reset)), challenge()]);
+    case.steps[5].should = Some("SHLD-3".to_owned());
+    let record = run(&case, &mut opening([ack]));
+    assert_eq!(record.verdict, Verdict::Deviates, "{:?}", record.mismatches);
+    assert_eq!(record.mismatches[0].symptom, "step 6: ctl ACK");
+}
+
+#[rstest]
+#[case::let_pass(true, Verdict::Pass)]
+#[case::not_named(false, Verdict::Fail)]
+fn a_copy_may_be_let_pass_only_by_name(#[case] retransmission: bool, #[case] verdict: Verdict) {
+    let (mut verbs, mut device) = retransmitting(200);
+    verbs.push(Verb::Silence(span(500)));
+    let mut case = opened(verbs);
+    case.ignore.retransmission = retransmission;
+    assert_eq!(run(&case, &mut device).verdict, verdict);
+}
+
+/// The two answers to a RST inside the window.
+fn either() -> Verb {
+    let branch = |name: &str, verbs: Vec<Verb>| Branch {
+        name: name.to_owned(),
+        steps: verbs
+            .into_iter()
+            .map(|verb| step(&format!("6/{name}"), verb))
+            .collect(),
+    };
+    let reset = AppWait {
+        event: AppEvent::Reset,
+        within: None,
+    };
+    Verb::OneOf(vec![
+        branch("rfc5961", vec![challenge(), Verb::Silence(span(100))]),
+        branch("rfc793", vec![Verb::App(reset), Verb::Silence(span(100))]),
+    ])
+}
+
+#[rstest]
+#[case::by_segment(Does::Send(segment(bit::ACK, 1, 1)), "step 6: rfc5961")]
+#[case::by_application(Does::See(Seen::Reset), "step 6: rfc793")]
+fn the_first_thing_that_happens_decides(#[case] does: Does, #[case] branch: &str) {
+    let record = run(
+        &opened([rst(), either()]),
+        &mut opening([vec![(ms(3), does)]]),
+    );
+    assert_eq!(
+        (record.verdict, record.branches),
+        (Verdict::Pass, vec![branch.to_owned()])
+    );
+}
+
+#[test]
+fn what_no_branch_expects_fails() {
+    let wrong = vec![(NOW, Does::Send(segment(bit::ACK, 1, 3)))];
+    let record = run(&opened([rst(), either()]), &mut opening([wrong]));
+    assert_found(
+        &record,
+        "step 6: ack RCV.NXT+2",
+        "ACK is RCV.NXT+2, expected RCV.NXT",
+    );
+    let record = run(&opened([rst(), either()]), &mut opening([]));
+    let headline = "expected one of rfc5961, rfc793; none of them happened";
+    assert_found(&record, "step 6: none", headline);
+}
+
+#[test]
+fn payload_out_of_place_is_seen() {
+    let mut octets = segment(bit::ACK, 1, 1);
+    octets.payload = vec![0, 1, 3];
+    let mut data = ack_expected();
+    if let Expected::Segment(pattern) = &mut data.what {
+        pattern.data = Some(DataPattern::Count(is(Expr::Number(3))));
+    }
+    let send = Call::Send {
+        data: Payload::Pattern(Expr::Number(3)),
+        urgent: false,
+    };
+    let case = opened([Verb::Call(send), Verb::Expect(Box::new(data))]);
+    let record = run(&case, &mut opening([vec![(NOW, Does::Send(octets))]]));
+    assert_found(
+        &record,
+        "step 6: data content",
+        "DATA is 3, but octet 2 is 0x03, 0x02 belongs there",
+    );
+}
+
+#[test]
+fn a_value_that_is_not_there_is_the_fault_of_the_spec() {
+    let early = Verb::Check(Comparison {
+        left: var(Var::Iss),
+        operator: Operator::Equal,
+        right: is(var(Var::SndNxt)),
+        text: "ISS == SND.NXT".to_owned(),
+    });
+    let record = run(&case(vec![early]), &mut Fake::new([]));
+    assert_eq!(record.verdict, Verdict::Inconclusive);
+    let reason = "step 1 (specs/3.5-by-hand/by-hand.yaml:1): ISS has no value yet at this step";
+    assert_eq!(record.reason.as_deref(), Some(reason));
+}
+
+#[rstest]
+#[case(14_600, Verdict::Pass, "")]
+#[case(10, Verdict::Fail, "expected cwnd to be 10, the device reports 14600")]
+fn what_the_device_reports_is_compared(
+    #[case] wanted: i64,
+    #[case] verdict: Verdict,
+    #[case] headline: &str,
+) {
+    let cwnd = ("cwnd".to_owned(), is(Expr::Number(wanted)));
+    let rto = ("rto".to_owned(), Pattern::Any);
+    let record = run(&opened([Verb::Info(vec![rto, cwnd])]), &mut opening([]));
+    let found = record
+        .mismatches
+        .first()
+        .map_or("", |found| found.headline.as_str());
+    assert_eq!(
+        (record.verdict, found, record.unchecked),
+        (verdict, headline, 1)
+    );
+}
+
+#[test]
+fn a_counter_counts_from_the_start_of_the_case() {
+    let moved = ("challenge_acks".to_owned(), is(Expr::Number(2)));
+    let record = run(&opened([Verb::Counter(vec![moved])]), &mut opening([]));
+    assert_eq!(record.verdict, Verdict::Pass, "{:?}", record.mismatches);
+}
+
+#[test]
+fn a_late_tester_proves_no_failure() {
+    let play_in_doubt = |case: &Case, device: &mut Fake| {
+        let profile = profile();
+        let mut runner = crate::run::Runner::new(case, &profile, device.link(), 7);
+        let mut now = Instant::START;
+        play_out(&mut runner, device, &mut now).unwrap();
+        runner.doubt("the tester was 20 ms late".to_owned());
+        runner.finish(now).verdict
+    };
+    let failing = opened([rst(), challenge()]);
+    assert_eq!(
+        play_in_doubt(&failing, &mut opening([])),
+        Verdict::Inconclusive
+    );
+    assert_eq!(play_in_doubt(&opened([]), &mut opening([])), Verdict::Pass);
 }
