@@ -14,7 +14,9 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tcpspec_reports::names;
-use tcpspec_reports::record::{Canary, CaseRecord, DeviceRecord, FORMAT, Run, Verdict};
+use tcpspec_reports::record::{
+    Canary, CaseRecord, DeviceRecord, Event, EventKind, FORMAT, Run, Verdict,
+};
 use tcpspec_reports::terminal::{self, Screen, ci};
 
 /// Runs cases and reports.
@@ -141,11 +143,24 @@ fn canaries(plan: &Plan, pace: &Pace<'_>) -> Result<Vec<Canary>, Failure> {
     let cases = plan.suite.canaries(&plan.profile).map_err(Failure::Specs)?;
     let mut canaries = Vec::new();
     pace.play(&cases, &plan.profile, &mut |index, record| {
-        let caught = matches!(record.verdict, Verdict::Fail | Verdict::Inconclusive);
-        canaries.push(Canary { name: cases[index].title.clone(), caught });
+        canaries.push(Canary { name: cases[index].title.clone(), caught: caught(&record) });
         Go::On
     })?;
     Ok(canaries)
+}
+
+/// The canary failed as it must, or its call was refused.
+fn caught(record: &CaseRecord) -> bool {
+    let refused = |event: &Event| {
+        matches!(event.kind, EventKind::Call { refused: Some(_), .. })
+    };
+    match record.verdict {
+        Verdict::Fail => true,
+        Verdict::Pass => record.events.iter().any(refused),
+        // Nothing was shown either way, and the cases will say why.
+        Verdict::Inconclusive => true,
+        Verdict::Deviates | Verdict::Skipped => false,
+    }
 }
 
 /// The requirements of a case, with their sentences.

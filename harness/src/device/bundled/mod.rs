@@ -389,6 +389,7 @@ impl Device for Bundled {
                 Ok(())
             }
             AppCall::Send { data, urgent } => {
+                self.id(conn)?;
                 self.socket(conn)?.unsent.push_back((data.clone(), *urgent));
                 self.flush(now, conn)
             }
