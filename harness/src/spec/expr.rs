@@ -9,15 +9,17 @@ mod lexer;
 mod print;
 #[cfg(test)]
 mod tests;
-mod types;
+mod typing;
 
 use super::case::{Comparison, Expr, Operator, Pattern};
 use super::table;
-pub use types::{Type, var_type};
+pub use typing::{Type, var_type};
+
+pub(super) use print::duration;
 
 use lexer::{Lexer, Token};
 use std::ops::Range;
-use types::{Typed, add, field_type, multiply};
+use typing::{Typed, add, field_type, multiply};
 
 /// Deepest nesting of parentheses and parameters.
 const MAX_DEPTH: u32 = 24;

@@ -13,6 +13,7 @@ mod decode;
 pub mod deviations;
 pub mod diagnostic;
 pub mod expand;
+mod explain;
 pub mod expr;
 mod head;
 mod lint;

@@ -7,6 +7,7 @@ use super::catalogue::Catalogue;
 use super::deviations::{self, Deviation};
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::expand::{self, Setting};
+use super::explain;
 use super::head::{self, Spec};
 use super::lint;
 use super::preamble::Preambles;
@@ -28,9 +29,18 @@ const CANARY: &str = "canary";
 
 /// They are part of the program, wherever its specs come from.
 const CANARIES: [(&str, &str); 3] = [
-    ("canary/broken-silence.yaml", include_str!("canaries/broken-silence.yaml")),
-    ("canary/impossible-call.yaml", include_str!("canaries/impossible-call.yaml")),
-    ("canary/wrong-field.yaml", include_str!("canaries/wrong-field.yaml")),
+    (
+        "canary/broken-silence.yaml",
+        include_str!("canaries/broken-silence.yaml"),
+    ),
+    (
+        "canary/impossible-call.yaml",
+        include_str!("canaries/impossible-call.yaml"),
+    ),
+    (
+        "canary/wrong-field.yaml",
+        include_str!("canaries/wrong-field.yaml"),
+    ),
 ];
 
 /// Files in the layout of `specs/`, not yet read as YAML.
@@ -218,7 +228,10 @@ pub fn case_names(sources: &Sources) -> Vec<FileNames> {
         // What is wrong is told with its place.
         read(quick, folder, name).or_else(|_| read(Document::read(source)?, folder, name))
     };
-    let files = sources.specs().into_iter().filter(|(folder, ..)| *folder != CANARY);
+    let files = sources
+        .specs()
+        .into_iter()
+        .filter(|(folder, ..)| *folder != CANARY);
     files
         .map(|(folder, name, file)| (Arc::clone(&file.name), names(folder, name, file)))
         .collect()
@@ -312,9 +325,12 @@ fn read_catalogue(
     let mut files: Vec<_> = sources.folder("requirements").collect();
     files.sort_by_key(|source| (is_open(source), source.name.contains("tc8")));
     for source in files {
-        let wrong = read(source).map(|document| match is_open(source) {
-            true => catalogue.add_open(&document),
-            false => catalogue.add(&document),
+        let wrong = read(source).map(|document| {
+            if is_open(source) {
+                catalogue.add_open(&document)
+            } else {
+                catalogue.add(&document)
+            }
         });
         faults.extend(wrong.unwrap_or_else(|wrong| wrong).0);
     }
@@ -424,6 +440,12 @@ impl Suite {
             }
         }
         Diagnostics(faults).or(cases)
+    }
+
+    /// A case as prose and ladder; `None` if it is not one of this suite.
+    pub fn explain(&self, case: &Case) -> Option<String> {
+        let spec = self.specs.iter().find(|spec| spec.file == case.file)?;
+        Some(explain::explain(case, spec, &self.catalogue))
     }
 
     /// What is legal and yet bad, of all files.

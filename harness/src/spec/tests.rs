@@ -94,3 +94,24 @@ fn lint_all() {
     let found = Diagnostics(embedded().lint());
     eprintln!("{found}\n{} findings", found.0.len());
 }
+
+#[test]
+#[ignore = "by hand"]
+fn explain_some() {
+    let suite = embedded();
+    let cases = suite
+        .cases(suite.profile("bundled").unwrap(), &FAMILIES[..1])
+        .unwrap();
+    for id in [
+        "3.6/simultaneous-close[v4]",
+        "3.10.7.4/rst-in-window[v4]",
+        "3.8/zero-window-probe[v4]",
+    ] {
+        eprintln!(
+            "{}",
+            suite
+                .explain(cases.iter().find(|case| case.id == id).unwrap())
+                .unwrap()
+        );
+    }
+}

@@ -14,7 +14,7 @@ use crate::spec::yaml::Node;
 const FREE: Flags = Flags(Flags::PSH.0 | Flags::ECE.0 | Flags::CWR.0);
 
 impl<'a> Reader<'a> {
-    pub(super) fn expect(
+    pub(super) fn expectation(
         &mut self,
         node: &Node<'a>,
         should: Option<&Node<'a>>,

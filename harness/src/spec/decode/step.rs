@@ -174,7 +174,7 @@ impl<'a> Reader<'a> {
         let node = &entry.node;
         Some(match &*entry.key {
             "inject" => Verb::Inject(Box::new(self.inject(node, defaults)?)),
-            "expect" => Verb::Expect(Box::new(self.expect(node, should, defaults)?)),
+            "expect" => Verb::Expect(Box::new(self.expectation(node, should, defaults)?)),
             "silence" => Verb::Silence(self.value(node, Type::Duration)?),
             "call" => Verb::Call(self.call(node)?),
             "app" => Verb::App(self.app(node, beside.within.as_ref())?),

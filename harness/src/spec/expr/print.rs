@@ -120,7 +120,7 @@ impl CaptureField {
 }
 
 /// In the largest unit that says it without a fraction: `90s`, `1500ms`.
-pub(super) fn duration(nanos: i64) -> String {
+pub(in crate::spec) fn duration(nanos: i64) -> String {
     if nanos == 0 {
         return "0s".to_owned();
     }

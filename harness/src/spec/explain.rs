@@ -1,0 +1,418 @@
+//! A case as prose and ladder, with every default spelled out and the requirements' texts.
+
+mod figure;
+
+use super::case::{
+    AppEvent, Call, Case, Expect, Family, Ignore, Inject, Level, SocketSettings, State, Step, Verb,
+};
+use super::catalogue::Catalogue;
+use super::expr;
+use super::head::Spec;
+use figure::Names;
+use std::time::Duration;
+
+/// Columns of a screen.
+const WIDTH: usize = 100;
+/// Narrowest and widest column of segments.
+const SEGMENT: std::ops::RangeInclusive<usize> = 41..=58;
+
+/// A row of the ladder.
+#[derive(Default)]
+struct Row {
+    number: String,
+    /// `-->`, `<--`, or nothing.
+    arrow: &'static str,
+    segment: String,
+    /// State of the device, or what its application does.
+    device: String,
+    remark: String,
+}
+
+impl Row {
+    fn add_remark(&mut self, remark: &str) {
+        if !self.remark.is_empty() {
+            self.remark.push(' ');
+        }
+        self.remark.push_str(remark);
+    }
+}
+
+/// Explains a case.
+pub(super) fn explain(case: &Case, spec: &Spec, catalogue: &Catalogue) -> String {
+    let mut lines = vec![both_ends(&case.title, &case.file)];
+    if spec.case_ids().len() > 1 {
+        lines.push(format!(
+            "case    {}   one of {}",
+            case.id,
+            spec.case_ids().len()
+        ));
+    }
+    for id in &case.covers {
+        lines.extend(requirement(id, catalogue));
+    }
+    lines.push(needs(case));
+    if let Some(why) = &spec.why {
+        lines.push(String::new());
+        lines.extend(why.lines().map(|line| format!("  {line}")));
+    }
+    lines.push(String::new());
+    let names: Vec<&str> = case.conns.iter().map(|conn| &*conn.name).collect();
+    lines.extend(ladder(case, Names(&names)));
+    let defaults = defaults(&case.steps);
+    if !defaults.is_empty() {
+        lines.push(String::new());
+        lines.extend(wrapped("defaults filled in:", " · ", &defaults));
+    }
+    let lines: Vec<&str> = lines.iter().map(|line| line.trim_end()).collect();
+    lines.join("\n") + "\n"
+}
+
+/// Left and right on one line, if they fit.
+fn both_ends(left: &str, right: &str) -> String {
+    let room = WIDTH.saturating_sub(left.chars().count() + right.chars().count());
+    if room < 2 {
+        return format!("{left}\n{right:>WIDTH$}");
+    }
+    format!("{left}{}{right}", " ".repeat(room))
+}
+
+fn requirement(id: &str, catalogue: &Catalogue) -> Vec<String> {
+    let Some(found) = catalogue.get(id) else {
+        return vec![format!("covers  {id}")];
+    };
+    let mut lines = vec![format!("covers  {id}, {}: {}", found.place, found.keyword)];
+    let words: Vec<String> = found.sentence.split(' ').map(str::to_owned).collect();
+    lines.extend(wrapped("         ", " ", &words));
+    lines
+}
+
+/// What the case needs and how it is judged.
+fn needs(case: &Case) -> String {
+    let mut parts: Vec<String> = case.needs.clone();
+    if case.level == Level::Should {
+        parts.push("judged as SHOULD".to_owned());
+    }
+    let Ignore {
+        retransmission,
+        window_update,
+        duplicate_ack,
+    } = case.ignore;
+    let ignored = [
+        (retransmission, "retransmission"),
+        (window_update, "window-update"),
+        (duplicate_ack, "duplicate-ack"),
+    ];
+    let ignored: Vec<&str> = ignored
+        .iter()
+        .filter(|(is, _)| *is)
+        .map(|(_, name)| *name)
+        .collect();
+    if !ignored.is_empty() {
+        parts.push(format!("lets pass: {}", ignored.join(", ")));
+    }
+    if !case.except.is_empty() {
+        parts.push(format!("does not check: {}", case.except.join(", ")));
+    }
+    parts.push(match case.family {
+        Family::V4 => "IPv4".to_owned(),
+        Family::V6 => "IPv6".to_owned(),
+    });
+    parts.push(format!("takes at least {}", time(case.least_time)));
+    if let Some(skip) = &case.skip {
+        parts.push(format!("skipped: {skip}"));
+    }
+    format!("needs   {}", parts.join(" · "))
+}
+
+/// To the millisecond, or to the second above ten of them.
+fn time(duration: Duration) -> String {
+    let grain: i64 = if duration.as_secs() < 10 {
+        1_000_000
+    } else {
+        1_000_000_000
+    };
+    let nanos = i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX);
+    expr::duration(nanos / grain * grain)
+}
+
+fn ladder(case: &Case, names: Names<'_>) -> Vec<String> {
+    let mut rows = preamble(case);
+    let own: Vec<&Step> = case
+        .steps
+        .iter()
+        .filter(|step| step.preamble.is_none())
+        .collect();
+    push_rows(&own, names, "", &mut rows);
+    let widest = rows
+        .iter()
+        .map(|row| row.segment.chars().count())
+        .max()
+        .unwrap_or(0);
+    let width = widest.clamp(*SEGMENT.start(), *SEGMENT.end());
+    let head = Row {
+        segment: "harness".to_owned(),
+        device: "device".to_owned(),
+        ..Row::default()
+    };
+    let head = render(&head, width).replacen("     harness", "harness     ", 1);
+    std::iter::once(head)
+        .chain(rows.iter().map(|row| render(row, width)))
+        .collect()
+}
+
+fn preamble(case: &Case) -> Vec<Row> {
+    let steps: Vec<&Step> = case
+        .steps
+        .iter()
+        .filter(|step| step.preamble.is_some())
+        .collect();
+    let Some(name) = steps.first().and_then(|step| step.preamble.as_deref()) else {
+        return Vec::new();
+    };
+    let is_segment = |step: &&&Step| matches!(step.verb, Verb::Inject(_) | Verb::Expect(_));
+    let segments = steps.iter().filter(is_segment).count();
+    let plural = if segments == 1 { "segment" } else { "segments" };
+    let segment = format!("{segments} {plural} of preamble {name}");
+    vec![Row {
+        arrow: "···",
+        segment,
+        device: name.to_owned(),
+        ..Row::default()
+    }]
+}
+
+fn render(row: &Row, width: usize) -> String {
+    let right = if row.arrow == "···" { "" } else { row.arrow };
+    let Row {
+        number,
+        arrow,
+        segment,
+        device,
+        remark,
+    } = row;
+    format!("{number:>4}    {arrow:<3}  {segment:<width$} {right:<3}  {device:<14}  {remark}")
+}
+
+/// Rows of steps; a `state` that follows a segment stands in the segment's row.
+fn push_rows(steps: &[&Step], names: Names<'_>, indent: &str, rows: &mut Vec<Row>) {
+    let mut steps = steps.iter().peekable();
+    while let Some(step) = steps.next() {
+        let mut row = row(step, names);
+        row.segment.insert_str(0, indent);
+        if !row.arrow.is_empty()
+            && let Some(Verb::State {
+                state,
+                within: None,
+            }) = steps.peek().map(|next| &next.verb)
+        {
+            state.name().clone_into(&mut row.device);
+            steps.next();
+        }
+        let should = should(step, names);
+        rows.push(row);
+        rows.extend(should);
+        if let Verb::OneOf(branches) = &step.verb {
+            for branch in branches {
+                let segment = format!("{indent}  {}:", branch.name);
+                rows.push(Row {
+                    segment,
+                    ..Row::default()
+                });
+                let inner: Vec<&Step> = branch.steps.iter().collect();
+                push_rows(&inner, names, &format!("{indent}  "), rows);
+            }
+        }
+    }
+}
+
+fn row(step: &Step, names: Names<'_>) -> Row {
+    let mut row = Row {
+        number: step.number.clone(),
+        ..Row::default()
+    };
+    // In a branch the number is long and the branch is named above it.
+    if let Some((_, short)) = row.number.rsplit_once('.') {
+        row.number = format!(".{short}");
+    }
+    match &step.verb {
+        Verb::Inject(inject) => inject_row(inject, names, &mut row),
+        Verb::Expect(expect) => expect_row(expect, names, &mut row),
+        Verb::Silence(time) => row.segment = format!("silence for {}", names.value(time)),
+        Verb::Call(call) => row.device = format!("({})", call_text(call, names)),
+        Verb::App(wait) => {
+            row.device = format!("(sees {})", event_text(&wait.event, names));
+            row.remark = within(wait.within.as_ref(), names);
+        }
+        Verb::State {
+            state,
+            within: bound,
+        } => {
+            State::name(*state).clone_into(&mut row.device);
+            row.remark = within(bound.as_ref(), names);
+        }
+        Verb::Check(check) => row.segment = format!("check {}", check.text),
+        Verb::Info(fields) => row.device = fields_text(fields, names),
+        Verb::Counter(fields) => row.device = format!("counted {}", fields_text(fields, names)),
+        Verb::OneOf(_) => "one of".clone_into(&mut row.segment),
+    }
+    if step.conn_named
+        && let Some(name) = names.0.get(step.conn)
+    {
+        row.remark = format!("{name}  {}", row.remark);
+    }
+    if let Some(id) = &step.should {
+        row.add_remark(&format!("{id}: SHOULD"));
+    }
+    row
+}
+
+fn inject_row(inject: &Inject, names: Names<'_>, row: &mut Row) {
+    row.arrow = "-->";
+    row.segment = names.injected(inject);
+    if !inject.counts {
+        "RCV.NXT stays".clone_into(&mut row.remark);
+    }
+    if let Some(name) = &inject.name {
+        row.add_remark(&format!("as {name}"));
+    }
+}
+
+fn expect_row(expect: &Expect, names: Names<'_>, row: &mut Row) {
+    row.arrow = "<--";
+    row.segment = names.expected(&expect.what);
+    let mut parts = Vec::new();
+    if let Some(after) = &expect.after {
+        parts.push(format!("after {}", names.pattern(after)));
+    }
+    match (&expect.within, &expect.after) {
+        (Some(bound), _) => parts.push(format!("within {}", names.value(bound))),
+        (None, None) => parts.push("within 1s".to_owned()),
+        (None, Some(_)) => {}
+    }
+    if let Some(name) = &expect.name {
+        parts.push(format!("as {name}"));
+    }
+    row.remark = parts.join(", ");
+}
+
+/// The part of an expectation that is judged apart.
+fn should(step: &Step, names: Names<'_>) -> Option<Row> {
+    let Verb::Expect(expect) = &step.verb else {
+        return None;
+    };
+    let should = expect.should.as_ref()?;
+    let after = should
+        .after
+        .as_ref()
+        .map(|after| format!("after {}", names.pattern(after)));
+    let fields = names.segment(&should.segment);
+    let remark = format!("{}: SHOULD", should.covers);
+    let both = [Some(fields), after]
+        .into_iter()
+        .flatten()
+        .filter(|part| !part.is_empty());
+    let segment = format!("  and {}", both.collect::<Vec<_>>().join(" "));
+    Some(Row {
+        segment,
+        remark,
+        ..Row::default()
+    })
+}
+
+fn within(bound: Option<&super::case::Expr>, names: Names<'_>) -> String {
+    bound
+        .map(|bound| format!("within {}", names.value(bound)))
+        .unwrap_or_default()
+}
+
+fn fields_text(fields: &[(String, super::case::Pattern)], names: Names<'_>) -> String {
+    let text =
+        |(name, value): &(String, super::case::Pattern)| format!("{name} {}", names.pattern(value));
+    let all: Vec<String> = fields.iter().map(text).collect();
+    all.join(", ")
+}
+
+fn call_text(call: &Call, names: Names<'_>) -> String {
+    match call {
+        Call::Listen { backlog: None } => "listen".to_owned(),
+        Call::Listen {
+            backlog: Some(backlog),
+        } => format!("listen, backlog {backlog}"),
+        Call::Connect => "connect".to_owned(),
+        Call::Accept => "accept".to_owned(),
+        Call::Send { data, urgent } => {
+            let urgent = if *urgent { " urgent" } else { "" };
+            format!("send {}{urgent}", names.payload(data))
+        }
+        Call::Recv(count) => format!("recv {}", names.value(count)),
+        Call::ShutdownWrite => "shutdown write".to_owned(),
+        Call::Close => "close".to_owned(),
+        Call::Abort => "abort".to_owned(),
+        Call::Set(settings) => format!("set {}", settings_text(settings)),
+    }
+}
+
+fn settings_text(settings: &SocketSettings) -> String {
+    let octets = |name: &str, value: Option<u32>| value.map(|value| format!("{name} {value}"));
+    let mut parts: Vec<String> = [
+        settings.nodelay.map(|on| format!("nodelay {on}")),
+        octets("rcvbuf", settings.rcvbuf),
+        octets("sndbuf", settings.sndbuf),
+        settings.keepalive.as_ref().map(|_| "keepalive".to_owned()),
+        settings
+            .user_timeout
+            .map(|limit| format!("user_timeout {}", time(limit))),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    parts.extend(
+        settings
+            .system
+            .iter()
+            .map(|(name, value)| format!("{name}={value}")),
+    );
+    parts.join(", ")
+}
+
+fn event_text(event: &AppEvent, names: Names<'_>) -> String {
+    match event {
+        AppEvent::Accepted => "accepted".to_owned(),
+        AppEvent::Connected => "connected".to_owned(),
+        AppEvent::Refused => "refused".to_owned(),
+        AppEvent::Reset => "reset".to_owned(),
+        AppEvent::Timeout => "timeout".to_owned(),
+        AppEvent::Eof => "eof".to_owned(),
+        AppEvent::Urgent => "urgent".to_owned(),
+        AppEvent::Data(data) => format!("data {}", names.payload(data)),
+        AppEvent::Sent(count) => format!("sent {}", names.value(count)),
+    }
+}
+
+/// `step 2 seq, ack, data=0`.
+fn defaults(steps: &[Step]) -> Vec<String> {
+    let mut all = Vec::new();
+    super::visit::steps(steps, &mut |step| {
+        if step.preamble.is_none() && !step.defaults.is_empty() {
+            all.push(format!("step {} {}", step.number, step.defaults.join(", ")));
+        }
+    });
+    all
+}
+
+/// Pieces in lines, the first line after `start`, the others below it.
+fn wrapped(start: &str, between: &str, pieces: &[String]) -> Vec<String> {
+    let mut lines = vec![format!("{start} ")];
+    for (at, piece) in pieces.iter().enumerate() {
+        let end = if at + 1 < pieces.len() { between } else { "" };
+        let last = lines.last().map_or(0, |line| line.chars().count());
+        let piece = format!("{piece}{end}");
+        if last + piece.trim_end().chars().count() > WIDTH {
+            lines.push(" ".repeat(10));
+        }
+        if let Some(line) = lines.last_mut() {
+            line.push_str(&piece);
+        }
+    }
+    lines
+}

@@ -1,0 +1,201 @@
+//! Segments in the notation of RFC 9293's figures: `<SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>`.
+
+use crate::spec::case::{
+    DataPattern, Expected, Expr, Inject, InjectTimestamps, Pattern, Payload, SackPattern,
+    SegmentPattern, TimestampsPattern,
+};
+
+/// The names of the case's connections, for variables of other connections.
+#[derive(Clone, Copy)]
+pub(super) struct Names<'a>(pub(super) &'a [&'a str]);
+
+impl Names<'_> {
+    /// An expression.
+    pub(super) fn value(self, expr: &Expr) -> String {
+        expr.written(self.0)
+    }
+
+    /// A pattern.
+    pub(super) fn pattern(self, pattern: &Pattern) -> String {
+        match pattern {
+            Pattern::Is(value) => self.value(value),
+            Pattern::Range(low, high) => {
+                let end = |end: &Option<Expr>| end.as_ref().map(|e| self.value(e));
+                format!(
+                    "{}..{}",
+                    end(low).unwrap_or_default(),
+                    end(high).unwrap_or_default()
+                )
+            }
+            Pattern::Either(all) => {
+                let all: Vec<String> = all.iter().map(|one| self.pattern(one)).collect();
+                all.join(" or ")
+            }
+            word => word.to_string(),
+        }
+    }
+
+    /// An injected segment.
+    pub(super) fn injected(self, inject: &Inject) -> String {
+        let mut parts: Vec<String> = Vec::new();
+        let mut field = |name: &str, value: Option<&Expr>| {
+            if let Some(value) = value {
+                parts.push(format!("<{name}={}>", self.value(value)));
+            }
+        };
+        field("SEQ", inject.seq.as_ref());
+        field("ACK", inject.ack.as_ref());
+        field("WND", inject.wnd.as_ref());
+        field("WND16", inject.wnd_raw.as_ref());
+        field("UP", inject.urg.as_ref());
+        if let Some(data) = &inject.data {
+            parts.push(format!("<DATA={}>", self.payload(data)));
+        }
+        parts.push(format!("<CTL={}>", inject.flags));
+        parts.push(self.injected_options(inject));
+        let odd = [
+            inject.bad_checksum.then(|| "bad checksum".to_owned()),
+            inject.offset.map(|offset| format!("data offset {offset}")),
+            (inject.reserved != 0).then(|| format!("reserved bits {}", inject.reserved)),
+            inject.ip.ttl.map(|ttl| format!("TTL {ttl}")),
+            inject.ip.tos.map(|tos| format!("TOS {tos}")),
+            inject.ip.df.map(|df| format!("DF {}", u8::from(df))),
+            inject.ip.id.map(|id| format!("ID {id}")),
+        ];
+        odd.into_iter()
+            .flatten()
+            .for_each(|odd| parts.push(format!(" {odd}")));
+        parts.concat()
+    }
+
+    fn injected_options(self, inject: &Inject) -> String {
+        let mut parts: Vec<String> = Vec::new();
+        if let Some(mss) = &inject.mss {
+            parts.push(format!("<MSS={}>", self.value(mss)));
+        }
+        if let Some(ws) = &inject.ws {
+            parts.push(format!("<WS={}>", self.value(ws)));
+        }
+        if inject.sack_ok {
+            parts.push("<SACK-permitted>".to_owned());
+        }
+        let block =
+            |(from, to): &(Expr, Expr)| format!("<SACK={}..{}>", self.value(from), self.value(to));
+        inject
+            .sack
+            .iter()
+            .map(block)
+            .for_each(|block| parts.push(block));
+        match &inject.ts {
+            InjectTimestamps::Automatic => {}
+            InjectTimestamps::Absent => parts.push("<no TS>".to_owned()),
+            InjectTimestamps::Given { val, ecr } => {
+                let value = |value: &Option<Expr>| {
+                    value
+                        .as_ref()
+                        .map_or("auto".to_owned(), |value| self.value(value))
+                };
+                parts.push(format!("<TS={},{}>", value(val), value(ecr)));
+            }
+        }
+        if let Some(octets) = &inject.opts {
+            parts.push(format!("<OPT={}>", hexadecimal(octets)));
+        }
+        parts.concat()
+    }
+
+    /// An expected segment.
+    pub(super) fn expected(self, what: &Expected) -> String {
+        match what {
+            Expected::Again(name) => format!("the same as {name}"),
+            Expected::Segment(segment) => self.segment(segment),
+        }
+    }
+
+    /// The fields of a pattern that are not free.
+    pub(super) fn segment(self, segment: &SegmentPattern) -> String {
+        let mut parts: Vec<String> = Vec::new();
+        let mut field = |name: &str, value: Option<&Pattern>| {
+            if let Some(value) = value {
+                parts.push(format!("<{name}={}>", self.pattern(value)));
+            }
+        };
+        field("SEQ", segment.seq.as_ref());
+        field("ACK", segment.ack.as_ref());
+        field("WND", segment.wnd.as_ref());
+        field("WND16", segment.wnd_raw.as_ref());
+        field("UP", segment.urg.as_ref());
+        match &segment.data {
+            None | Some(DataPattern::Count(Pattern::Is(Expr::Number(0)))) => {}
+            Some(DataPattern::Count(count)) => field("DATA", Some(count)),
+            Some(DataPattern::Text(octets)) => {
+                parts.push(format!("<DATA={:?}>", String::from_utf8_lossy(octets)));
+            }
+        }
+        let flags: Vec<String> = segment.flags.iter().map(|f| f.set.to_string()).collect();
+        if !flags.is_empty() {
+            parts.push(format!("<CTL={}>", flags.join(" or ")));
+        }
+        parts.push(self.expected_options(segment));
+        parts.concat()
+    }
+
+    fn expected_options(self, segment: &SegmentPattern) -> String {
+        let mut parts: Vec<String> = Vec::new();
+        let plain = [
+            ("MSS", &segment.mss),
+            ("WS", &segment.ws),
+            ("SACK-permitted", &segment.sack_ok),
+            ("TTL", &segment.ttl),
+            ("TOS", &segment.tos),
+            ("DF", &segment.df),
+            ("ID", &segment.ip_id),
+        ];
+        for (name, value) in plain {
+            if let Some(value) = value {
+                parts.push(format!("<{name}={}>", self.pattern(value)));
+            }
+        }
+        match &segment.sack {
+            None => {}
+            Some(SackPattern::Present) => parts.push("<SACK=present>".to_owned()),
+            Some(SackPattern::Absent) => parts.push("<SACK=absent>".to_owned()),
+            Some(SackPattern::Blocks(blocks)) => {
+                for (from, to) in blocks {
+                    let (from, to) = (self.pattern(from), self.pattern(to));
+                    parts.push(format!("<SACK={from}..{to}>"));
+                }
+            }
+        }
+        match &segment.ts {
+            None => {}
+            Some(TimestampsPattern::Present) => parts.push("<TS=present>".to_owned()),
+            Some(TimestampsPattern::Absent) => parts.push("<TS=absent>".to_owned()),
+            Some(TimestampsPattern::Values { val, ecr }) => {
+                let value = |value: &Option<Pattern>| {
+                    value
+                        .as_ref()
+                        .map_or("any".to_owned(), |value| self.pattern(value))
+                };
+                parts.push(format!("<TS={},{}>", value(val), value(ecr)));
+            }
+        }
+        if let Some(octets) = &segment.opts {
+            parts.push(format!("<OPT={}>", hexadecimal(octets)));
+        }
+        parts.concat()
+    }
+
+    /// A payload.
+    pub(super) fn payload(self, data: &Payload) -> String {
+        match data {
+            Payload::Pattern(count) => self.value(count),
+            Payload::Text(octets) => format!("{:?}", String::from_utf8_lossy(octets)),
+        }
+    }
+}
+
+fn hexadecimal(octets: &[u8]) -> String {
+    let pairs: Vec<String> = octets.iter().map(|octet| format!("{octet:02x}")).collect();
+    pairs.join(" ")
+}
