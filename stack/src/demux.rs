@@ -66,13 +66,18 @@ impl Connections {
     /// Puts in a connection under its reserved id and its sockets.
     pub(crate) fn insert(&mut self, tcb: Tcb) {
         let slot = tcb.id.slot;
-        self.by_sockets.insert((tcb.local, tcb.remote), slot);
+        self.link((tcb.local, tcb.remote), slot);
         self.slots[slot as usize].tcb = Some(Box::new(tcb));
     }
 
     /// The connection between these sockets.
     pub(crate) fn find(&self, sockets: Sockets) -> Option<u32> {
         self.by_sockets.get(&sockets).copied()
+    }
+
+    /// Segments between these sockets find the connection in this slot.
+    pub(crate) fn link(&mut self, sockets: Sockets, slot: u32) {
+        self.by_sockets.insert(sockets, slot);
     }
 
     /// No segment finds the connection any more.

@@ -67,6 +67,8 @@ pub(crate) struct Tcb {
     pub(crate) path_mtu: u16,
     /// The last soft ICMP error: type and code.
     pub(crate) soft_error: Option<(u8, u8)>,
+    /// The connection in TIME-WAIT that this one takes the place of, once it is established.
+    pub(crate) previous: Option<ConnectionId>,
     /// It stands in the queue of connections that may have something to send.
     pub(crate) in_output: bool,
     /// The deadline under which it stands in the schedule of the host.
@@ -101,8 +103,8 @@ pub(crate) struct Snd {
     pub(crate) wl1: SeqNum,
     /// Segment acknowledgment number used for the last window update.
     pub(crate) wl2: SeqNum,
-    /// Send urgent pointer: the octet that follows the urgent data.
-    pub(crate) up: SeqNum,
+    /// Send urgent pointer: the octet that follows the urgent data, while that is unacknowledged.
+    pub(crate) up: Option<SeqNum>,
     /// The shift of the windows that the peer sends.
     pub(crate) scale: WindowScale,
     /// SendMSS: what the peer's MSS option said, or the default.
@@ -262,6 +264,7 @@ impl Tcb {
             challenges: (0, Instant::ZERO),
             path_mtu: config.mtu,
             soft_error: None,
+            previous: None,
             in_output: false,
             scheduled: None,
         }
@@ -377,7 +380,7 @@ impl Snd {
             max_wnd: 0,
             wl1: SeqNum(0),
             wl2: SeqNum(0),
-            up: iss,
+            up: None,
             scale: WindowScale::NONE,
             mss: default_mss(local),
             queue: SendQueue::starting_at(iss + 1),

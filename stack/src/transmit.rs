@@ -218,10 +218,8 @@ fn build<'a>(tcb: &'a mut Tcb, plan: Plan, cx: &Context<'_>) -> Segment<'a> {
         Control::None
     };
     let timestamps = tcb.timestamps_now(cx.now, ack.is_some());
-    // A probe from below SND.UNA is not urgent because the pointer stands at SND.UNA.
-    let pending = tcb.snd.up.after(tcb.snd.una) && tcb.snd.up.after(plan.seq);
-    let urgent = (!syn && pending)
-        .then(|| u16::try_from(tcb.snd.up.since(plan.seq)).unwrap_or(u16::MAX));
+    let urgent = tcb.snd.up.filter(|up| !syn && up.after(plan.seq));
+    let urgent = urgent.map(|up| u16::try_from(up.since(plan.seq)).unwrap_or(u16::MAX));
     let queue: &SendQueue = &tcb.snd.queue;
     let text = if plan.len == 0 {
         &[]

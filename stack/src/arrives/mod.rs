@@ -96,7 +96,7 @@ pub(crate) fn acknowledged(
     }
     tcb.snd.una = ack;
     tcb.snd.next = tcb.snd.next.latest(ack);
-    tcb.snd.up = tcb.snd.up.latest(ack);
+    tcb.snd.up = tcb.snd.up.filter(|up| up.after(ack));
     tcb.retransmits = 0;
     tcb.congestion.on_ack(ack);
     tcb.timers.stop(Timer::User);

@@ -118,10 +118,15 @@ fn new_incarnation(tcb: &Tcb, segment: &Segment<'_>, cx: &Context<'_>) -> Checke
         (false, Some(_)) => true,
         (_, None) => newer,
     };
-    if accepted {
-        Break(Disposition::NewIncarnation)
-    } else {
-        Continue(())
+    match (accepted, segment.timestamps) {
+        (true, _) => Break(Disposition::NewIncarnation),
+        // RFC 6191 §2:
+        //   Otherwise, silently drop the incoming SYN segment, thus leaving
+        //   the previous incarnation of the connection in the TIME-WAIT
+        //   state.
+        (false, Some(_)) => Break(Disposition::Done),
+        // RFC 9293 §3.10.7.4 keeps its own logic for a SYN without timestamps.
+        (false, None) => Continue(()),
     }
 }
 

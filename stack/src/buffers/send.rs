@@ -101,9 +101,10 @@ impl SendQueue {
 
     /// The segment in flight that covers `seq`.
     pub(crate) fn in_flight(&mut self, seq: SeqNum) -> Option<&mut Sent> {
-        let covers = |sent: &Sent| seq.after_or_eq(sent.seq) && seq.before(sent.end);
-        // Retransmission works on the front; there is hardly ever anything to skip.
-        self.sent.iter_mut().find(|sent| covers(sent))
+        let at = self.sent.partition_point(|sent| sent.end.before_or_eq(seq));
+        self.sent
+            .get_mut(at)
+            .filter(|sent| sent.seq.before_or_eq(seq))
     }
 
     /// Notes that a new segment was sent.

@@ -29,7 +29,7 @@ pub(crate) fn send(tcb: &mut Tcb, data: &[u8], urgent: bool) -> Result<usize, Ca
         // RFC 9293 §3.8.5 (MUST-62):
         //   The urgent pointer MUST point to the sequence number of the octet
         //   following the urgent data (MUST-62).
-        tcb.snd.up = tcb.snd.queue.end();
+        tcb.snd.up = Some(tcb.snd.queue.end());
     }
     Ok(taken)
 }

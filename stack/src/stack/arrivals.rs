@@ -6,11 +6,10 @@ use crate::arrives::{Disposition, closed, listen, other, syn_sent};
 use crate::demux::Sockets;
 use crate::icmp;
 use crate::segment::{Segment, SynOptions};
-use crate::seq::SeqNum;
 use crate::tcb::{Context, Origin, Settings, Tcb};
 use crate::timeouts;
 use crate::wire::{self, IpHeader, Malformed, Packet};
-use crate::{CloseReason, Instant, ListenerId, State};
+use crate::{CloseReason, ConnectionId, Instant, ListenerId, State};
 
 impl Stack {
     /// An IP packet arrived.
@@ -100,15 +99,13 @@ impl Stack {
         }
     }
 
-    /// TIME-WAIT gives way to a new connection (RFC 6191, RFC 9293 §3.6.1).
+    /// TIME-WAIT gives way to a new connection, for good when that is established: until then
+    /// the old one waits in the background (RFC 6191, RFC 9293 §3.6.1).
     fn reopen(&mut self, now: Instant, slot: u32, sockets: Sockets, segment: &Segment<'_>) {
-        let used_up = self.connections.at(slot).map(|tcb| tcb.snd.nxt);
-        self.act(slot, now, |tcb, cx| {
-            settle::end(tcb, Some(CloseReason::Normal), cx);
-        });
-        self.counters.time_wait_reuses += 1;
+        let previous = self.connections.at(slot).map(|tcb| tcb.id);
         if let Some(listener) = self.listeners.find(sockets.0) {
-            self.listener_hears(now, listener, sockets, segment, used_up);
+            self.counters.time_wait_reuses += 1;
+            self.listener_hears(now, listener, sockets, segment, previous);
         }
     }
 
@@ -118,7 +115,7 @@ impl Stack {
         listener: ListenerId,
         sockets: Sockets,
         segment: &Segment<'_>,
-        used_up: Option<SeqNum>,
+        previous: Option<ConnectionId>,
     ) {
         match listen::arrives(segment, &self.config) {
             Heard::Ignore => {}
@@ -128,7 +125,7 @@ impl Stack {
                 }
             }
             Heard::Open(options) => {
-                self.passive_open(now, listener, sockets, segment, options, used_up);
+                self.passive_open(now, listener, sockets, segment, options, previous);
             }
         }
     }
@@ -140,7 +137,7 @@ impl Stack {
         sockets: Sockets,
         segment: &Segment<'_>,
         options: SynOptions,
-        used_up: Option<SeqNum>,
+        previous: Option<ConnectionId>,
     ) {
         let limit = self.config.syn_backlog;
         let Some(queues) = self.listeners.get_mut(listener) else {
@@ -158,12 +155,13 @@ impl Stack {
         //   assigns its initial sequence number for the new connection to be
         //   larger than the largest sequence number it used on the previous
         //   connection incarnation
-        if let Some(used_up) = used_up {
-            iss = iss.latest(used_up + 1);
+        if let Some(old) = previous.and_then(|id| self.connections.at(id.slot)) {
+            iss = iss.latest(old.snd.nxt + 1);
         }
         let id = self.connections.reserve();
         let origin = Origin::Passive(listener);
         let mut tcb = Tcb::new(id, sockets, origin, iss, settings, &self.config);
+        tcb.previous = previous;
         tcb.ts.enabled = self.config.timestamps;
         tcb.ts.offset = self.secret.timestamp_offset(sockets);
         self.connections.insert(tcb);

@@ -5,7 +5,7 @@ use crate::demux::Sockets;
 use crate::seq::SeqNum;
 use crate::tcb::{Context, Origin, Tcb};
 use crate::timeouts::{self, Schedule, Timer};
-use crate::{CloseReason, Event, Instant, SocketOptions, State};
+use crate::{CloseReason, ConnectionId, Event, Instant, SocketOptions, State};
 
 impl Stack {
     /// Lets something happen to the connection in `slot`, and draws the consequences.
@@ -33,7 +33,7 @@ impl Stack {
             tcb.in_output = true;
             self.output.push_back(slot);
         }
-        self.changed_state(slot, before);
+        self.changed_state(slot, before, now);
         Some(result)
     }
 
@@ -54,12 +54,12 @@ impl Stack {
         (full, asks && self.listeners.find(tcb.local).is_some())
     }
 
-    fn changed_state(&mut self, slot: u32, before: State) {
+    fn changed_state(&mut self, slot: u32, before: State, now: Instant) {
         let Some(tcb) = self.connections.at(slot) else {
             return;
         };
         let (after, id, origin, owned) = (tcb.state, tcb.id, tcb.origin, tcb.owned);
-        let sockets = (tcb.local, tcb.remote);
+        let (sockets, previous) = ((tcb.local, tcb.remote), tcb.previous);
         let reset = matches!(tcb.reason, Some(CloseReason::Reset | CloseReason::TimedOut));
         match (before.is_current(), after.is_current()) {
             (false, true) => self.counters.curr_estab += 1,
@@ -79,9 +79,13 @@ impl Stack {
             }
             self.ended(id, origin, sockets, owned);
         }
+        if let Some(previous) = previous.filter(|_| before == State::SynReceived && after != before)
+        {
+            self.replaced(previous, sockets, after, now);
+        }
     }
 
-    fn left_syn_received(&mut self, id: crate::ConnectionId, origin: Origin, after: State) {
+    fn left_syn_received(&mut self, id: ConnectionId, origin: Origin, after: State) {
         match origin {
             Origin::Active if after != State::Closed => {
                 self.events.push_back(Event::Connected { id });
@@ -100,8 +104,26 @@ impl Stack {
         }
     }
 
+    /// A connection in TIME-WAIT gave way to one that is established now, or never will be.
+    fn replaced(&mut self, previous: ConnectionId, sockets: Sockets, now_is: State, now: Instant) {
+        let old = self.connections.at(previous.slot);
+        if old.is_none_or(|old| old.id != previous || old.state != State::TimeWait) {
+            return;
+        }
+        if now_is == State::Closed {
+            // RFC 9293 §3.6.1 (MAY-2):
+            //   returns to TIME-WAIT state if the SYN turns out to be an old
+            //   duplicate.
+            self.connections.link(sockets, previous.slot);
+        } else {
+            self.act(previous.slot, now, |tcb, cx| {
+                end(tcb, Some(CloseReason::Normal), cx);
+            });
+        }
+    }
+
     /// The connection is CLOSED: segments find it no more, the application may still read.
-    fn ended(&mut self, id: crate::ConnectionId, origin: Origin, sockets: Sockets, owned: bool) {
+    fn ended(&mut self, id: ConnectionId, origin: Origin, sockets: Sockets, owned: bool) {
         self.connections.unlink(sockets, id.slot);
         if let Origin::Passive(listener) = origin
             && !owned

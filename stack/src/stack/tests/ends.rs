@@ -290,7 +290,21 @@ fn a_syn_in_time_wait_by_rfc_6191(
         timestamps,
         ..syn(seq.0, SynOptions::default())
     });
-    assert_eq!(sent[0].summary(), if accepted { "SA" } else { "A" });
+    // RFC 9293 keeps its own answer for a SYN without timestamps.
+    let refusal = if val.is_some() {
+        vec![]
+    } else {
+        vec!["A".to_owned()]
+    };
+    let summaries: Vec<String> = sent.iter().map(Seen::summary).collect();
+    assert_eq!(
+        summaries,
+        if accepted {
+            vec!["SA".to_owned()]
+        } else {
+            refusal
+        }
+    );
     if accepted {
         assert!(
             sent[0].seq.after(nxt),
@@ -300,6 +314,39 @@ fn a_syn_in_time_wait_by_rfc_6191(
     } else {
         assert_eq!(probe.state(), State::TimeWait);
     }
+}
+
+#[test]
+fn a_reopened_connection_falls_back_to_time_wait_if_nobody_opened() {
+    let (mut probe, seq, nxt) = time_wait(Config::default(), false);
+    let syn_ack = probe
+        .inject(syn(seq.0 + 9, SynOptions::default()))
+        .remove(0);
+    assert_eq!(syn_ack.summary(), "SA");
+    probe.inject(Segment::bare(seq + 10, Control::Rst));
+    assert_eq!(probe.state(), State::TimeWait);
+    let again = probe.inject(segment(seq - 1, nxt, Control::Fin, b""));
+    assert_eq!((again[0].summary(), again[0].ack), ("A".into(), Some(seq)));
+    probe.wait(millis(60_000));
+    assert_eq!(probe.state(), State::Listen);
+}
+
+#[test]
+fn a_reopened_connection_ends_time_wait_when_it_is_established() {
+    let (mut probe, seq, _) = time_wait(Config::default(), false);
+    let syn_ack = probe
+        .inject(syn(seq.0 + 9, SynOptions::default()))
+        .remove(0);
+    probe.events();
+    probe.inject(segment(seq + 10, syn_ack.seq + 1, Control::None, b""));
+    assert_eq!(probe.state(), State::Established);
+    assert_eq!(
+        probe.events().len(),
+        2,
+        "one is acceptable, the other closed"
+    );
+    probe.wait(millis(120_000));
+    assert_eq!(probe.state(), State::Established);
 }
 
 #[test]

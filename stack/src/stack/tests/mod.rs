@@ -66,6 +66,13 @@ fn transfer(pair: &mut Pair, len: usize) -> Vec<u8> {
 }
 
 #[test]
+fn an_idle_connection_takes_less_than_a_kibibyte() {
+    // The block, its entry in the table of sockets, its slot.
+    let table = size_of::<crate::demux::Sockets>() + 2 * size_of::<u64>();
+    assert!(size_of::<crate::tcb::Tcb>() + table + 16 < 1024);
+}
+
+#[test]
 fn a_megabyte_arrives() {
     let mut pair = Pair::new(&Config::default());
     transfer(&mut pair, 1_000_000);
