@@ -138,6 +138,11 @@ impl Application {
 
     /// Has the kernel's news turned into what the application saw.
     fn collect(&mut self) -> io::Result<()> {
+        for (conn, connection) in &mut self.connections {
+            let mut seen = Vec::new();
+            connection.look_for_urgent(&mut seen);
+            self.seen.extend(seen.into_iter().map(|seen| (*conn, seen)));
+        }
         let mut events = [EpollEvent::empty(); EVENTS];
         let count = match self.epoll.wait(&mut events, EpollTimeout::ZERO) {
             Err(nix::errno::Errno::EINTR) => 0,
@@ -202,7 +207,6 @@ impl Application {
     fn watch(&mut self, conn: ConnId, connection: Connection) -> io::Result<()> {
         let flags = EpollFlags::EPOLLIN
             | EpollFlags::EPOLLOUT
-            | EpollFlags::EPOLLPRI
             | EpollFlags::EPOLLRDHUP
             | EpollFlags::EPOLLET;
         self.epoll.add(&connection, EpollEvent::new(flags, conn.0 as u64 + 1))?;

@@ -4,11 +4,12 @@
 use crate::device::{Refused, Seen};
 use nix::errno::Errno;
 use nix::sys::epoll::EpollFlags;
+use nix::sys::socket::{MsgFlags, recv};
 use socket2::Socket;
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::Duration;
 
 /// Octets read at once.
@@ -29,6 +30,8 @@ pub(super) struct Connection {
     closing: Closing,
     /// The peer's CLOSE was seen.
     ended: bool,
+    /// Urgent data is pending, and was told.
+    urgent: bool,
     /// The connection broke: there is nothing more to see.
     broken: bool,
 }
@@ -63,7 +66,17 @@ impl Connection {
 
     fn new(socket: Socket, reads: bool, opening: bool) -> Self {
         let (unsent, closing, wanted) = (VecDeque::new(), Closing::No, 0);
-        Self { socket, opening, reads, wanted, unsent, closing, ended: false, broken: false }
+        Self {
+            socket,
+            opening,
+            reads,
+            wanted,
+            unsent,
+            closing,
+            ended: false,
+            urgent: false,
+            broken: false,
+        }
     }
 
     /// Leaves the connection as it is, unobserved.
@@ -85,9 +98,7 @@ impl Connection {
         if self.opening && !self.finish_opening(events, seen) {
             return;
         }
-        if events.contains(EpollFlags::EPOLLPRI) {
-            seen.push(Seen::Urgent);
-        }
+        self.look_for_urgent(seen);
         self.read(seen);
         if events.contains(EpollFlags::EPOLLERR) && !self.broken {
             self.take_error(seen);
@@ -96,6 +107,30 @@ impl Connection {
             // An error while writing is reported where the socket says which it is.
             let _ = self.write(seen);
         }
+    }
+
+    /// RFC 9293 §3.8.5 (MUST-31): the application learns of urgent data when it is announced, also
+    /// if the octets themselves have not come. The kernel has no event for that which would name
+    /// the socket, but reading out of band tells whether something is pending.
+    pub(super) fn look_for_urgent(&mut self, seen: &mut Vec<Seen>) {
+        if self.broken || self.opening {
+            return;
+        }
+        let pending = self.has_urgent().unwrap_or(false);
+        if pending && !self.urgent {
+            seen.push(Seen::Urgent);
+        }
+        self.urgent = pending;
+    }
+
+    /// Only a socket that keeps urgent data out of the stream answers such a question.
+    fn has_urgent(&self) -> io::Result<bool> {
+        self.socket.set_out_of_band_inline(false)?;
+        let flags = MsgFlags::MSG_OOB | MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT;
+        let peeked = recv(self.socket.as_raw_fd(), &mut [0], flags);
+        self.socket.set_out_of_band_inline(true)?;
+        // EAGAIN: it is announced; EINVAL: there is none.
+        Ok(matches!(peeked, Ok(1..) | Err(Errno::EAGAIN)))
     }
 
     /// True once the connection is open.

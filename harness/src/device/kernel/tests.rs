@@ -364,6 +364,32 @@ fn the_application_sees_what_happens_to_its_connection() {
 }
 
 #[test]
+fn urgent_data_is_announced_before_it_comes() {
+    let Some(mut tester) = started(Kind::available(), Family::V4, &plain(Family::V4)) else {
+        return;
+    };
+    tester.establish();
+    // The pointer of `segment` is the length of the payload: here it points behind what is sent.
+    let (seq, ack) = (tester.snd_nxt, tester.rcv_nxt);
+    let mut ahead = segment(tester.tuple, Flags::ACK.with(Flags::URG), seq, ack, &[], 0);
+    ahead[38..40].copy_from_slice(&3_u16.to_be_bytes());
+    let sum = u32::from(u16::from_be_bytes([ahead[36], ahead[37]]));
+    let sum = ((sum + 0xffff - 3) % 0xffff) as u16;
+    ahead[36..38].copy_from_slice(&sum.to_be_bytes());
+    tester.kernel.inject(tester.now(), &ahead).unwrap();
+    tester.sees(&Seen::Urgent);
+    tester.send(Flags::ACK.with(Flags::URG), b"abc");
+    let octets = |tester: &Tester| -> usize {
+        let lengths = tester.seen.iter().map(|seen| match seen {
+            Seen::Data(octets) => octets.len(),
+            other => panic!("{other:?} was seen too"),
+        });
+        lengths.sum()
+    };
+    assert!(tester.wait(Duration::from_secs(5), |tester| octets(tester) == 3));
+}
+
+#[test]
 fn a_refused_open_is_seen_as_such() {
     let Some(mut tester) = started(Kind::available(), Family::V4, &plain(Family::V4)) else {
         return;
