@@ -146,7 +146,8 @@ pub fn send_edge(tcb: &Tcb) -> Option<u32> {
 
 /// A SYN,ACK answers the options of the SYN, and offers none of its own accord.
 fn offers(tcb: &Tcb, tcp: &Tcp, violations: &mut Vec<Violation>) {
-    if !tcp.has(bit::SYN | bit::ACK) {
+    // In a simultaneous open the SYN,ACK repeats what the device's own SYN offered.
+    if !tcp.has(bit::SYN | bit::ACK) || !tcb.sent.begins_anew(tcp) {
         return;
     }
     let Some(offer) = &tcb.newest_offer() else {

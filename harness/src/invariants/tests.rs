@@ -298,6 +298,23 @@ fn a_syn_ack_offers_only_what_the_syn_offered() {
 }
 
 #[test]
+fn in_a_simultaneous_open_the_syn_ack_repeats_the_syn() {
+    let offer = Options {
+        ws: Some(7),
+        ts: Some((1, 0)),
+        ..Options::default()
+    };
+    let mut watched = Watched {
+        tcb: Tcb::new(false),
+        history: History::default(),
+        now: Instant::START,
+    };
+    assert_eq!(watched.sends(&with(&offer, segment(SYN, 0, 0))), NONE);
+    watched.inject(&segment(SYN, 0, 0));
+    assert_eq!(watched.sends(&with(&offer, segment(SYN | ACK, 0, 1))), NONE);
+}
+
+#[test]
 fn a_window_is_scaled_after_the_syn_and_not_in_it() {
     let scale = Options {
         ws: Some(4),

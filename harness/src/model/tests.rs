@@ -107,10 +107,10 @@ impl Link {
     }
 
     /// Passive open with these options on the tester's and the device's SYN.
-    fn opened_with(irs: u32, iss: u32, ours: Options, theirs: Options) -> Self {
+    fn opened_with(irs: u32, iss: u32, ours: &Options, theirs: &Options) -> Self {
         let mut link = Self::new(irs, iss);
         link.inject(&segment(SYN, 0, 0).with(ours.clone()));
-        link.sends(&segment(SYN | ACK, 0, 1).with(theirs));
+        link.sends(&segment(SYN | ACK, 0, 1).with(theirs.clone()));
         let ts = ours.ts.filter(|_| link.tcb.timestamps());
         link.inject(&segment(ACK, 1, 1).with(Options {
             ts,
@@ -120,7 +120,7 @@ impl Link {
     }
 
     fn opened() -> Self {
-        Self::opened_with(IRS, ISS, Options::default(), Options::default())
+        Self::opened_with(IRS, ISS, &Options::default(), &Options::default())
     }
 
     fn rcv_nxt(&self) -> Option<u32> {
@@ -168,7 +168,7 @@ fn nothing_is_known_before_the_first_segment() {
 #[case::plain(IRS, ISS)]
 #[case::across_the_wrap(u32::MAX, u32::MAX)]
 fn a_passive_open_binds_both_sides(#[case] irs: u32, #[case] iss: u32) {
-    let link = Link::opened_with(irs, iss, Options::default(), Options::default());
+    let link = Link::opened_with(irs, iss, &Options::default(), &Options::default());
     assert_eq!(
         (link.tcb.irs(), link.tcb.sent.iss()),
         (Some(irs), Some(iss))
@@ -302,20 +302,20 @@ fn the_send_window_follows_wl1_and_wl2(#[case] seq: u32, #[case] ack: u32, #[cas
 
 #[test]
 fn windows_are_scaled_only_if_both_syns_say_so() {
-    let mut link = Link::opened_with(IRS, ISS, ws(7), ws(2));
+    let mut link = Link::opened_with(IRS, ISS, &ws(7), &ws(2));
     assert_eq!(link.rcv_wnd(), Some(1000), "never on a SYN");
     link.sends(&segment(ACK, 1, 1));
     assert_eq!(
         (link.rcv_wnd(), link.tcb.snd_wnd()),
         (Some(4000), Some(128_000))
     );
-    let mut link = Link::opened_with(IRS, ISS, ws(7), Options::default());
+    let mut link = Link::opened_with(IRS, ISS, &ws(7), &Options::default());
     link.sends(&segment(ACK, 1, 1));
     assert_eq!(
         (link.rcv_wnd(), link.tcb.snd_wnd()),
         (Some(1000), Some(1000))
     );
-    let link = Link::opened_with(IRS, ISS, ws(15), ws(2));
+    let link = Link::opened_with(IRS, ISS, &ws(15), &ws(2));
     assert_eq!(link.tcb.tester_shift(), 14, "RFC 7323 §2.3");
 }
 
@@ -329,7 +329,7 @@ fn timestamps_decide_what_counts(
     #[case] rcv_nxt: u32,
     #[case] recent: u32,
 ) {
-    let mut link = Link::opened_with(IRS, ISS, ts(10), ts(500));
+    let mut link = Link::opened_with(IRS, ISS, &ts(10), &ts(500));
     let options = Options {
         ts: val.map(|val| (val, 500)),
         ..Options::default()
@@ -343,14 +343,14 @@ fn timestamps_decide_what_counts(
 
 #[test]
 fn a_segment_beyond_a_gap_is_not_echoed() {
-    let mut link = Link::opened_with(IRS, ISS, ts(10), ts(500));
+    let mut link = Link::opened_with(IRS, ISS, &ts(10), &ts(500));
     link.inject(&segment(ACK, 101, 1).len(10).with(ts(30)));
     assert_eq!(link.tcb.ts_recent(), Some(10));
 }
 
 #[test]
 fn after_24_days_an_old_timestamp_counts() {
-    let mut link = Link::opened_with(IRS, ISS, ts(10_000), ts(500));
+    let mut link = Link::opened_with(IRS, ISS, &ts(10_000), &ts(500));
     let days = |days: u64| NOW + Duration::from_secs(days * 24 * 3600);
     link.inject_at(days(23), &segment(ACK, 1, 1).len(10).with(ts(1)));
     assert_eq!(link.rcv_nxt(), Some(1));

@@ -296,10 +296,13 @@ impl<'a> Runner<'a> {
         let names: Vec<&str> = branches.iter().map(|branch| branch.name.as_str()).collect();
         let finding = Finding {
             symptom: "none".to_owned(),
-            headline: format!(
-                "expected one of {}; none of them happened",
-                names.join(", ")
-            ),
+            headline: match names[..] {
+                [only] => format!("expected {only}; it did not happen"),
+                _ => format!(
+                    "expected one of {}; none of them happened",
+                    names.join(", ")
+                ),
+            },
             fields: Vec::new(),
             event: None,
         };

@@ -155,7 +155,7 @@ proptest! {
         window in any::<u16>(), urgent in any::<u16>(), tos in any::<u8>(),
         payload in proptest::collection::vec(any::<u8>(), 0..40),
     ) {
-        let header = Outgoing { seq, ack, flags, window, urgent, tos, ..outgoing(v6) };
+        let header = Outgoing { tos, seq, ack, flags, window, urgent, ..outgoing(v6) };
         let segment = Outgoing { payload: &payload, ..header };
         let packet = decode(emit(&segment));
         prop_assert_eq!(&packet.faults, &[]);
