@@ -154,8 +154,8 @@ impl Runner<'_> {
         Ok(Progress::Finished)
     }
 
-    /// How long `app` and `state` may take: straight after a silence they get the late slack of
-    /// its length too.
+    /// How long `app` and `state` may take: after silences they get the late slack of their whole
+    /// length too, since a timer may have begun with the first of them.
     pub(super) fn reply_deadline(
         &self,
         running: Running<'_>,

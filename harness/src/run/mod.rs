@@ -66,7 +66,7 @@ pub struct Runner<'a> {
     current: Option<Running<'a>>,
     /// When the first step of a branch began: with its `one_of`.
     began: Option<Instant>,
-    /// Length of the silence that the step before was, in nanoseconds.
+    /// Length of the silences since the last packet, call or choice, in nanoseconds.
     silence_before: i64,
     /// Counts the openings of connections.
     openings: u32,
@@ -223,7 +223,10 @@ impl<'a> Runner<'a> {
     }
 
     fn end_step(&mut self, running: Running<'a>) {
-        if !matches!(running.step.verb, Verb::Silence(_)) {
+        // To ask for a state between two silences does not begin the wait anew.
+        if let Verb::Inject(_) | Verb::Expect(_) | Verb::Call(_) | Verb::OneOf(_) =
+            running.step.verb
+        {
             self.silence_before = 0;
         }
         self.question = Question::None;

@@ -36,7 +36,7 @@ impl Runner<'_> {
         if now < until {
             return Ok(Progress::Wait(until));
         }
-        self.silence_before = length;
+        self.silence_before = self.silence_before.saturating_add(length);
         self.note(
             until,
             step,

@@ -235,6 +235,33 @@ fn a_state_that_is_not_reached_fails_after_the_reply_time() {
     );
 }
 
+/// A timer of 3 s whose lower bound is a state between two silences: 12.5 % + 25 ms and the reply
+/// time of 50 ms are let pass of all 3 s, not of the last one.
+#[rstest]
+#[case::as_late_as_may_be(3449, Verdict::Pass)]
+#[case::too_late(3451, Verdict::Fail)]
+fn successive_silences_are_one_wait(#[case] at: u64, #[case] verdict: Verdict) {
+    let state = |state| Verb::State {
+        state,
+        within: None,
+    };
+    let case = opened([
+        rst(),
+        Verb::Silence(span(2000)),
+        state(State::Established),
+        Verb::Silence(span(1000)),
+        state(State::Closed),
+    ]);
+    let mut profile = profile();
+    profile.slack.late = ms(25);
+    profile.slack.late_permille = 125;
+    let closes = vec![(ms(at), Does::Be(State::Closed))];
+    assert_eq!(
+        play(&case, &profile, &mut opening([closes]), 7).verdict,
+        verdict
+    );
+}
+
 #[test]
 fn a_device_that_cannot_tell_leaves_a_state_unchecked() {
     let state = Verb::State {
