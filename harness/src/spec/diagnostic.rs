@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 /// Columns that a message may take.
 const WIDTH: usize = 100;
+/// Longest line that is drawn; of a longer one only the place is told.
+const LONGEST_LINE: usize = 300;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -98,6 +100,19 @@ impl Diagnostic {
             .unwrap_or_default()
     }
 
+    /// True if the lines with labels, and those around them, can be shown.
+    fn can_be_drawn(&self) -> bool {
+        let text = &*self.source.text;
+        let is_short = |span: &Span| {
+            let Some((before, after)) = text.split_at_checked(span.start as usize) else {
+                return false;
+            };
+            let lines = before.rsplit('\n').take(2).chain(after.split('\n').take(2));
+            lines.map(str::len).all(|length| length <= LONGEST_LINE)
+        };
+        !text.is_empty() && self.labels.iter().all(|(span, _)| is_short(span))
+    }
+
     /// As a terminal shows it.
     pub fn render(&self, color: bool) -> String {
         let theme = if color {
@@ -117,6 +132,11 @@ impl Diagnostic {
         } else {
             ("", "")
         };
+        let head = format!("{paint}{word}[{}]{plain}: {}", self.code, self.message);
+        if !self.can_be_drawn() {
+            let line = self.span().line.max(1);
+            return format!("{head}\n   in {}:{line}\n", self.source.name);
+        }
         let mut body = String::new();
         if handler.render_report(&mut body, &Shown::new(self)).is_err() {
             body.clear();
@@ -126,10 +146,7 @@ impl Diagnostic {
         let body: Vec<&str> = body.lines().map(str::trim_end).collect();
         let body = body.join("\n");
         let body = body.trim_matches('\n');
-        format!(
-            "{paint}{word}[{}]{plain}: {}\n{body}\n",
-            self.code, self.message
-        )
+        format!("{head}\n{body}\n")
     }
 }
 
@@ -183,8 +200,7 @@ impl miette::Diagnostic for Shown<'_> {
     }
 
     fn source_code(&self) -> Option<&dyn miette::SourceCode> {
-        // An empty file has no line that could be shown.
-        (!self.diagnostic.source.text.is_empty()).then_some(&self.source as _)
+        Some(&self.source)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {

@@ -14,7 +14,7 @@ use std::time::Duration;
 /// Columns of a screen.
 const WIDTH: usize = 100;
 /// Narrowest and widest column of segments.
-const SEGMENT: std::ops::RangeInclusive<usize> = 41..=58;
+const SEGMENT: std::ops::RangeInclusive<usize> = 41..=50;
 
 /// A row of the ladder.
 #[derive(Default)]
@@ -50,7 +50,7 @@ pub(super) fn explain(case: &Case, spec: &Spec, catalogue: &Catalogue) -> String
     for id in &case.covers {
         lines.extend(requirement(id, catalogue));
     }
-    lines.push(needs(case));
+    lines.extend(wrapped("needs  ", " · ", &needs(case)));
     if let Some(why) = &spec.why {
         lines.push(String::new());
         lines.extend(why.lines().map(|line| format!("  {line}")));
@@ -87,7 +87,7 @@ fn requirement(id: &str, catalogue: &Catalogue) -> Vec<String> {
 }
 
 /// What the case needs and how it is judged.
-fn needs(case: &Case) -> String {
+fn needs(case: &Case) -> Vec<String> {
     let mut parts: Vec<String> = case.needs.clone();
     if case.level == Level::Should {
         parts.push("judged as SHOULD".to_owned());
@@ -121,7 +121,7 @@ fn needs(case: &Case) -> String {
     if let Some(skip) = &case.skip {
         parts.push(format!("skipped: {skip}"));
     }
-    format!("needs   {}", parts.join(" · "))
+    parts
 }
 
 /// To the millisecond, or to the second above ten of them.
@@ -181,6 +181,7 @@ fn preamble(case: &Case) -> Vec<Row> {
     }]
 }
 
+/// A row; what is too long for the column of segments has the rest on a line of its own.
 fn render(row: &Row, width: usize) -> String {
     let right = if row.arrow == "···" { "" } else { row.arrow };
     let Row {
@@ -190,7 +191,15 @@ fn render(row: &Row, width: usize) -> String {
         device,
         remark,
     } = row;
-    format!("{number:>4}    {arrow:<3}  {segment:<width$} {right:<3}  {device:<14}  {remark}")
+    let left = format!("{number:>4}    {arrow:<3}  {segment:<width$}");
+    let right = format!("{right:<3}  {device:<14}  {remark}");
+    if segment.chars().count() <= width {
+        return format!("{left} {right}");
+    }
+    if device.is_empty() && remark.is_empty() {
+        return left;
+    }
+    format!("{left}\n{}{right}", " ".repeat(14 + width))
 }
 
 /// Rows of steps; a `state` that follows a segment stands in the segment's row.

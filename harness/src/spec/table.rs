@@ -322,6 +322,11 @@ pub fn state(name: &str) -> Option<State> {
         .map(|(_, state)| *state)
 }
 
+/// The names of all states.
+pub fn state_names() -> Vec<&'static str> {
+    State::NAMES.iter().map(|(name, _)| *name).collect()
+}
+
 /// The words of a table.
 pub fn names(entries: &'static [Entry]) -> Vec<&'static str> {
     entries.iter().map(|entry| entry.name).collect()

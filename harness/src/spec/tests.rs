@@ -1,6 +1,9 @@
 //! The specs of this repository are read, and what is broken is told.
 
 mod diagnostics;
+mod documents;
+mod expansion;
+mod hostile;
 
 use super::case::{Expr, Family, Verb};
 use super::*;
@@ -67,51 +70,4 @@ fn one_spec_is_found_by_a_case() {
     });
     let mss = Expr::Named("LINK.MSS", Box::new(Expr::Number(1440)));
     assert_eq!(syn.unwrap().mss, Some(mss));
-}
-
-#[test]
-#[ignore = "timing by hand"]
-fn timing() {
-    let t = std::time::Instant::now();
-    let sources = Sources::embedded();
-    eprintln!("embedded {:?}", t.elapsed());
-    let t = std::time::Instant::now();
-    let names = case_names(&sources);
-    eprintln!("names {} files {:?}", names.len(), t.elapsed());
-    let t = std::time::Instant::now();
-    let suite = load(&sources).unwrap();
-    eprintln!("load {:?}", t.elapsed());
-    let t = std::time::Instant::now();
-    let cases = suite
-        .cases(suite.profile("bundled").unwrap(), &FAMILIES)
-        .unwrap();
-    eprintln!("cases {} {:?}", cases.len(), t.elapsed());
-}
-
-#[test]
-#[ignore = "by hand"]
-fn lint_all() {
-    let found = Diagnostics(embedded().lint());
-    eprintln!("{found}\n{} findings", found.0.len());
-}
-
-#[test]
-#[ignore = "by hand"]
-fn explain_some() {
-    let suite = embedded();
-    let cases = suite
-        .cases(suite.profile("bundled").unwrap(), &FAMILIES[..1])
-        .unwrap();
-    for id in [
-        "3.6/simultaneous-close[v4]",
-        "3.10.7.4/rst-in-window[v4]",
-        "3.8/zero-window-probe[v4]",
-    ] {
-        eprintln!(
-            "{}",
-            suite
-                .explain(cases.iter().find(|case| case.id == id).unwrap())
-                .unwrap()
-        );
-    }
 }
