@@ -1,37 +1,25 @@
 //! Which connection a segment belongs to, and the ISN of a new one (RFC 9293 §3.4.1, RFC 6528).
 //!
-//! Tables that strangers can fill are keyed with the host's secret; none of them is iterated.
+//! The tables are ordered: a stranger cannot make them slow, and nothing depends on chance.
 
 use crate::seq::SeqNum;
 use crate::tcb::Tcb;
 use crate::time::Instant;
 use crate::{ConnectionId, ListenerId, SocketOptions};
-use siphasher::sip::{SipHasher13, SipHasher24};
-use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::hash::{BuildHasher, Hash, Hasher};
+use siphasher::sip::SipHasher24;
+use std::collections::{BTreeMap, VecDeque};
+use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
 
 /// Local and remote socket.
 pub(crate) type Sockets = (SocketAddr, SocketAddr);
 
-/// Hashes with the secret of the host.
-#[derive(Clone, Debug)]
-pub(crate) struct Keyed([u8; 16]);
-
-impl BuildHasher for Keyed {
-    type Hasher = SipHasher13;
-
-    fn build_hasher(&self) -> SipHasher13 {
-        SipHasher13::new_with_key(&self.0)
-    }
-}
-
 /// All connections of a host.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Connections {
     slots: Vec<Slot>,
     free: Vec<u32>,
-    by_sockets: HashMap<Sockets, u32, Keyed>,
+    by_sockets: BTreeMap<Sockets, u32>,
 }
 
 #[derive(Debug, Default)]
@@ -41,16 +29,6 @@ struct Slot {
 }
 
 impl Connections {
-    /// None yet.
-    pub(crate) fn new(secret: [u8; 16]) -> Self {
-        let by_sockets = HashMap::with_hasher(Keyed(secret));
-        Self {
-            slots: Vec::new(),
-            free: Vec::new(),
-            by_sockets,
-        }
-    }
-
     /// Reserves the id of a new connection, to be followed by `insert`.
     pub(crate) fn reserve(&mut self) -> ConnectionId {
         let slot = self.free.pop().unwrap_or_else(|| {

@@ -27,8 +27,6 @@ mod signals;
 mod stack;
 mod state;
 mod tcb;
-#[cfg(test)]
-mod testing;
 mod time;
 mod timeouts;
 mod timestamps;

@@ -53,7 +53,7 @@ impl Stack {
             config,
             addresses: addresses.to_vec(),
             secret: Secret::new(secret),
-            connections: Connections::new(secret),
+            connections: Connections::default(),
             listeners: Listeners::default(),
             schedule: Schedule::default(),
             replies: VecDeque::new(),

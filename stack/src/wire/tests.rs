@@ -8,8 +8,8 @@ use rstest::rstest;
 const SYN: &str = "4500003c08cf4000360614a50ab3b5610a605cd4989e18ebf65aebff00000000a0027210872f0000\
                    020405b40402080ab062e3300000000001030307";
 /// Fourteen octets of text with timestamps, from the same connection.
-const DATA: &str = "4500004208d140003606149d0ab3b5610a605cd4989e18ebf65aec00fe335504801800e54b5f0000\
-                    0101080ab062ecacbab26fe62a310d0a24340d0a70696e670d0a";
+const DATA: &str = "4500004208d140003606149d0ab3b5610a605cd4989e18ebf65aec00fe33550480\
+                    1800e54b5f00000101080ab062ecacbab26fe62a310d0a24340d0a70696e670d0a";
 
 fn octets(hex: &str) -> Vec<u8> {
     let digits: Vec<u8> = hex.bytes().filter(u8::is_ascii_hexdigit).collect();

@@ -1,9 +1,9 @@
 //! Data in both directions: Nagle, silly windows, reassembly, windows, urgent data, timestamps.
 
 use super::millis;
+use super::testing::{Established, Probe, Seen, segment, syn};
 use crate::segment::{Control, Segment, SynOptions, Timestamps};
 use crate::seq::{SeqNum, WindowScale, WireWindow};
-use crate::testing::{Established, Probe, Seen, segment, syn};
 use crate::{CallError, Config, Event, SocketOptions};
 use rstest::rstest;
 use std::time::Duration;

@@ -1,9 +1,9 @@
 //! How connections begin and end, beside the cells of the matrix.
 
 use super::millis;
+use super::testing::{Established, Pair, Probe, Seen, Side, segment, syn};
 use crate::segment::{Control, Segment, SynOptions, Timestamps};
 use crate::seq::SeqNum;
-use crate::testing::{Established, Pair, Probe, Seen, Side, segment, syn};
 use crate::{
     AcceptOverflow, CallError, CloseReason, Config, Event, IcmpHard, SocketOptions, State, SynFin,
     SynInTimeWait,

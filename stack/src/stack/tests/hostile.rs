@@ -1,8 +1,8 @@
 //! Whatever arrives and whatever the application does: no panic, and the laws hold.
 
+use super::testing::{Probe, Seen};
 use crate::segment::{Control, Ecn, Segment, SynOptions, Timestamps};
 use crate::seq::{SeqNum, WindowScale, WireWindow};
-use crate::testing::{Probe, Seen};
 use crate::{Config, ConnectionId, SocketOptions};
 use proptest::prelude::*;
 use std::time::Duration;

@@ -1,8 +1,8 @@
 //! Every segment in every state: reply and next state, cell by cell of `matrix.txt`.
 
+use super::testing::{Probe, Seen, segment, syn};
 use crate::segment::{Control, Segment, SynOptions, Timestamps};
 use crate::seq::SeqNum;
-use crate::testing::{Probe, Seen, segment, syn};
 use crate::{Config, ConnectionId, SocketOptions, State};
 use rstest::rstest;
 use std::time::Duration;

@@ -2,11 +2,12 @@ mod data;
 mod ends;
 mod hostile;
 mod matrix;
+mod testing;
 mod time;
 
-use crate::testing::{Pair, Side};
 use crate::{CloseReason, Config, Event, State};
 use std::time::Duration;
+use testing::{Pair, Side};
 
 fn millis(ms: u64) -> Duration {
     Duration::from_millis(ms)

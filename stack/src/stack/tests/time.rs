@@ -1,9 +1,9 @@
 //! Timers: what is sent when nothing comes back.
 
 use super::millis;
+use super::testing::{Established, Probe, Seen, segment, syn};
 use crate::segment::{Control, SynOptions};
 use crate::seq::{SeqNum, WireWindow};
-use crate::testing::{Established, Probe, Seen, segment, syn};
 use crate::{CloseReason, Config, Event, Instant, KeepAlive, RstInTimeWait, SocketOptions, State};
 use rstest::rstest;
 use std::time::Duration;
