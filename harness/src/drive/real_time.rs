@@ -92,13 +92,15 @@ impl<D: Waitable> Drive<'_, D> {
         loop {
             let now = self.clock.now();
             self.hand_in(now)?;
-            if now > end {
+            if now >= end {
                 self.runner.give_up(format!("the case was still running after {limit:?}"));
             }
             match self.runner.poll(now) {
                 Action::WaitUntil(until) => {
-                    let timed_out =
-                        waiting.until(until).await.map_err(tester("wait for the device"))?;
+                    let timed_out = waiting
+                        .until(until.min(end))
+                        .await
+                        .map_err(tester("wait for the device"))?;
                     self.due = if timed_out { until } else { self.clock.now() };
                 }
                 Action::Done => return Ok(()),

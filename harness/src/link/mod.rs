@@ -13,13 +13,13 @@ pub mod tun;
 pub mod veth;
 
 use crate::device::LinkInfo;
-use crate::spec::case::Family;
 use netlink::{Netlink, Request};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use packet_socket::{PacketSocket, Tapped};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsFd, BorrowedFd};
+use tcpspec_reports::record::Family;
 use tun::Tun;
 
 /// The interface that has the device's addresses.
