@@ -10,7 +10,10 @@ use serde_json::{Map, Value, json};
 pub fn schema() -> Value {
     let mut file = fields(&[FILE]);
     file["required"] = json!(["spec", "title", "covers", "start", "steps"]);
-    file["properties"]["start"] = json!({"anyOf": [word(&table::state_names()), fields(&[START])], "description": doc(FILE, "start")});
+    file["properties"]["start"] = json!({
+        "anyOf": [word(&table::state_names()), fields(&[START])],
+        "description": doc(FILE, "start"),
+    });
     file["properties"]["conns"] = json!({
         "type": "object",
         "additionalProperties": fields(&[table::CONN]),

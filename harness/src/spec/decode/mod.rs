@@ -216,7 +216,10 @@ impl<'a> Reader<'a> {
             self.fault(node.error("spec::type", message));
             return None;
         };
-        self.substituted(&text, &node)
+        if text.contains('$') {
+            return self.substituted(&text, &node);
+        }
+        Some(text)
     }
 
     fn substituted(&mut self, text: &str, node: &Node<'a>) -> Option<String> {

@@ -227,13 +227,13 @@ impl<'a> Reader<'a> {
         if text == "none" {
             return Some(Flags::default());
         }
-        let names: Vec<&'static str> = Flags::NAMES.iter().map(|(name, _)| *name).collect();
         let mut flags = Flags::default();
         for word in text.split('-') {
             let Some((_, bit)) = Flags::NAMES.iter().find(|(name, _)| *name == word) else {
+                let names = Flags::NAMES.map(|(name, _)| name);
                 let message = format!("`{word}` is not a control bit");
                 let mut fault = node.error("spec::unknown-flag", message);
-                let near = crate::spec::table::nearest(word, names.iter().copied());
+                let near = crate::spec::table::nearest(word, names);
                 if let Some(near) = near.filter(|near| near != word) {
                     fault = fault.label(format!("did you mean `{near}`?"));
                 }

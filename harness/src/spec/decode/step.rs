@@ -214,11 +214,11 @@ impl<'a> Reader<'a> {
 
     /// A state by its name.
     pub(in crate::spec) fn state(&mut self, node: &Node<'a>) -> Option<crate::spec::case::State> {
-        let names: Vec<&'static str> = crate::spec::case::State::NAMES
-            .iter()
-            .map(|(name, _)| *name)
-            .collect();
-        self.word(node, "a state", &names).and_then(table::state)
+        if let Some(state) = node.text().and_then(|text| table::state(&text)) {
+            return Some(state);
+        }
+        let word = self.word(node, "a state", &table::state_names());
+        word.and_then(table::state)
     }
 
     fn info(&mut self, node: &Node<'a>) -> Option<Vec<(String, Pattern)>> {

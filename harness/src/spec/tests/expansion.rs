@@ -49,8 +49,8 @@ fn line(case: &Case) -> Vec<String> {
     &["1 2s", "2 4s"]
 )]
 #[case::repeats_nest(
-    "start: CLOSED\nsteps:\n  - repeat: {i: 1..2}\n    steps:\n      - repeat: {j: [5, 6]}\n        \
-     steps: [{silence: ($i+$j)*1s}]\n",
+    "start: CLOSED\nsteps:\n  - repeat: {i: 1..2}\n    steps:\n      - repeat: {j: [5, 6]}\n\
+     \x20       steps: [{silence: ($i+$j)*1s}]\n",
     &["1 (1+5)*1s", "2 (1+6)*1s", "3 (2+5)*1s", "4 (2+6)*1s"]
 )]
 #[case::policy_of_the_profile(
@@ -161,8 +161,8 @@ fn what_is_not_claimed_is_skipped_by_name() {
 #[test]
 fn defaults_are_filled_in_and_noted() {
     let text = spec(
-        "level: should\nstart: ESTABLISHED\nsteps:\n  - inject: {flags: ACK}\n  - inject: {flags: RST, \
-         wnd_raw: 1}\n  - expect: {flags: RST, data: any}\n",
+        "level: should\nstart: ESTABLISHED\nsteps:\n  - inject: {flags: ACK}\n  - inject: \
+         {flags: RST, wnd_raw: 1}\n  - expect: {flags: RST, data: any}\n",
     );
     let cases = cases(&text, &[]);
     let own: Vec<_> = cases[0]
@@ -192,9 +192,9 @@ fn defaults_are_filled_in_and_noted() {
 #[test]
 fn the_least_time_is_that_of_silences_and_timers() {
     let text = spec(
-        "start: ESTABLISHED\nsteps:\n  - expect: {flags: ACK, as: x}\n  - expect: {again: x, within: \
-         4s}\n    should: {after: 1s, covers: SHLD-18}\n  - expect: {again: x, after: \
-         1.5*prev.after..3s}\n  - silence: 2*MSL\n",
+        "start: ESTABLISHED\nsteps:\n  - expect: {flags: ACK, as: x}\n  - expect: \
+         {again: x, within: 4s}\n    should: {after: 1s, covers: SHLD-18}\n  - expect: \
+         {again: x, after: 1.5*prev.after..3s}\n  - silence: 2*MSL\n",
     );
     assert_eq!(
         cases(&text, &[])[0].least_time.as_millis(),
