@@ -16,40 +16,64 @@ pub fn apply(
     today: &str,
     records: &mut [CaseRecord],
 ) -> Vec<DeviationFinding> {
+    for record in records.iter_mut().filter(|record| is_judged(record)) {
+        record.known = excuse(entries, identity, today, record);
+    }
     let mut findings: Vec<_> =
-        entries.iter().filter_map(|entry| apply_one(entry, identity, today, records)).collect();
+        entries.iter().filter_map(|entry| judge(entry, identity, today, records)).collect();
     findings.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
     findings
 }
 
-fn apply_one(
+fn is_judged(record: &CaseRecord) -> bool {
+    matches!(record.verdict, Verdict::Pass | Verdict::Fail | Verdict::Deviates)
+}
+
+/// A failure is foretold if each of its differences is, be it by entries of their own.
+fn excuse(
+    entries: &[Deviation],
+    identity: &str,
+    today: &str,
+    record: &CaseRecord,
+) -> Option<Known> {
+    let mut foretold = record.mismatches.iter().map(|mismatch| {
+        entries.iter().find(|entry| {
+            entry.symptom == mismatch.symptom
+                && entry.expires.as_str() >= today
+                && entry.applies_to(&record.id, identity)
+        })
+    });
+    let first = foretold.next()??;
+    let mut known = Known { reason: first.reason.clone(), expires: first.expires.clone() };
+    for entry in foretold {
+        let entry = entry?;
+        if entry.reason != known.reason {
+            known.reason = format!("{}; {}", known.reason, entry.reason);
+        }
+        known.expires = known.expires.min(entry.expires.clone());
+    }
+    Some(known)
+}
+
+fn judge(
     entry: &Deviation,
     identity: &str,
     today: &str,
-    records: &mut [CaseRecord],
+    records: &[CaseRecord],
 ) -> Option<DeviationFinding> {
-    let judged = |record: &CaseRecord| {
-        matches!(record.verdict, Verdict::Pass | Verdict::Fail | Verdict::Deviates)
-    };
     let mut ran = 0;
     let mut shown = 0;
     let mut other_symptom = None;
-    for record in records.iter_mut().filter(|record| entry.applies_to(&record.id, identity)) {
-        if !judged(record) {
+    for record in records.iter().filter(|record| entry.applies_to(&record.id, identity)) {
+        if !is_judged(record) {
             continue;
         }
         ran += 1;
         if record.verdict == Verdict::Pass {
             continue;
         }
-        if record.mismatches.iter().all(|mismatch| mismatch.symptom == entry.symptom) {
+        if record.mismatches.iter().any(|mismatch| mismatch.symptom == entry.symptom) {
             shown += 1;
-            if entry.expires.as_str() >= today {
-                record.known = Some(Known {
-                    reason: entry.reason.clone(),
-                    expires: entry.expires.clone(),
-                });
-            }
         } else if record.known.is_none() {
             other_symptom = Some((record.id.clone(), record.symptom().to_owned()));
         }
