@@ -114,12 +114,14 @@ fn read_tcp(octets: &[u8], at: Range<usize>, ip: &Ip, faults: &mut Vec<Fault>) -
         faults.push(Fault::TcpTooShort(segment.len()));
         return Body::Other(IpNextHeaderProtocols::Tcp.0);
     };
-    let computed = checksum(&packet, ip);
-    if packet.get_checksum() != computed {
-        faults.push(Fault::Checksum {
-            got: packet.get_checksum(),
-            computed,
-        });
+    let (got, computed) = (packet.get_checksum(), checksum(&packet, ip));
+    // RFC 1071 §1:
+    //   If the result
+    //   is all 1 bits (-0 in 1's complement arithmetic), the check
+    //   succeeds.
+    let minus_zero = computed == 0 && got == 0xffff;
+    if got != computed && !minus_zero {
+        faults.push(Fault::Checksum { got, computed });
     }
     if packet.get_reserved() != 0 {
         faults.push(Fault::Reserved(packet.get_reserved()));

@@ -81,6 +81,22 @@ fn a_bad_checksum_is_said_and_seen(#[case] v6: bool) {
     assert!(matches!(packet.faults[..], [Fault::Checksum { got, computed }] if got != computed));
 }
 
+/// Zero has two forms in one's complement: a sum that wants the one is right with the other too.
+#[rstest]
+#[case::v4(false, 20)]
+#[case::v6(true, 40)]
+fn both_zeros_of_ones_complement_are_right(#[case] v6: bool, #[case] header: usize) {
+    let checksum = |octets: &[u8]| decode(octets.to_vec()).tcp().unwrap().checksum;
+    let urgent = checksum(&emit(&outgoing(v6)));
+    let mut octets = emit(&Outgoing {
+        urgent,
+        ..outgoing(v6)
+    });
+    assert_eq!(checksum(&octets), 0, "the urgent pointer fills up the sum");
+    octets[header + 16..header + 18].fill(0xff);
+    assert_eq!(decode(octets).faults, []);
+}
+
 #[rstest]
 #[case::too_small(4)]
 #[case::beyond_the_segment(15)]
