@@ -38,6 +38,13 @@ pub(super) enum Command {
     Run(Box<RunArguments>),
     /// List specs, cases, devices, or requirements.
     List(ListArguments),
+    /// Show specs as prose and ladder, with every default spelled out.
+    Explain {
+        #[arg(value_name = "SELECT", required = true, help = SELECT_HELP)]
+        select: Vec<String>,
+    },
+    /// Print the JSON Schema of spec files, for editors.
+    Schema,
     /// Check specs, catalogues, profiles and deviations.
     Lint {
         /// Spec files or folders; none: everything.

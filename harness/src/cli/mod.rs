@@ -3,6 +3,7 @@
 mod arguments;
 mod doctor;
 mod exit;
+mod explain;
 mod interrupt;
 mod lint;
 mod list;
@@ -32,6 +33,8 @@ pub fn main() -> ExitCode {
     let outcome = match &arguments.command {
         Command::Run(arguments) => run::run(arguments, &context),
         Command::List(arguments) => list::list(arguments, &context),
+        Command::Explain { select } => explain::explain(select, &context),
+        Command::Schema => print(&format!("{:#}\n", crate::spec::schema())),
         Command::Lint { paths } => lint::lint(paths, &context),
         Command::Doctor => doctor::doctor(&context),
     };
