@@ -10,6 +10,7 @@ use crate::spec::case::{Case, Family};
 use crate::spec::profile::Profile;
 use crate::spec::{self, Sources};
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tcpspec_reports::record::{CaseRecord, Verdict};
 
@@ -17,10 +18,13 @@ use tcpspec_reports::record::{CaseRecord, Verdict};
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// What an order names, loaded.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Loaded {
     profile: Profile,
     cases: BTreeMap<String, Case>,
+    /// One namespace is made at a time: the kernel would not make more, and hundreds of threads
+    /// that work on it would make those late that have a case to play.
+    starting: Mutex<()>,
 }
 
 impl Loaded {
@@ -42,7 +46,7 @@ impl Loaded {
         let cases =
             suite.cases(&profile, &[Family::V4, Family::V6]).map_err(|bad| bad.render(false))?;
         let cases = cases.into_iter().map(|case| (case.id.clone(), case)).collect();
-        Ok(Self { profile, cases })
+        Ok(Self { profile, cases, starting: Mutex::new(()) })
     }
 
     /// Plays a case, and again if the tester was too late for its verdict to prove anything.
@@ -70,7 +74,11 @@ impl Loaded {
 
     fn attempt(&self, case: &Case, seed: u64, reaper: &Reaper<Kernel>) -> Played {
         let limit = PATIENCE + case.least_time * 2;
-        match Kernel::start(Kind::available(), case.family, &self.profile.pinned) {
+        let started = {
+            let _turn = self.starting.lock().unwrap_or_else(PoisonError::into_inner);
+            Kernel::start(Kind::available(), case.family, &self.profile.pinned)
+        };
+        match started {
             Ok(mut kernel) => {
                 let clock = kernel.clock();
                 let played = real_time::play(case, &self.profile, &mut kernel, clock, seed, limit);
