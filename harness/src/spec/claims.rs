@@ -16,6 +16,10 @@ const fn claim(name: &'static str, doc: &'static str) -> Entry {
 
 /// Claims, in the order of the alphabet.
 pub const CLAIMS: &[Entry] = &[
+    claim(
+        "challenge-throttle",
+        "a limit on the challenge ACKs of a connection (RFC 5961 §7)",
+    ),
     claim("cubic", "CUBIC congestion control (RFC 9438)"),
     claim("dsack", "duplicate SACK (RFC 2883)"),
     claim("ecn", "explicit congestion notification (RFC 3168)"),

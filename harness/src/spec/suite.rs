@@ -130,10 +130,12 @@ impl Sources {
         self
     }
 
-    /// Without the specs: catalogue, preambles, profiles and deviations stay.
+    /// Without the specs and the deviations, which are about them: the catalogue, the preambles and
+    /// the profiles stay.
     #[must_use]
     pub fn without_specs(mut self) -> Self {
-        self.files.retain(|path, _| spec_name(path).is_none());
+        self.files
+            .retain(|path, _| spec_name(path).is_none() && !path.starts_with("deviations/"));
         self
     }
 
