@@ -56,6 +56,8 @@ pub(super) struct Plan {
     pub profile: Profile,
     /// The selected cases, in their order.
     pub cases: Vec<Case>,
+    /// Nothing was left out but slow cases.
+    pub(super) whole: bool,
     /// Slow cases that were left out.
     pub slow_left_out: usize,
 }
@@ -79,11 +81,13 @@ impl Plan {
             ))
         })?;
         let cases = suite.cases(&profile, families(filter.family)).map_err(Failure::Specs)?;
+        let all = cases.len();
         let mut cases = selection.pick(cases);
         if cases.is_empty() {
             return Err(nothing(select, &suite));
         }
         let selected = cases.len();
+        let whole = selected == all && filter.family == Families::Both;
         if target == Target::Kernel && !slow {
             cases.retain(|case| !Subject::from(case).is_slow());
         }
@@ -93,7 +97,7 @@ impl Plan {
                 "all {selected} selected cases take more than 10 s on a real clock; add --slow"
             )));
         }
-        Ok(Self { suite, target, profile, cases, slow_left_out })
+        Ok(Self { suite, target, profile, cases, whole, slow_left_out })
     }
 
     /// How many specs the selected cases belong to.

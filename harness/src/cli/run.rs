@@ -44,8 +44,14 @@ pub(super) fn run(arguments: &RunArguments, context: &Context) -> Result<Exit, F
         strict: arguments.strict,
     };
     let mut run = play(arguments, &plan, &pace, &screen)?;
-    run.findings =
-        deviations::apply(plan.suite.deviations(), &run.device.identity, &today(), &mut run.cases);
+    let whole = plan.whole && !run.interrupted;
+    run.findings = deviations::apply(
+        plan.suite.deviations(),
+        &run.device.identity,
+        &today(),
+        whole,
+        &mut run.cases,
+    );
     let exit = Exit::of(&run, arguments.strict, arguments.allow_inconclusive);
     finish(arguments, &mut run, &screen, exit)
 }
@@ -67,7 +73,7 @@ fn play(
             specs: plan.specs(),
             cases: plan.cases.len(),
         };
-        print!("{}\n", screen.banner(&shown));
+        println!("{}", screen.banner(&shown));
     }
     run.canaries = canaries(plan, pace)?;
     let bar = match arguments.progress {
@@ -155,10 +161,9 @@ fn caught(record: &CaseRecord) -> bool {
         matches!(event.kind, EventKind::Call { refused: Some(_), .. })
     };
     match record.verdict {
-        Verdict::Fail => true,
+        // Inconclusive: nothing was shown either way, and the cases will say why.
+        Verdict::Fail | Verdict::Inconclusive => true,
         Verdict::Pass => record.events.iter().any(refused),
-        // Nothing was shown either way, and the cases will say why.
-        Verdict::Inconclusive => true,
         Verdict::Deviates | Verdict::Skipped => false,
     }
 }

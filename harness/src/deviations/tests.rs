@@ -1,0 +1,117 @@
+use super::*;
+use crate::spec::{self, Sources};
+use rstest::rstest;
+use tcpspec_reports::record::{Family, Level};
+
+const LIST: &str = "
+- case: 3.6/closing[state=TIME-WAIT]
+  device: linux-*
+  symptom: \"step 2: none\"
+  reason: the kernel has always done so
+  expires: 2027-05-31
+- case: 3.6/closing
+  device: linux-*
+  symptom: \"invariant: window\"
+  reason: rounding
+  expires: 2027-05-31
+";
+
+fn list() -> Vec<Deviation> {
+    let sources = Sources::embedded().without_specs().with_text("deviations/linux.yaml", LIST);
+    let suite = spec::load(&sources).unwrap_or_else(|wrong| panic!("{wrong}"));
+    suite.deviations().to_vec()
+}
+
+fn record(id: &str, verdict: Verdict, symptoms: &[&str]) -> CaseRecord {
+    let mismatch = |symptom: &&str| Mismatch {
+        level: Level::Must,
+        requirement: None,
+        step: None,
+        event: None,
+        symptom: (*symptom).to_owned(),
+        headline: String::new(),
+        fields: Vec::new(),
+    };
+    CaseRecord {
+        id: id.to_owned(),
+        folder: "3.6-closing".to_owned(),
+        section: "3.6".to_owned(),
+        title: String::new(),
+        family: Family::V4,
+        params: Vec::new(),
+        covers: Vec::new(),
+        level: Level::Must,
+        verdict,
+        reason: None,
+        known: None,
+        attempts: 1,
+        flaky: false,
+        unchecked: 0,
+        assertions: 1,
+        seed: 0,
+        mismatches: symptoms.iter().map(mismatch).collect(),
+        branches: Vec::new(),
+        connections: Vec::new(),
+        events: Vec::new(),
+        device_ns: 0,
+        wall_ns: 0,
+        file: String::new(),
+        capture: None,
+    }
+}
+
+const TIME_WAIT: &str = "3.6/closing[state=TIME-WAIT,v4]";
+const LAST_ACK: &str = "3.6/closing[state=LAST-ACK,v4]";
+
+#[rstest]
+#[case::foretold(&["step 2: none"], true, &["deviation::fixed"])]
+#[case::both_foretold(&["step 2: none", "invariant: window"], true, &[])]
+#[case::one_of_two_is_new(&["step 2: none", "step 3: none"], false, &["deviation::changed"])]
+#[case::another_symptom(&["step 3: none"], false, &["deviation::changed", "deviation::changed"])]
+fn a_case_is_known_if_all_its_differences_are(
+    #[case] symptoms: &[&str],
+    #[case] known: bool,
+    #[case] findings: &[&str],
+) {
+    let mut records = [record(TIME_WAIT, Verdict::Fail, symptoms)];
+    let found = apply(&list(), "linux-6.18", "2026-11-21", true, &mut records);
+    assert_eq!(records[0].known.is_some(), known);
+    assert_eq!(found.iter().map(|found| found.code.as_str()).collect::<Vec<_>>(), findings);
+}
+
+#[test]
+fn an_entry_that_nothing_shows_any_more_is_a_finding() {
+    let mut records = [record(TIME_WAIT, Verdict::Pass, &[])];
+    let found = apply(&list(), "linux-6.18", "2026-11-21", true, &mut records);
+    assert_eq!(found.len(), 2);
+    assert!(found.iter().all(|found| found.code == "deviation::fixed"));
+    assert_eq!(found[0].line, 2);
+}
+
+#[test]
+fn a_part_of_the_suite_says_nothing_about_what_no_longer_happens() {
+    let mut records = [record(TIME_WAIT, Verdict::Pass, &[])];
+    assert!(apply(&list(), "linux-6.18", "2026-11-21", false, &mut records).is_empty());
+}
+
+#[test]
+fn an_expired_entry_excuses_nothing() {
+    let mut records = [record(LAST_ACK, Verdict::Deviates, &["invariant: window"])];
+    let found = apply(&list(), "linux-6.18", "2027-06-01", true, &mut records);
+    assert!(records[0].known.is_none());
+    assert_eq!(found[0].code, "deviation::expired");
+}
+
+#[rstest]
+#[case::other_device("freebsd-15", TIME_WAIT, Verdict::Fail)]
+#[case::other_case("linux-6.18", "3.5/open[v4]", Verdict::Fail)]
+#[case::unjudged("linux-6.18", TIME_WAIT, Verdict::Inconclusive)]
+fn entries_that_do_not_apply_say_nothing(
+    #[case] identity: &str,
+    #[case] id: &str,
+    #[case] verdict: Verdict,
+) {
+    let mut records = [record(id, verdict, &["step 2: none"])];
+    assert!(apply(&list(), identity, "2026-11-21", true, &mut records).is_empty());
+    assert!(records[0].known.is_none());
+}
