@@ -25,7 +25,10 @@ pub fn apply(
             .filter(|&entry| entries[entry].applies_to(&record.id, identity))
             .collect();
         let excuse = |mismatch: &Mismatch| {
-            about.iter().copied().find(|&entry| entries[entry].symptom == mismatch.symptom)
+            about
+                .iter()
+                .copied()
+                .find(|&entry| entries[entry].symptom == mismatch.symptom)
         };
         let excuses: Vec<Option<usize>> = record.mismatches.iter().map(excuse).collect();
         let strange = excuses.iter().position(Option::is_none);
@@ -47,11 +50,16 @@ pub fn apply(
         }
     }
     let findings = entries.iter().zip(tallies);
-    findings.filter_map(|(entry, tally)| tally.finding(entry, today, whole)).collect()
+    findings
+        .filter_map(|(entry, tally)| tally.finding(entry, today, whole))
+        .collect()
 }
 
 fn is_judged(record: &CaseRecord) -> bool {
-    matches!(record.verdict, Verdict::Pass | Verdict::Fail | Verdict::Deviates)
+    matches!(
+        record.verdict,
+        Verdict::Pass | Verdict::Fail | Verdict::Deviates
+    )
 }
 
 /// What became of an entry in this run.
@@ -76,14 +84,21 @@ impl Tally {
                     1 => "its case passed".to_owned(),
                     cases => format!("all {cases} cases passed"),
                 };
-                ("fixed", format!("expected `{symptom}`, {passed}; remove the entry"))
+                (
+                    "fixed",
+                    format!("expected `{symptom}`, {passed}; remove the entry"),
+                )
             }
-            (0, Some((id, other))) => {
-                ("changed", format!("expected `{symptom}`, but {id} shows `{other}`"))
-            }
+            (0, Some((id, other))) => (
+                "changed",
+                format!("expected `{symptom}`, but {id} shows `{other}`"),
+            ),
             _ if entry.expires.as_str() < today => {
                 let expires = &entry.expires;
-                ("expired", format!("expired on {expires}; look again, then renew or remove it"))
+                (
+                    "expired",
+                    format!("expired on {expires}; look again, then renew or remove it"),
+                )
             }
             _ => return None,
         };

@@ -4,8 +4,8 @@
 //! application events expected back. This crate reads specs, drives a device, compares, and
 //! decides; the bundled TCP and the reports are crates of their own.
 
-pub mod compare;
 pub mod cli;
+pub mod compare;
 pub mod deviations;
 pub mod device;
 pub mod drive;

@@ -56,7 +56,10 @@ impl Nobody {
 fn allowed(command: Command) -> Option<Vec<Probe>> {
     let probes = worker::probe(command).unwrap();
     if let Some(refused) = probes.iter().find(|probe| probe.needed && !probe.ok) {
-        eprintln!("skipped: {}: {} ({:?})", refused.name, refused.reason, refused.cure);
+        eprintln!(
+            "skipped: {}: {} ({:?})",
+            refused.name, refused.reason, refused.cure
+        );
         return None;
     }
     Some(probes)
@@ -66,12 +69,22 @@ fn allowed(command: Command) -> Option<Vec<Probe>> {
 fn quick_cases(count: usize) -> Vec<Job> {
     let suite = tcpspec::spec::load(&tcpspec::spec::Sources::embedded()).unwrap();
     let profile = suite.profile("linux").unwrap();
-    let families = [tcpspec::spec::case::Family::V4, tcpspec::spec::case::Family::V6];
+    let families = [
+        tcpspec::spec::case::Family::V4,
+        tcpspec::spec::case::Family::V6,
+    ];
     let cases = suite.cases(profile, &families).unwrap();
     let quick = cases.iter().filter(|case| {
         case.skip.is_none() && case.folder == "3.5-establishing" && case.least_time.is_zero()
     });
-    quick.cycle().take(count).map(|case| Job { id: case.id.clone(), seed: 1 }).collect()
+    quick
+        .cycle()
+        .take(count)
+        .map(|case| Job {
+            id: case.id.clone(),
+            seed: 1,
+        })
+        .collect()
 }
 
 fn records(command: Command, jobs: Vec<Job>) -> Vec<CaseRecord> {
@@ -94,8 +107,15 @@ fn a_probe_says_what_is_allowed_and_how_to_get_the_rest() {
     }
     if probes.iter().all(|probe| probe.ok || !probe.needed) {
         let names: Vec<_> = probes.iter().map(|probe| probe.name.as_str()).collect();
-        assert_eq!(names, ["user namespace", "network namespace", "tun", "veth", "IPv6"]);
-        assert!(probes.iter().any(|probe| probe.ok && ["tun", "veth"].contains(&&*probe.name)));
+        assert_eq!(
+            names,
+            ["user namespace", "network namespace", "tun", "veth", "IPv6"]
+        );
+        assert!(
+            probes
+                .iter()
+                .any(|probe| probe.ok && ["tun", "veth"].contains(&&*probe.name))
+        );
     }
 }
 
@@ -109,7 +129,10 @@ fn an_ordinary_user_runs_cases_on_the_kernel() {
     assert!(!jobs.is_empty());
     let played = records(nobody.worker(), jobs.clone());
     assert_eq!(played.len(), jobs.len());
-    let passed = played.iter().filter(|record| record.verdict == Verdict::Pass).count();
+    let passed = played
+        .iter()
+        .filter(|record| record.verdict == Verdict::Pass)
+        .count();
     assert!(passed > 0, "{:?}", played.first());
 }
 
@@ -130,10 +153,14 @@ fn a_case_that_is_not_there_is_lost_by_name() {
     if allowed(worker::command(tcpspec())).is_none() {
         return;
     }
-    let jobs = vec![Job { id: "9.9/nothing[v4]".to_owned(), seed: 1 }];
+    let jobs = vec![Job {
+        id: "9.9/nothing[v4]".to_owned(),
+        seed: 1,
+    }];
     let order = RunOrder::new("linux");
-    let answers: Vec<_> =
-        worker::run_cases(worker::command(tcpspec()), order, jobs).unwrap().collect();
+    let answers: Vec<_> = worker::run_cases(worker::command(tcpspec()), order, jobs)
+        .unwrap()
+        .collect();
     assert!(
         answers.iter().any(|answer| {
             matches!(answer, Answer::Lost(lost) if lost.reason.contains("9.9/nothing[v4]"))
@@ -148,7 +175,10 @@ fn a_worker_without_its_parent_does_not_start() {
     orphan.args([worker::SUBCOMMAND, "1"]).stdin(Stdio::null());
     let output = orphan.output().unwrap();
     assert!(!output.status.success());
-    assert!(String::from_utf8_lossy(&output.stderr).contains("is gone"), "{output:?}");
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains("is gone"),
+        "{output:?}"
+    );
 }
 
 /// A case that takes its time, on `tcpspec run`, which is then killed in the harshest way.
@@ -188,8 +218,10 @@ fn a_killed_run_leaves_no_process() {
 
 /// How many processes have these for their last arguments.
 fn processes_with(arguments: &[String]) -> usize {
-    let wanted: Vec<u8> =
-        arguments.iter().flat_map(|argument| [argument.as_bytes(), b"\0"].concat()).collect();
+    let wanted: Vec<u8> = arguments
+        .iter()
+        .flat_map(|argument| [argument.as_bytes(), b"\0"].concat())
+        .collect();
     fs::read_dir("/proc")
         .unwrap()
         .flatten()

@@ -132,8 +132,8 @@ impl StepRef {
     }
 }
 
-/// The chapter that a section belongs to: `3.10` for section 3.10.7.4 of RFC 9293, `rfc5961` for any
-/// section of another RFC.
+/// The chapter that a section belongs to: `3.10` for section 3.10.7.4 of RFC 9293, `rfc5961` for
+/// any section of another RFC.
 pub fn chapter(section: &str) -> &str {
     let dots = if section.starts_with("rfc") { 1 } else { 2 };
     let end = section.match_indices('.').nth(dots - 1).map(|(at, _)| at);

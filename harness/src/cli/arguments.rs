@@ -80,7 +80,12 @@ pub(super) struct ListArguments {
 #[derive(Debug, Args)]
 pub(super) struct FilterArguments {
     /// Keep cases that match, such as `level(must) & !needs(rfc5961) - slow()`.
-    #[arg(short = 'E', long = "filter", value_name = "EXPR", help_heading = "Select")]
+    #[arg(
+        short = 'E',
+        long = "filter",
+        value_name = "EXPR",
+        help_heading = "Select"
+    )]
     pub filters: Vec<String>,
     /// Take part i of n.
     #[arg(long, value_name = "I/N", help_heading = "Select")]
@@ -106,7 +111,13 @@ pub(super) struct RunArguments {
     pub dry_run: bool,
 
     /// `bundled` or `kernel`.
-    #[arg(short, long, default_value = "bundled", value_name = "NAME", help_heading = "Device")]
+    #[arg(
+        short,
+        long,
+        default_value = "bundled",
+        value_name = "NAME",
+        help_heading = "Device"
+    )]
     pub device: String,
 
     /// A SHOULD that is not followed fails too.

@@ -17,13 +17,21 @@ pub(super) fn doctor(context: &Context) -> Result<Exit, Failure> {
     row(good, "✓", "specs", &specs);
     row(good, "✓", "bundled stack", "virtual clock; needs nothing");
     let probes = probe()?;
-    let able = probes.iter().filter(|probe| probe.needed).all(|probe| probe.ok);
+    let able = probes
+        .iter()
+        .filter(|probe| probe.needed)
+        .all(|probe| probe.ok);
     let kernel = if able {
         "can be tested: tcpspec run --device kernel"
     } else {
         "cannot be tested here; its cases are skipped"
     };
-    row(if able { good } else { bad }, if able { "✓" } else { "✗" }, "this kernel", kernel);
+    row(
+        if able { good } else { bad },
+        if able { "✓" } else { "✗" },
+        "this kernel",
+        kernel,
+    );
     for probe in &probes {
         let (style, mark) = match (probe.ok, probe.needed) {
             (true, _) => (good, "✓"),
@@ -40,7 +48,9 @@ pub(super) fn doctor(context: &Context) -> Result<Exit, Failure> {
 
 fn probe() -> Result<Vec<worker::Probe>, Failure> {
     let refused = |error: std::io::Error| {
-        Failure::Environment(format!("cannot start this program again as a worker: {error}"))
+        Failure::Environment(format!(
+            "cannot start this program again as a worker: {error}"
+        ))
     };
     let exe = std::env::current_exe().map_err(refused)?;
     worker::probe(worker::command(&exe)).map_err(refused)

@@ -37,7 +37,11 @@ impl Exit {
     ///
     /// `strict`: a SHOULD fails too. `lenient`: what stayed inconclusive does not count.
     pub fn of(run: &Run, strict: bool, lenient: bool) -> Self {
-        let inconclusive = || run.cases.iter().any(|case| case.verdict == Verdict::Inconclusive);
+        let inconclusive = || {
+            run.cases
+                .iter()
+                .any(|case| case.verdict == Verdict::Inconclusive)
+        };
         if run.interrupted {
             Self::Interrupted
         } else if run.canaries.iter().any(|canary| !canary.caught) {
@@ -46,7 +50,11 @@ impl Exit {
             Self::NonConformant
         } else if inconclusive() && !lenient {
             Self::Unjudged
-        } else if run.cases.iter().all(|case| case.verdict == Verdict::Skipped) {
+        } else if run
+            .cases
+            .iter()
+            .all(|case| case.verdict == Verdict::Skipped)
+        {
             Self::NothingSelected
         } else {
             Self::Conformant

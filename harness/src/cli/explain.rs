@@ -16,10 +16,15 @@ pub(super) fn explain(select: &[String], context: &Context) -> Result<Exit, Fail
     let profile = suite.profile("bundled").ok_or_else(|| {
         Failure::Usage("no profile specs/devices/bundled.yaml to explain for".to_owned())
     })?;
-    let cases = suite.cases(profile, plan::families(everything.family)).map_err(Failure::Specs)?;
+    let cases = suite
+        .cases(profile, plan::families(everything.family))
+        .map_err(Failure::Specs)?;
     let mut text = String::new();
     let mut last = None;
-    for case in cases.iter().filter(|case| selection.selects(&Subject::from(*case))) {
+    for case in cases
+        .iter()
+        .filter(|case| selection.selects(&Subject::from(*case)))
+    {
         let spec = (&case.file, case.id.split('[').next().map(str::to_owned));
         if last.as_ref() != Some(&spec) {
             text.push_str(&suite.explain(case).unwrap_or_default());
@@ -29,7 +34,9 @@ pub(super) fn explain(select: &[String], context: &Context) -> Result<Exit, Fail
     }
     if text.is_empty() {
         let asked = select.join(" ");
-        return Err(Failure::Nothing(format!("no spec matches {asked}; `tcpspec list` shows all")));
+        return Err(Failure::Nothing(format!(
+            "no spec matches {asked}; `tcpspec list` shows all"
+        )));
     }
     print(&text)
 }

@@ -12,17 +12,21 @@ impl Interrupt {
     /// Listens for Ctrl-C (and for a termination request) on a thread of its own.
     pub(super) fn listen() -> std::io::Result<Self> {
         let interrupt = Self::default();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .build()?;
         let flag = interrupt.clone();
-        std::thread::Builder::new().name("interrupt".into()).spawn(move || {
-            runtime.block_on(async {
-                if asked().await {
-                    flag.0.store(true, Ordering::Relaxed);
-                    asked().await;
-                    std::process::exit(i32::from(Exit::Interrupted.code()));
-                }
-            });
-        })?;
+        std::thread::Builder::new()
+            .name("interrupt".into())
+            .spawn(move || {
+                runtime.block_on(async {
+                    if asked().await {
+                        flag.0.store(true, Ordering::Relaxed);
+                        asked().await;
+                        std::process::exit(i32::from(Exit::Interrupted.code()));
+                    }
+                });
+            })?;
         Ok(interrupt)
     }
 
@@ -35,7 +39,9 @@ impl Interrupt {
 /// Waits for either signal; false if they cannot be heard.
 async fn asked() -> bool {
     use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return false };
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        return false;
+    };
     tokio::select! {
         heard = tokio::signal::ctrl_c() => heard.is_ok(),
         _ = terminate.recv() => true,

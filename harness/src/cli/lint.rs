@@ -7,7 +7,10 @@ use std::path::PathBuf;
 
 /// Checks all files, or says only what concerns `paths`.
 pub(super) fn lint(paths: &[PathBuf], context: &Context) -> Result<Exit, Failure> {
-    let select: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+    let select: Vec<String> = paths
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
     if let Some(path) = paths.iter().find(|path| !path.exists()) {
         return Err(Failure::Usage(format!("{} does not exist", path.display())));
     }
@@ -28,10 +31,20 @@ pub(super) fn lint(paths: &[PathBuf], context: &Context) -> Result<Exit, Failure
     if paths.is_empty() {
         found.retain(|found| !is_slow(found));
     }
-    let errors = found.iter().filter(|found| found.severity == Severity::Error).count();
+    let errors = found
+        .iter()
+        .filter(|found| found.severity == Severity::Error)
+        .count();
     let warnings = found.len() - errors;
-    eprint!("{}", Diagnostics(found).render(std::io::stderr().is_terminal()));
+    eprint!(
+        "{}",
+        Diagnostics(found).render(std::io::stderr().is_terminal())
+    );
     let specs = suite.specs().len();
     println!("{specs} specs: {errors} errors, {warnings} warnings; {slow} slow on a real clock");
-    Ok(if errors > 0 { Exit::Usage } else { Exit::Conformant })
+    Ok(if errors > 0 {
+        Exit::Usage
+    } else {
+        Exit::Conformant
+    })
 }

@@ -55,7 +55,12 @@ fn specs(plan: &Plan) -> Result<Exit, Failure> {
     let _ = write!(text, "{specs}, {cases}");
     let _ = match skipped {
         0 => writeln!(text),
-        _ => writeln!(text, "; {} would be skipped on {}", skipped, plan.target.name()),
+        _ => writeln!(
+            text,
+            "; {} would be skipped on {}",
+            skipped,
+            plan.target.name()
+        ),
     };
     print(&text)
 }
@@ -64,7 +69,9 @@ fn devices(context: &Context) -> Result<Exit, Failure> {
     let suite = context.suite(&[])?;
     let mut text = String::new();
     for target in [Target::Bundled, Target::Kernel] {
-        let Some(profile) = suite.profile(target.profile_name()) else { continue };
+        let Some(profile) = suite.profile(target.profile_name()) else {
+            continue;
+        };
         let claims: Vec<&str> = profile.claims.iter().map(String::as_str).collect();
         let observes: Vec<&str> = profile.observes.iter().map(String::as_str).collect();
         let _ = writeln!(text, "{}", target.name());
@@ -85,8 +92,15 @@ fn requirements(plan: &Plan) -> Result<Exit, Failure> {
     }
     let mut text = String::new();
     for requirement in plan.suite.catalogue().iter() {
-        let cases = covered.get(requirement.id.as_str()).copied().unwrap_or_default();
-        let (id, level, place) = (&requirement.id, requirement.level.word(), &requirement.place);
+        let cases = covered
+            .get(requirement.id.as_str())
+            .copied()
+            .unwrap_or_default();
+        let (id, level, place) = (
+            &requirement.id,
+            requirement.level.word(),
+            &requirement.place,
+        );
         let sentence = &requirement.sentence;
         let _ = writeln!(text, "{id:<28} {level:<6} {cases:>4}  {place}: {sentence}");
     }

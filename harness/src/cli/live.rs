@@ -32,13 +32,24 @@ impl<'s> Live<'s> {
             });
             open[place].1 += 1;
         }
-        let target = if bar { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let target = if bar {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
         let bar = ProgressBar::with_draw_target(Some(chapters.len() as u64), target);
         if let Ok(style) = ProgressStyle::with_template("  {bar:40} {pos}/{len}  {msg}") {
             bar.set_style(style);
         }
         bar.enable_steady_tick(Duration::from_millis(250));
-        Self { screen, quiet, bar, chapters, open, failed: 0 }
+        Self {
+            screen,
+            quiet,
+            bar,
+            chapters,
+            open,
+            failed: 0,
+        }
     }
 
     /// Case `index` of the plan is finished; `records` holds what is finished so far.
@@ -69,11 +80,20 @@ impl<'s> Live<'s> {
     }
 
     fn print(&self, key: &str, records: &[Option<CaseRecord>]) {
-        let cases: Vec<&CaseRecord> =
-            records.iter().flatten().filter(|record| record.chapter() == key).collect();
-        let Some(first) = cases.first().filter(|_| !self.quiet) else { return };
+        let cases: Vec<&CaseRecord> = records
+            .iter()
+            .flatten()
+            .filter(|record| record.chapter() == key)
+            .collect();
+        let Some(first) = cases.first().filter(|_| !self.quiet) else {
+            return;
+        };
         let title = names::chapter_title(key, &first.folder);
-        let line = self.screen.chapter(&Chapter { key, title, cases: cases.clone() });
+        let line = self.screen.chapter(&Chapter {
+            key,
+            title,
+            cases: cases.clone(),
+        });
         self.bar.suspend(|| print!("{line}"));
     }
 }

@@ -8,8 +8,8 @@ mod interrupt;
 mod lint;
 mod list;
 mod live;
-mod play;
 mod plan;
+mod play;
 mod reports;
 mod run;
 
@@ -61,15 +61,24 @@ impl Context {
                 std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none()
             }
         };
-        let palette = if colour { Palette::colour() } else { Palette::plain() };
-        Self { specs: arguments.specs.clone(), palette }
+        let palette = if colour {
+            Palette::colour()
+        } else {
+            Palette::plain()
+        };
+        Self {
+            specs: arguments.specs.clone(),
+            palette,
+        }
     }
 
     /// Where specs come from: `--specs`, else beside the nearest `tcpspec.toml`; `None`: built in.
     fn specs_folder(&self) -> Option<PathBuf> {
         let beside = || {
             let here = std::env::current_dir().ok()?;
-            let top = here.ancestors().find(|folder| folder.join("tcpspec.toml").is_file())?;
+            let top = here
+                .ancestors()
+                .find(|folder| folder.join("tcpspec.toml").is_file())?;
             Some(top.join("specs"))
         };
         self.specs.clone().or_else(beside)
@@ -78,16 +87,19 @@ impl Context {
     /// The suite; a selection that is an existing file is loaded as well.
     fn suite(&self, select: &[String]) -> Result<Suite, Failure> {
         let unreadable = |path: &Path, error: std::io::Error| {
-            Failure::Usage(format!("cannot read specs from {}: {error}", path.display()))
+            Failure::Usage(format!(
+                "cannot read specs from {}: {error}",
+                path.display()
+            ))
         };
         let mut sources = match self.specs_folder() {
             None => Sources::embedded(),
-            Some(path) => {
-                Sources::directory(&path).map_err(|error| unreadable(&path, error))?
-            }
+            Some(path) => Sources::directory(&path).map_err(|error| unreadable(&path, error))?,
         };
         for path in spec_files(select) {
-            sources = sources.with_file(path).map_err(|error| unreadable(path, error))?;
+            sources = sources
+                .with_file(path)
+                .map_err(|error| unreadable(path, error))?;
         }
         crate::spec::load(&sources).map_err(Failure::Specs)
     }
@@ -95,11 +107,17 @@ impl Context {
 
 /// The selectors that are existing spec files.
 fn spec_files(select: &[String]) -> impl Iterator<Item = &Path> {
-    select.iter().map(Path::new).filter(|path| is_spec_file(path))
+    select
+        .iter()
+        .map(Path::new)
+        .filter(|path| is_spec_file(path))
 }
 
 fn is_spec_file(path: &Path) -> bool {
-    path.is_file() && path.extension().is_some_and(|ext| ext == "yaml" || ext == "yml")
+    path.is_file()
+        && path
+            .extension()
+            .is_some_and(|ext| ext == "yaml" || ext == "yml")
 }
 
 /// A command that could not be carried out.
@@ -135,9 +153,9 @@ impl Failure {
 fn print(text: &str) -> Result<Exit, Failure> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Failure::Environment(format!("cannot write to the standard output: {error}")))
-        }
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::Environment(
+            format!("cannot write to the standard output: {error}"),
+        )),
         _ => Ok(Exit::Conformant),
     }
 }

@@ -24,7 +24,7 @@ impl Target {
             "bundled" => Ok(Self::Bundled),
             "kernel" => Ok(Self::Kernel),
             _ => Err(Failure::Usage(format!(
-                "no device `{name}`; there are `bundled` and `kernel` (see `tcpspec list --devices`)"
+                "no device `{name}`; there are `bundled` and `kernel` (`tcpspec list --devices`)"
             ))),
         }
     }
@@ -73,14 +73,19 @@ impl Plan {
     ) -> Result<Self, Failure> {
         let suite = context.suite(select)?;
         let selection = selection(select, filter, suite.catalogue())?;
-        let profile = suite.profile(target.profile_name()).cloned().ok_or_else(|| {
-            Failure::Usage(format!(
-                "no profile specs/devices/{}.yaml for the device `{}`",
-                target.profile_name(),
-                target.name()
-            ))
-        })?;
-        let cases = suite.cases(&profile, families(filter.family)).map_err(Failure::Specs)?;
+        let profile = suite
+            .profile(target.profile_name())
+            .cloned()
+            .ok_or_else(|| {
+                Failure::Usage(format!(
+                    "no profile specs/devices/{}.yaml for the device `{}`",
+                    target.profile_name(),
+                    target.name()
+                ))
+            })?;
+        let cases = suite
+            .cases(&profile, families(filter.family))
+            .map_err(Failure::Specs)?;
         let all = cases.len();
         let mut cases = selection.pick(cases);
         if cases.is_empty() {
@@ -97,7 +102,14 @@ impl Plan {
                 "all {selected} selected cases take more than 10 s on a real clock; add --slow"
             )));
         }
-        Ok(Self { suite, target, profile, cases, whole, slow_left_out })
+        Ok(Self {
+            suite,
+            target,
+            profile,
+            cases,
+            whole,
+            slow_left_out,
+        })
     }
 
     /// How many specs the selected cases belong to.
@@ -134,11 +146,19 @@ pub(super) fn selection(
         .map(|text| Filter::parse(text))
         .collect::<Result<_, _>>()
         .map_err(|error| Failure::Usage(format!("filter: {error}")))?;
-    Ok(Selection { selectors, filters, shard: filter.shard })
+    Ok(Selection {
+        selectors,
+        filters,
+        shard: filter.shard,
+    })
 }
 
 fn nothing(select: &[String], suite: &Suite) -> Failure {
-    let asked = if select.is_empty() { "the filter".to_owned() } else { select.join(" ") };
+    let asked = if select.is_empty() {
+        "the filter".to_owned()
+    } else {
+        select.join(" ")
+    };
     Failure::Nothing(format!(
         "nothing selected: no case of {} specs matches {asked}; `tcpspec list` shows what there is",
         suite.specs().len()

@@ -98,9 +98,10 @@ impl Pace<'_> {
                 let identity = concat!("tcpspec-stack ", env!("CARGO_PKG_VERSION"));
                 (identity.to_owned(), "memory".to_owned())
             }
-            Target::Kernel => {
-                (Kernel::identity(), link::Kind::available().name().to_owned())
-            }
+            Target::Kernel => (
+                Kernel::identity(),
+                link::Kind::available().name().to_owned(),
+            ),
         }
     }
 
@@ -155,13 +156,17 @@ impl Pace<'_> {
         done: &mut dyn FnMut(usize, CaseRecord) -> Go,
     ) -> Result<(), Failure> {
         let refused = |error: std::io::Error| {
-            Failure::Environment(format!("cannot start this program again as a worker: {error}"))
+            Failure::Environment(format!(
+                "cannot start this program again as a worker: {error}"
+            ))
         };
         if ready.is_empty() {
             return Ok(());
         }
-        let places: BTreeMap<&str, usize> =
-            ready.iter().map(|&index| (cases[index].id.as_str(), index)).collect();
+        let places: BTreeMap<&str, usize> = ready
+            .iter()
+            .map(|&index| (cases[index].id.as_str(), index))
+            .collect();
         let jobs = ready.iter().map(|&index| {
             let id = cases[index].id.clone();
             let seed = seed::of_case(self.seed, &id);
@@ -180,14 +185,18 @@ impl Pace<'_> {
             let (id, record) = match answer {
                 Answer::Case(record) => (record.id.clone(), *record),
                 Answer::Lost(lost) => {
-                    let Some(&index) = places.get(lost.job.id.as_str()) else { continue };
+                    let Some(&index) = places.get(lost.job.id.as_str()) else {
+                        continue;
+                    };
                     let verdict = Verdict::Inconclusive;
                     let record = unplayed(&cases[index], lost.job.seed, verdict, lost.reason);
                     (lost.job.id, record)
                 }
                 Answer::Ready { .. } | Answer::Probed(_) => continue,
             };
-            let Some(&index) = places.get(id.as_str()) else { continue };
+            let Some(&index) = places.get(id.as_str()) else {
+                continue;
+            };
             if done(index, record) == Go::Stop {
                 break;
             }

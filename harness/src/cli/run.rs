@@ -81,7 +81,11 @@ fn play(
         Choice::Never => false,
         Choice::Auto => std::io::stderr().is_terminal() && !arguments.quiet,
     };
-    let chapters = plan.cases.iter().map(|case| names::chapter(&case.section).to_owned()).collect();
+    let chapters = plan
+        .cases
+        .iter()
+        .map(|case| names::chapter(&case.section).to_owned())
+        .collect();
     let mut live = Live::new(screen, arguments.quiet, bar, chapters);
     let mut records: Vec<Option<CaseRecord>> = vec![None; plan.cases.len()];
     let mut failed = 0;
@@ -90,13 +94,19 @@ fn play(
         failed += u32::from(record.verdict == Verdict::Fail);
         records[index] = Some(record);
         live.finished(index, &records);
-        if arguments.max_fail.is_some_and(|most| failed >= most) { Go::Stop } else { Go::On }
+        if arguments.max_fail.is_some_and(|most| failed >= most) {
+            Go::Stop
+        } else {
+            Go::On
+        }
     })?;
     live.end(&records);
     let missing = records.iter().filter(|record| record.is_none()).count();
     run.interrupted = pace.interrupt.is_set();
     if missing > 0 && !run.interrupted {
-        run.remarks.push(format!("stopped after {failed} failures: {missing} cases did not run"));
+        run.remarks.push(format!(
+            "stopped after {failed} failures: {missing} cases did not run"
+        ));
     }
     run.cases = records.into_iter().flatten().collect();
     run.wall_ns = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
@@ -104,11 +114,15 @@ fn play(
 }
 
 fn empty_run(plan: &Plan, pace: &Pace<'_>) -> Run {
-    let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let started = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     let mut remarks = Vec::new();
     if plan.slow_left_out > 0 {
         let left_out = plan.slow_left_out;
-        remarks.push(format!("{left_out} cases of more than 10 s were left out; --slow runs them"));
+        remarks.push(format!(
+            "{left_out} cases of more than 10 s were left out; --slow runs them"
+        ));
     }
     Run {
         format: FORMAT,
@@ -140,7 +154,9 @@ fn device(plan: &Plan, pace: &Pace<'_>) -> DeviceRecord {
         .to_owned(),
         link,
         claims: plan.profile.claims.iter().cloned().collect(),
-        policies: policies.chain(plan.profile.pinned.iter().cloned()).collect(),
+        policies: policies
+            .chain(plan.profile.pinned.iter().cloned())
+            .collect(),
     }
 }
 
@@ -149,7 +165,10 @@ fn canaries(plan: &Plan, pace: &Pace<'_>) -> Result<Vec<Canary>, Failure> {
     let cases = plan.suite.canaries(&plan.profile).map_err(Failure::Specs)?;
     let mut canaries = Vec::new();
     pace.play(&cases, &plan.profile, &mut |index, record| {
-        canaries.push(Canary { name: cases[index].title.clone(), caught: caught(&record) });
+        canaries.push(Canary {
+            name: cases[index].title.clone(),
+            caught: caught(&record),
+        });
         Go::On
     })?;
     Ok(canaries)
@@ -158,7 +177,13 @@ fn canaries(plan: &Plan, pace: &Pace<'_>) -> Result<Vec<Canary>, Failure> {
 /// The canary failed as it must, or its call was refused.
 fn caught(record: &CaseRecord) -> bool {
     let refused = |event: &Event| {
-        matches!(event.kind, EventKind::Call { refused: Some(_), .. })
+        matches!(
+            event.kind,
+            EventKind::Call {
+                refused: Some(_),
+                ..
+            }
+        )
     };
     match record.verdict {
         // Inconclusive: nothing was shown either way, and the cases will say why.
@@ -171,7 +196,10 @@ fn caught(record: &CaseRecord) -> bool {
 /// The requirements of a case, with their sentences.
 fn requirements(plan: &Plan, case: &Case) -> Vec<tcpspec_reports::record::Requirement> {
     let catalogue = plan.suite.catalogue();
-    case.covers.iter().filter_map(|id| Some(catalogue.get(id)?.to_record())).collect()
+    case.covers
+        .iter()
+        .filter_map(|id| Some(catalogue.get(id)?.to_record()))
+        .collect()
 }
 
 /// Shows the end, writes the reports, and says how it ended.
@@ -189,7 +217,10 @@ fn finish(
         if std::env::var_os("GITHUB_ACTIONS").is_some() {
             print!("{}", ci::github(run, arguments.strict));
         }
-        print!("{}", ci::last_lines(run, &written.names, &wanted.place(), exit.code()));
+        print!(
+            "{}",
+            ci::last_lines(run, &written.names, &wanted.place(), exit.code())
+        );
     }
     match written.trouble {
         None => Ok(exit),

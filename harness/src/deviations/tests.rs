@@ -17,7 +17,9 @@ const LIST: &str = "
 ";
 
 fn list() -> Vec<Deviation> {
-    let sources = Sources::embedded().without_specs().with_text("deviations/linux.yaml", LIST);
+    let sources = Sources::embedded()
+        .without_specs()
+        .with_text("deviations/linux.yaml", LIST);
     let suite = spec::load(&sources).unwrap_or_else(|wrong| panic!("{wrong}"));
     suite.deviations().to_vec()
 }
@@ -76,7 +78,13 @@ fn a_case_is_known_if_all_its_differences_are(
     let mut records = [record(TIME_WAIT, Verdict::Fail, symptoms)];
     let found = apply(&list(), "linux-6.18", "2026-11-21", true, &mut records);
     assert_eq!(records[0].known.is_some(), known);
-    assert_eq!(found.iter().map(|found| found.code.as_str()).collect::<Vec<_>>(), findings);
+    assert_eq!(
+        found
+            .iter()
+            .map(|found| found.code.as_str())
+            .collect::<Vec<_>>(),
+        findings
+    );
 }
 
 #[test]

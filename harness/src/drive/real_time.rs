@@ -43,8 +43,17 @@ pub fn play<D: Waitable>(
     limit: Duration,
 ) -> Played {
     let runner = Runner::new(case, profile, device.link(), seed);
-    let mut drive = Drive { device, clock, runner, doubt: None, due: clock.now() };
-    if let Err(error) = drive.set_up(case, seed).and_then(|()| drive.run_in_runtime(limit)) {
+    let mut drive = Drive {
+        device,
+        clock,
+        runner,
+        doubt: None,
+        due: clock.now(),
+    };
+    if let Err(error) = drive
+        .set_up(case, seed)
+        .and_then(|()| drive.run_in_runtime(limit))
+    {
         drive.runner.give_up(error.to_string());
     }
     drive.finish()
@@ -93,7 +102,8 @@ impl<D: Waitable> Drive<'_, D> {
             let now = self.clock.now();
             self.hand_in(now)?;
             if now >= end {
-                self.runner.give_up(format!("the case was still running after {limit:?}"));
+                self.runner
+                    .give_up(format!("the case was still running after {limit:?}"));
             }
             match self.runner.poll(now) {
                 Action::WaitUntil(until) => {
@@ -170,7 +180,8 @@ impl<D: Waitable> Drive<'_, D> {
         }
         let doubted = self.doubt.is_some();
         if let Some(reason) = self.doubt.take() {
-            self.runner.doubt(format!("the tester was not fit to judge: {reason}"));
+            self.runner
+                .doubt(format!("the tester was not fit to judge: {reason}"));
         }
         let now = self.clock.now();
         let mut record = self.runner.finish(now);
@@ -195,7 +206,12 @@ impl Waiting {
         let flags = TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC;
         let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, flags)?;
         let expiry = readiness::watch(timer.as_fd().try_clone_to_owned()?)?;
-        Ok(Self { device: readiness::watch(ready)?, timer, expiry, clock })
+        Ok(Self {
+            device: readiness::watch(ready)?,
+            timer,
+            expiry,
+            clock,
+        })
     }
 
     /// True if the time came first.
@@ -219,5 +235,8 @@ impl Waiting {
 }
 
 fn tester<E: Into<io::Error>>(what: &'static str) -> impl FnOnce(E) -> DeviceError {
-    move |source| DeviceError { what, source: source.into() }
+    move |source| DeviceError {
+        what,
+        source: source.into(),
+    }
 }

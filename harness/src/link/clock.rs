@@ -20,7 +20,9 @@ pub struct CaseClock {
 impl CaseClock {
     /// The case starts now.
     pub fn start() -> Self {
-        Self { start: read(ClockId::CLOCK_MONOTONIC) }
+        Self {
+            start: read(ClockId::CLOCK_MONOTONIC),
+        }
     }
 
     /// What it shows now.
@@ -39,7 +41,10 @@ impl CaseClock {
 
     /// `at` on the system's monotonic clock, for timers.
     pub fn monotonic(&self, at: Instant) -> TimeSpec {
-        TimeSpec::from_duration(self.start.saturating_add(Duration::from_nanos(at.as_nanos())))
+        TimeSpec::from_duration(
+            self.start
+                .saturating_add(Duration::from_nanos(at.as_nanos())),
+        )
     }
 
     fn at(&self, monotonic: Duration) -> Instant {

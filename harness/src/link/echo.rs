@@ -11,7 +11,9 @@ pub(super) fn request(tester: IpAddr, device: IpAddr, sequence: u16) -> io::Resu
     match (tester, device) {
         (IpAddr::V4(tester), IpAddr::V4(device)) => Ok(request_v4(tester, device, sequence)),
         (IpAddr::V6(tester), IpAddr::V6(device)) => Ok(request_v6(tester, device, sequence)),
-        _ => Err(io::Error::other("the two ends of a link speak one IP version")),
+        _ => Err(io::Error::other(
+            "the two ends of a link speak one IP version",
+        )),
     }
 }
 
@@ -63,8 +65,10 @@ pub(super) fn is_reply(packet: &[u8], sequence: u16) -> bool {
 
 /// The Internet checksum (RFC 1071) of an even number of octets.
 fn checksum(octets: &[u8]) -> u16 {
-    let sum: u32 =
-        octets.chunks_exact(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(pair[1])).sum();
+    let sum: u32 = octets
+        .chunks_exact(2)
+        .map(|pair| u32::from(pair[0]) << 8 | u32::from(pair[1]))
+        .sum();
     let folded = (sum & 0xffff) + (sum >> 16);
     !((folded & 0xffff) + (folded >> 16)) as u16
 }

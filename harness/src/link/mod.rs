@@ -44,7 +44,10 @@ pub enum Kind {
 impl Kind {
     /// TUN where its node can be opened, else veth.
     pub fn available() -> Self {
-        let node = std::fs::OpenOptions::new().read(true).write(true).open(tun::NODE);
+        let node = std::fs::OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(tun::NODE);
         if node.is_ok() { Self::Tun } else { Self::Veth }
     }
 
@@ -75,7 +78,11 @@ fn device_address(family: Family) -> IpAddr {
 
 /// The ends of a private link.
 pub fn info(family: Family) -> LinkInfo {
-    LinkInfo { tester: tester_address(family), device: device_address(family), mtu: MTU }
+    LinkInfo {
+        tester: tester_address(family),
+        device: device_address(family),
+        mtu: MTU,
+    }
 }
 
 /// A private link to the kernel, in one network namespace.
@@ -101,7 +108,10 @@ impl Link {
                 let tun = Tun::create(DEVICE_END)?;
                 configure(&mut route, family)?;
                 let tap = PacketSocket::tap(index_of(DEVICE_END)?)?;
-                Self { tap, way: Way::Tun(tun) }
+                Self {
+                    tap,
+                    way: Way::Tun(tun),
+                }
             }
             Kind::Veth => {
                 veth::create(&mut route, DEVICE_END)?;
@@ -110,7 +120,10 @@ impl Link {
                 bring_up(&mut route, ours)?;
                 configure(&mut route, family)?;
                 let way = Way::Veth(PacketSocket::sender(ours)?);
-                Self { tap: PacketSocket::tap(ours)?, way }
+                Self {
+                    tap: PacketSocket::tap(ours)?,
+                    way,
+                }
             }
         };
         link.warm_up(info(family))?;
@@ -130,7 +143,10 @@ impl Link {
                 }
             }
         }
-        Err(io::Error::new(io::ErrorKind::TimedOut, "the device never answered an echo request"))
+        Err(io::Error::new(
+            io::ErrorKind::TimedOut,
+            "the device never answered an echo request",
+        ))
     }
 
     /// True if something was seen within so many milliseconds.
@@ -200,7 +216,12 @@ fn configure(route: &mut Netlink, family: Family) -> io::Result<()> {
         let local = (libc::RT_TABLE_LOCAL, libc::RTN_LOCAL);
         route.order(new_route(version, local, index, Some(&address)))?;
     }
-    route.order(new_route(version, (libc::RT_TABLE_MAIN, libc::RTN_UNICAST), index, None))
+    route.order(new_route(
+        version,
+        (libc::RT_TABLE_MAIN, libc::RTN_UNICAST),
+        index,
+        None,
+    ))
 }
 
 /// A route in that table and of that type over the interface: to one address, or to everything.

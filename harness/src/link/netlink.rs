@@ -32,9 +32,16 @@ impl Netlink {
     }
 
     fn open(protocol: SockProtocol) -> io::Result<Self> {
-        let socket =
-            socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, protocol)?;
-        Ok(Self { socket, sequence: 0 })
+        let socket = socket(
+            AddressFamily::Netlink,
+            SockType::Raw,
+            SockFlag::SOCK_CLOEXEC,
+            protocol,
+        )?;
+        Ok(Self {
+            socket,
+            sequence: 0,
+        })
     }
 
     /// Asks the kernel to do something, and waits until it has.
@@ -60,7 +67,9 @@ impl Netlink {
             let length = recv(self.socket.as_raw_fd(), &mut buffer, MsgFlags::empty())?;
             let answer = buffer.get(..length).unwrap_or_default();
             let (Some(kind), Some(sequence)) = (u16_at(answer, 4), u32_at(answer, 8)) else {
-                return Err(io::Error::other("the kernel sent a netlink message without a header"));
+                return Err(io::Error::other(
+                    "the kernel sent a netlink message without a header",
+                ));
             };
             if sequence != self.sequence {
                 continue;
@@ -72,7 +81,9 @@ impl Netlink {
             return match u32_at(payload, 0).map(u32::cast_signed) {
                 Some(0) => Ok(None),
                 Some(errno) => Err(io::Error::from_raw_os_error(-errno)),
-                None => Err(io::Error::other("the kernel sent a netlink error without a number")),
+                None => Err(io::Error::other(
+                    "the kernel sent a netlink error without a number",
+                )),
             };
         }
     }
@@ -101,7 +112,8 @@ impl Request {
     /// Appends an attribute.
     #[must_use]
     pub fn attribute(mut self, kind: u16, value: &[u8]) -> Self {
-        self.0.extend_from_slice(&((value.len() + 4) as u16).to_ne_bytes());
+        self.0
+            .extend_from_slice(&((value.len() + 4) as u16).to_ne_bytes());
         self.0.extend_from_slice(&kind.to_ne_bytes());
         self.0.extend_from_slice(value);
         self.pad();
@@ -147,12 +159,20 @@ pub fn attributes(mut octets: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
 
 /// The number in the machine's order at `at`.
 pub fn u16_at(octets: &[u8], at: usize) -> Option<u16> {
-    octets.get(at..at + 2)?.try_into().ok().map(u16::from_ne_bytes)
+    octets
+        .get(at..at + 2)?
+        .try_into()
+        .ok()
+        .map(u16::from_ne_bytes)
 }
 
 /// The number in the machine's order at `at`.
 pub fn u32_at(octets: &[u8], at: usize) -> Option<u32> {
-    octets.get(at..at + 4)?.try_into().ok().map(u32::from_ne_bytes)
+    octets
+        .get(at..at + 4)?
+        .try_into()
+        .ok()
+        .map(u32::from_ne_bytes)
 }
 
 #[cfg(test)]

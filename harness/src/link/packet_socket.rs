@@ -60,8 +60,17 @@ impl PacketSocket {
         let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
         let socket = socket(AddressFamily::Packet, SockType::Datagram, flags, None)?;
         bind(socket.as_raw_fd(), &link_address(index, protocol, [0; 6])?)?;
-        let buffer = if protocol == 0 { Vec::new() } else { vec![0; LARGEST_PACKET] };
-        Ok(Self { socket, index, buffer, dropped: 0 })
+        let buffer = if protocol == 0 {
+            Vec::new()
+        } else {
+            vec![0; LARGEST_PACKET]
+        };
+        Ok(Self {
+            socket,
+            index,
+            buffer,
+            dropped: 0,
+        })
     }
 
     /// Sends an IP packet to the station with the address `mac`.
@@ -90,7 +99,9 @@ impl PacketSocket {
             Err(nix::errno::Errno::EAGAIN) => return Ok(None),
             Err(errno) => return Err(errno.into()),
         };
-        let outgoing = message.address.is_some_and(|from| from.pkttype() == libc::PACKET_OUTGOING);
+        let outgoing = message
+            .address
+            .is_some_and(|from| from.pkttype() == libc::PACKET_OUTGOING);
         let stamp = message.cmsgs()?.find_map(|control| match control {
             ControlMessageOwned::ScmTimestampns(stamp) => Some(Duration::from(stamp)),
             _ => None,
@@ -98,7 +109,11 @@ impl PacketSocket {
         let length = message.bytes;
         let stamp = stamp.ok_or_else(|| io::Error::other("the kernel gave no time stamp"))?;
         let packet = self.buffer.get(..length).unwrap_or_default().to_vec();
-        Ok(Some(Tapped { stamp, outgoing, packet }))
+        Ok(Some(Tapped {
+            stamp,
+            outgoing,
+            packet,
+        }))
     }
 
     /// Packets that found the receive buffer full, since the socket was opened.
@@ -139,7 +154,10 @@ fn link_address(index: u32, protocol: u16, mac: [u8; 6]) -> io::Result<LinkAddr>
 }
 
 fn statistics(socket: BorrowedFd<'_>) -> io::Result<libc::tpacket_stats> {
-    let mut statistics = libc::tpacket_stats { tp_packets: 0, tp_drops: 0 };
+    let mut statistics = libc::tpacket_stats {
+        tp_packets: 0,
+        tp_drops: 0,
+    };
     let mut length = size_of::<libc::tpacket_stats>() as libc::socklen_t;
     // SAFETY: the kernel writes at most `length` octets to `statistics`, which has that size and
     // for which every bit pattern is valid.
@@ -152,5 +170,9 @@ fn statistics(socket: BorrowedFd<'_>) -> io::Result<libc::tpacket_stats> {
             &raw mut length,
         )
     };
-    if done == 0 { Ok(statistics) } else { Err(io::Error::last_os_error()) }
+    if done == 0 {
+        Ok(statistics)
+    } else {
+        Err(io::Error::last_os_error())
+    }
 }

@@ -33,11 +33,13 @@ pub fn create(route: &mut Netlink, device_end: &str) -> io::Result<()> {
             .attribute(libc::IFLA_IFNAME, &terminated(device_end))
             .attribute(libc::IFLA_ADDRESS, &DEVICE_MAC)
             .nested(libc::IFLA_LINKINFO, |info| {
-                info.attribute(libc::IFLA_INFO_KIND, b"veth").nested(libc::IFLA_INFO_DATA, |data| {
-                    data.nested(VETH_INFO_PEER, |end| {
-                        end.octets(&peer).attribute(libc::IFLA_IFNAME, &terminated(TESTER_END))
+                info.attribute(libc::IFLA_INFO_KIND, b"veth")
+                    .nested(libc::IFLA_INFO_DATA, |data| {
+                        data.nested(VETH_INFO_PEER, |end| {
+                            end.octets(&peer)
+                                .attribute(libc::IFLA_IFNAME, &terminated(TESTER_END))
+                        })
                     })
-                })
             }),
     )
 }
@@ -65,7 +67,11 @@ fn set_feature(interface: &str, command: u32, value: u32) -> io::Result<()> {
     // SAFETY: SIOCETHTOOL reads one ifreq and, behind its data pointer, for the commands used
     // here, one ethtool_value; both live until the call returns.
     let done = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCETHTOOL, &raw mut request) };
-    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    if done == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
 }
 
 fn terminated(name: &str) -> Vec<u8> {

@@ -4,9 +4,9 @@ pub mod filter;
 #[cfg(test)]
 mod tests;
 
+use crate::spec::CaseGlob;
 use crate::spec::case::{Case, Family, Level};
 use filter::Filter;
-use crate::spec::CaseGlob;
 use std::time::Duration;
 
 /// Cases that take longer than this on a real clock are slow.

@@ -1,6 +1,6 @@
 use super::filter::{Filter, FilterError};
-use crate::spec::CaseGlob;
 use super::*;
+use crate::spec::CaseGlob;
 use rstest::rstest;
 
 const CLOSING: Subject<'static> = Subject {
@@ -25,10 +25,7 @@ const CLOSING: Subject<'static> = Subject {
 #[case("3.10.7.4/rst", false)]
 #[case("3.10.7.4/rst-validation[inside]", false)]
 fn id_patterns(#[case] pattern: &str, #[case] matches: bool) {
-    assert_eq!(
-        CaseGlob::new(pattern).unwrap().matches(CLOSING.id),
-        matches
-    );
+    assert_eq!(CaseGlob::new(pattern).unwrap().matches(CLOSING.id), matches);
 }
 
 #[rstest]

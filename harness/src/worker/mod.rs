@@ -151,23 +151,32 @@ impl Running {
     fn start(mut command: Command, order: Order, cases: Vec<Job>) -> io::Result<Self> {
         let (started, start) = channel();
         let (to_us, answers) = channel();
-        let keeper = thread::Builder::new().name("worker-keeper".to_owned()).spawn(move || {
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-            match command.spawn() {
-                Err(error) => drop(started.send(Err(error))),
-                Ok(mut child) => {
-                    let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-                    let child = Arc::new(Mutex::new(child));
-                    let asked = started.send(Ok(Arc::clone(&child))).is_ok();
-                    if let (true, (Some(into), Some(from), Some(errors))) = (asked, pipes) {
-                        keep(&child, Pipes { into, from, errors }, &order, &cases, &to_us);
+        let keeper = thread::Builder::new()
+            .name("worker-keeper".to_owned())
+            .spawn(move || {
+                command
+                    .stdin(Stdio::piped())
+                    .stdout(Stdio::piped())
+                    .stderr(Stdio::piped());
+                match command.spawn() {
+                    Err(error) => drop(started.send(Err(error))),
+                    Ok(mut child) => {
+                        let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+                        let child = Arc::new(Mutex::new(child));
+                        let asked = started.send(Ok(Arc::clone(&child))).is_ok();
+                        if let (true, (Some(into), Some(from), Some(errors))) = (asked, pipes) {
+                            keep(&child, Pipes { into, from, errors }, &order, &cases, &to_us);
+                        }
                     }
                 }
-            }
-        })?;
+            })?;
         let gone = || io::Error::other("the thread that starts the worker ended");
         let child = start.recv().map_err(|_| gone())??;
-        Ok(Self { answers, child, keeper: Some(keeper) })
+        Ok(Self {
+            answers,
+            child,
+            keeper: Some(keeper),
+        })
     }
 }
 
@@ -182,7 +191,11 @@ impl Iterator for Running {
 impl Drop for Running {
     fn drop(&mut self) {
         // A worker that has ended by itself cannot be killed, and need not.
-        let _ = self.child.lock().unwrap_or_else(PoisonError::into_inner).kill();
+        let _ = self
+            .child
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .kill();
         if let Some(keeper) = self.keeper.take() {
             let _ = keeper.join();
         }

@@ -43,10 +43,18 @@ impl Loaded {
         let suite = spec::load(&sources).map_err(|bad| bad.render(false))?;
         let profile = suite.profile(&order.profile).cloned();
         let profile = profile.ok_or_else(|| format!("there is no profile `{}`", order.profile))?;
-        let cases =
-            suite.cases(&profile, &[Family::V4, Family::V6]).map_err(|bad| bad.render(false))?;
-        let cases = cases.into_iter().map(|case| (case.id.clone(), case)).collect();
-        Ok(Self { profile, cases, starting: Mutex::new(()) })
+        let cases = suite
+            .cases(&profile, &[Family::V4, Family::V6])
+            .map_err(|bad| bad.render(false))?;
+        let cases = cases
+            .into_iter()
+            .map(|case| (case.id.clone(), case))
+            .collect();
+        Ok(Self {
+            profile,
+            cases,
+            starting: Mutex::new(()),
+        })
     }
 
     /// Plays a case, and again if the tester was too late for its verdict to prove anything.
@@ -57,11 +65,17 @@ impl Loaded {
         reaper: &Reaper<Kernel>,
     ) -> Result<CaseRecord, String> {
         let case = self.cases.get(&job.id).ok_or_else(|| {
-            format!("the worker's specs have no case `{}`: did they change meanwhile?", job.id)
+            format!(
+                "the worker's specs have no case `{}`: did they change meanwhile?",
+                job.id
+            )
         })?;
         let mut attempts = 1;
         loop {
-            let Played { mut record, doubted } = self.attempt(case, job.seed, reaper);
+            let Played {
+                mut record,
+                doubted,
+            } = self.attempt(case, job.seed, reaper);
             let again = doubted && record.verdict == Verdict::Inconclusive && attempts <= retries;
             if !again {
                 record.attempts = attempts;
@@ -90,7 +104,10 @@ impl Loaded {
                 let mut runner = Runner::new(case, &self.profile, info, seed);
                 runner.give_up(error.to_string());
                 let record = runner.finish(crate::time::Instant::START);
-                Played { record, doubted: false }
+                Played {
+                    record,
+                    doubted: false,
+                }
             }
         }
     }

@@ -33,7 +33,12 @@ pub(super) fn all(privilege: &Result<Privilege, NamespaceError>) -> Vec<Probe> {
     let made = network.is_ok();
     probes.push(match network {
         Ok(()) => works("network namespace", true, "allowed"),
-        Err(error) => fails("network namespace", true, &error, cure_for_namespaces(&error.source)),
+        Err(error) => fails(
+            "network namespace",
+            true,
+            &error,
+            cure_for_namespaces(&error.source),
+        ),
     });
     if made {
         let tun = link("tun", Kind::Tun, Family::V4);
@@ -56,11 +61,18 @@ pub(super) enum Privilege {
 
 fn user_namespace(privilege: &Result<Privilege, NamespaceError>) -> Probe {
     match privilege {
-        Ok(Privilege::Granted) => {
-            works("user namespace", true, "not needed: CAP_NET_ADMIN and CAP_SYS_ADMIN are there")
-        }
+        Ok(Privilege::Granted) => works(
+            "user namespace",
+            true,
+            "not needed: CAP_NET_ADMIN and CAP_SYS_ADMIN are there",
+        ),
         Ok(Privilege::OwnNamespace) => works("user namespace", true, "allowed: no root needed"),
-        Err(error) => fails("user namespace", true, error, cure_for_namespaces(&error.source)),
+        Err(error) => fails(
+            "user namespace",
+            true,
+            error,
+            cure_for_namespaces(&error.source),
+        ),
     }
 }
 
@@ -80,9 +92,10 @@ fn cure_for_links(kind: Kind, family: Family, error: &io::Error) -> Option<Strin
         return Some("switch IPv6 on in this kernel, or run with --family 4".to_owned());
     }
     match (kind, error.kind()) {
-        (Kind::Tun, ErrorKind::PermissionDenied) => {
-            Some(format!("not needed if veth works; else: sudo chmod 0666 {}", tun::NODE))
-        }
+        (Kind::Tun, ErrorKind::PermissionDenied) => Some(format!(
+            "not needed if veth works; else: sudo chmod 0666 {}",
+            tun::NODE
+        )),
         (Kind::Tun, ErrorKind::NotFound) => Some(
             "not needed if veth works; else: sudo modprobe tun (in a container: \
              --device /dev/net/tun)"
@@ -123,9 +136,21 @@ fn cure_for_namespaces(error: &io::Error) -> Option<String> {
 }
 
 fn works(name: &str, needed: bool, reason: &str) -> Probe {
-    Probe { name: name.to_owned(), ok: true, needed, reason: reason.to_owned(), cure: None }
+    Probe {
+        name: name.to_owned(),
+        ok: true,
+        needed,
+        reason: reason.to_owned(),
+        cure: None,
+    }
 }
 
 fn fails(name: &str, needed: bool, why: &dyn std::error::Error, cure: Option<String>) -> Probe {
-    Probe { name: name.to_owned(), ok: false, needed, reason: why.to_string(), cure }
+    Probe {
+        name: name.to_owned(),
+        ok: false,
+        needed,
+        reason: why.to_string(),
+        cure,
+    }
 }

@@ -32,7 +32,10 @@ impl<T: Send + 'static> Reaper<T> {
                 thread.spawn(move || reap(&coming))
             })
             .collect::<std::io::Result<_>>()?;
-        Ok(Self { dead: Some(dead), threads })
+        Ok(Self {
+            dead: Some(dead),
+            threads,
+        })
     }
 
     /// Has `value` dropped by and by.

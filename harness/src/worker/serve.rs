@@ -30,7 +30,9 @@ pub fn main(parent: Option<&str>) -> ExitCode {
 fn serve(parent: Option<&str>) -> Result<(), String> {
     let privilege = prepare(parent)?;
     let mut lines = io::stdin().lines();
-    let first = lines.next().ok_or("a worker is started by tcpspec, not by hand")?;
+    let first = lines
+        .next()
+        .ok_or("a worker is started by tcpspec, not by hand")?;
     let first = first.map_err(|error| format!("reading the order: {error}"))?;
     let order = serde_json::from_str(&first).map_err(|error| format!("the order: {error}"))?;
     let order = match order {
@@ -67,7 +69,9 @@ fn prepare(parent: Option<&str>) -> Result<Result<Privilege, NamespaceError>, St
     }
     let mut interrupts = SigSet::empty();
     interrupts.add(Signal::SIGINT);
-    interrupts.thread_block().map_err(|errno| format!("blocking SIGINT: {errno}"))?;
+    interrupts
+        .thread_block()
+        .map_err(|errno| format!("blocking SIGINT: {errno}"))?;
     Ok(privilege)
 }
 
@@ -87,7 +91,9 @@ fn run(
             let job = serde_json::from_str(&line).map_err(|error| format!("a job: {error}"))?;
             queue.send(job).map_err(|_| "nobody takes jobs any more")?;
             if threads < order.jobs.max(1) {
-                spawn(scope, &jobs, move |job| play(loaded, job, order.retries, reaper))?;
+                spawn(scope, &jobs, move |job| {
+                    play(loaded, job, order.retries, reaper)
+                })?;
                 threads += 1;
             }
         }
@@ -110,7 +116,10 @@ fn spawn<'scope>(
         }
     };
     let thread = thread::Builder::new().name("case".to_owned());
-    thread.spawn_scoped(scope, work).map(drop).map_err(|error| format!("a thread: {error}"))
+    thread
+        .spawn_scoped(scope, work)
+        .map(drop)
+        .map_err(|error| format!("a thread: {error}"))
 }
 
 /// A case that makes the harness panic is lost, and no other.
@@ -121,7 +130,9 @@ fn play(loaded: &Loaded, job: Job, retries: u32, reaper: &Reaper<Kernel>) -> Ans
         Ok(Err(reason)) => Answer::Lost(Lost { job, reason }),
         Err(panic) => {
             let text = panic.downcast_ref::<String>().map(String::as_str);
-            let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or_default();
+            let text = text
+                .or_else(|| panic.downcast_ref::<&str>().copied())
+                .unwrap_or_default();
             let reason = format!("the harness erred, which is a bug of tcpspec: {text}");
             Answer::Lost(Lost { job, reason })
         }
@@ -133,5 +144,7 @@ fn say(answer: &Answer) -> Result<(), String> {
     let mut line = serde_json::to_vec(answer).map_err(|error| format!("an answer: {error}"))?;
     line.push(b'\n');
     let mut out = io::stdout().lock();
-    out.write_all(&line).and_then(|()| out.flush()).map_err(|error| format!("answering: {error}"))
+    out.write_all(&line)
+        .and_then(|()| out.flush())
+        .map_err(|error| format!("answering: {error}"))
 }

@@ -11,18 +11,31 @@ fn script(text: &str) -> Command {
 }
 
 fn jobs(ids: &[&str]) -> Vec<Job> {
-    ids.iter().map(|id| Job { id: (*id).to_owned(), seed: 7 }).collect()
+    ids.iter()
+        .map(|id| Job {
+            id: (*id).to_owned(),
+            seed: 7,
+        })
+        .collect()
 }
 
 #[test]
 fn a_worker_that_dies_loses_its_open_cases_and_says_why() {
     let answer = r#"{"lost":{"job":{"id":"a","seed":7},"reason":"mine"}}"#;
-    let worker =
-        script(&format!("cat >/dev/null; echo '{answer}'; echo 'out of luck' >&2; exit 3"));
-    let answers: Vec<_> =
-        run_cases(worker, RunOrder::new("linux"), jobs(&["a", "b"])).unwrap().collect();
+    let worker = script(&format!(
+        "cat >/dev/null; echo '{answer}'; echo 'out of luck' >&2; exit 3"
+    ));
+    let answers: Vec<_> = run_cases(worker, RunOrder::new("linux"), jobs(&["a", "b"]))
+        .unwrap()
+        .collect();
     let lost = |id: &str, reason: &str| {
-        Answer::Lost(Lost { job: Job { id: id.to_owned(), seed: 7 }, reason: reason.to_owned() })
+        Answer::Lost(Lost {
+            job: Job {
+                id: id.to_owned(),
+                seed: 7,
+            },
+            reason: reason.to_owned(),
+        })
     };
     let why = "the worker ended before the case did (exit status: 3) out of luck";
     assert_eq!(answers, [lost("a", "mine"), lost("b", why)]);
@@ -31,8 +44,9 @@ fn a_worker_that_dies_loses_its_open_cases_and_says_why() {
 #[test]
 fn nonsense_from_a_worker_is_not_believed() {
     let worker = script("cat >/dev/null; echo 'all passed'");
-    let answers: Vec<_> =
-        run_cases(worker, RunOrder::new("linux"), jobs(&["a"])).unwrap().collect();
+    let answers: Vec<_> = run_cases(worker, RunOrder::new("linux"), jobs(&["a"]))
+        .unwrap()
+        .collect();
     assert!(
         matches!(&answers[..], [Answer::Lost(lost)] if lost.reason.contains("unintelligible")),
         "{answers:?}"
@@ -46,8 +60,13 @@ fn a_worker_reads_its_order_first_and_then_the_jobs() {
         r#"read order; while read job; do echo "{\"lost\":{\"job\":$job,\"reason\":\"$(
             echo "$order" | tr -d '"')\"}}"; done"#,
     );
-    let order = RunOrder { jobs: 3, ..RunOrder::new("linux") };
-    let answers: Vec<_> = run_cases(worker, order, jobs(&["x", "y"])).unwrap().collect();
+    let order = RunOrder {
+        jobs: 3,
+        ..RunOrder::new("linux")
+    };
+    let answers: Vec<_> = run_cases(worker, order, jobs(&["x", "y"]))
+        .unwrap()
+        .collect();
     let reasons: Vec<_> = answers
         .iter()
         .map(|answer| match answer {
@@ -61,9 +80,12 @@ fn a_worker_reads_its_order_first_and_then_the_jobs() {
 #[test]
 fn dropping_a_run_ends_the_worker() {
     let begun = Instant::now();
-    let running =
-        run_cases(script("echo nonsense; exec sleep 100"), RunOrder::new("linux"), jobs(&["a"]))
-            .unwrap();
+    let running = run_cases(
+        script("echo nonsense; exec sleep 100"),
+        RunOrder::new("linux"),
+        jobs(&["a"]),
+    )
+    .unwrap();
     let pid = running.child.lock().unwrap().id();
     drop(running.answers.recv_timeout(Duration::from_millis(10)));
     drop(running);

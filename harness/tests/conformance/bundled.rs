@@ -11,7 +11,10 @@ use tcpspec::{seed, spec};
 pub(crate) fn trials(arguments: &Arguments) -> Vec<Trial> {
     if let Some(name) = exact(arguments) {
         let id = name.strip_prefix("bundled/");
-        return id.map(|id| trial(id.to_owned(), true)).into_iter().collect();
+        return id
+            .map(|id| trial(id.to_owned(), true))
+            .into_iter()
+            .collect();
     }
     let files = spec::case_names(&sources()).into_iter();
     let of_file = |(file, names): (_, Result<Vec<String>, spec::Diagnostics>)| match names {
@@ -29,7 +32,13 @@ fn trial(id: String, alone: bool) -> Trial {
 
 fn play(id: &str, alone: bool) -> Result<Completion, Failed> {
     static LOADED: OnceLock<Loaded> = OnceLock::new();
-    let load = || if alone { Loaded::one("bundled", id) } else { Loaded::new("bundled") };
+    let load = || {
+        if alone {
+            Loaded::one("bundled", id)
+        } else {
+            Loaded::new("bundled")
+        }
+    };
     let loaded = LOADED.get_or_init(load);
     let case = loaded.case(id)?;
     if let Some(reason) = &case.skip {

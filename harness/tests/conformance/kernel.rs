@@ -4,8 +4,8 @@
 //! record. Slow cases are ignored unless asked for (`--ignored`, `--include-ignored`). Where the
 //! machine forbids namespaces, every test is ignored with the reason.
 
-use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use crate::shared::{Loaded, SEED, exact, folder, judge};
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -33,9 +33,16 @@ pub(crate) fn trials(arguments: &Arguments) -> Vec<Trial> {
         let name = format!("kernel/{}", case.id);
         let slow = Subject::from(case).is_slow();
         let skip = case.skip.clone().or_else(|| refusal.clone());
-        let runs = if arguments.ignored { slow } else { arguments.include_ignored || !slow };
+        let runs = if arguments.ignored {
+            slow
+        } else {
+            arguments.include_ignored || !slow
+        };
         if skip.is_none() && runs && is_meant(arguments, &name) {
-            jobs.push(Job { id: case.id.clone(), seed: seed::of_case(SEED, &case.id) });
+            jobs.push(Job {
+                id: case.id.clone(),
+                seed: seed::of_case(SEED, &case.id),
+            });
         }
         let (id, results, deviations) = (case.id.clone(), results.clone(), deviations.clone());
         let trial = Trial::ignorable_test(name, move || match skip {
@@ -53,7 +60,11 @@ pub(crate) fn trials(arguments: &Arguments) -> Vec<Trial> {
 /// The filter of the command line, as the test runner applies it.
 fn is_meant(arguments: &Arguments, name: &str) -> bool {
     let matches = |filter: &String| {
-        if arguments.exact { name == filter } else { name.contains(filter.as_str()) }
+        if arguments.exact {
+            name == filter
+        } else {
+            name.contains(filter.as_str())
+        }
     };
     arguments.filter.as_ref().is_none_or(matches) && !arguments.skip.iter().any(matches)
 }
@@ -64,7 +75,10 @@ fn refusal() -> Option<String> {
         Err(error) => Some(format!("no worker: {error}")),
         Ok(probes) => {
             let refused = probes.into_iter().find(|probe| probe.needed && !probe.ok)?;
-            Some(format!("{}: {} (see `tcpspec doctor`)", refused.name, refused.reason))
+            Some(format!(
+                "{}: {} (see `tcpspec doctor`)",
+                refused.name, refused.reason
+            ))
         }
     }
 }
@@ -75,17 +89,20 @@ fn binary() -> &'static Path {
 
 /// Starts the worker; its answers come in while the tests wait.
 fn play(jobs: Vec<Job>, results: &Arc<Results>) {
-    let order = RunOrder { specs: Some(folder()), ..RunOrder::new("linux") };
+    let order = RunOrder {
+        specs: Some(folder()),
+        ..RunOrder::new("linux")
+    };
     let results = results.clone();
-    std::thread::spawn(move || {
-        match worker::run_cases(worker::command(binary()), order, jobs) {
+    std::thread::spawn(
+        move || match worker::run_cases(worker::command(binary()), order, jobs) {
             Err(error) => results.end(&format!("no worker: {error}")),
             Ok(answers) => {
                 answers.for_each(|answer| results.take(answer));
                 results.end("the worker ended without a word about this case");
             }
-        }
-    });
+        },
+    );
 }
 
 /// Records as they come in.
@@ -126,7 +143,10 @@ impl Results {
             if let Some(why) = &state.ended {
                 return Err(why.as_str().into());
             }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self
+                .changed
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 

@@ -25,7 +25,10 @@ pub(crate) fn sources() -> Sources {
 
 /// The one test that is meant, as nextest asks for each.
 pub(crate) fn exact(arguments: &Arguments) -> Option<&str> {
-    arguments.filter.as_deref().filter(|_| arguments.exact && !arguments.list)
+    arguments
+        .filter
+        .as_deref()
+        .filter(|_| arguments.exact && !arguments.list)
 }
 
 /// The suite for one device.
@@ -48,15 +51,27 @@ impl Loaded {
 
     fn of(suite: Result<Suite, spec::Diagnostics>, profile: &str) -> Self {
         let suite = suite.unwrap_or_else(|wrong| panic!("{wrong}"));
-        let profile = suite.profile(profile).cloned().expect("the profile is there");
+        let profile = suite
+            .profile(profile)
+            .cloned()
+            .expect("the profile is there");
         let cases = suite.cases(&profile, &[Family::V4, Family::V6]);
         let cases = cases.unwrap_or_else(|wrong| panic!("{wrong}"));
-        let cases = cases.into_iter().map(|case| (case.id.clone(), case)).collect();
-        Self { suite, profile, cases }
+        let cases = cases
+            .into_iter()
+            .map(|case| (case.id.clone(), case))
+            .collect();
+        Self {
+            suite,
+            profile,
+            cases,
+        }
     }
 
     pub(crate) fn case(&self, id: &str) -> Result<&Case, Failed> {
-        self.cases.get(id).ok_or_else(|| format!("{id} is listed, but there is no such case").into())
+        self.cases
+            .get(id)
+            .ok_or_else(|| format!("{id} is listed, but there is no such case").into())
     }
 
     pub(crate) fn cases(&self) -> impl Iterator<Item = &Case> {
@@ -77,9 +92,9 @@ pub(crate) fn judge(
     let [record] = records;
     match record.verdict {
         Verdict::Pass => Ok(Completion::Completed),
-        Verdict::Skipped => {
-            Ok(Completion::ignored_with(record.reason.unwrap_or_else(|| "skipped".to_owned())))
-        }
+        Verdict::Skipped => Ok(Completion::ignored_with(
+            record.reason.unwrap_or_else(|| "skipped".to_owned()),
+        )),
         Verdict::Fail | Verdict::Deviates if record.known.is_some() => Ok(Completion::Completed),
         Verdict::Fail | Verdict::Deviates | Verdict::Inconclusive => {
             let ladder = text::write(&ladder::layout(&record), &text::Options::default());

@@ -67,7 +67,11 @@ impl Application {
         epoll.add(link, EpollEvent::new(EpollFlags::EPOLLIN, LINK))?;
         Ok(Self {
             epoll,
-            manner: Manner { accepts: true, reads: true, ..Manner::default() },
+            manner: Manner {
+                accepts: true,
+                reads: true,
+                ..Manner::default()
+            },
             tuples: Vec::new(),
             listeners: BTreeMap::new(),
             connections: BTreeMap::new(),
@@ -95,7 +99,10 @@ impl Application {
 
     /// The four-tuple of the connection.
     pub(super) fn tuple(&self, conn: ConnId) -> Option<FourTuple> {
-        self.tuples.iter().find(|(owner, _)| *owner == conn).map(|(_, tuple)| *tuple)
+        self.tuples
+            .iter()
+            .find(|(owner, _)| *owner == conn)
+            .map(|(_, tuple)| *tuple)
     }
 
     /// The next thing that the application saw.
@@ -111,7 +118,9 @@ impl Application {
         // What happened before the call was seen before it.
         self.collect().map_err(|error| failed(&error))?;
         let Some(tuple) = self.tuple(conn) else {
-            return Err(Refused::Failed("the connection has no addresses yet".to_owned()));
+            return Err(Refused::Failed(
+                "the connection has no addresses yet".to_owned(),
+            ));
         };
         let listener = tuple.device.port();
         match call {
@@ -122,9 +131,11 @@ impl Application {
                 self.unlisten(listener)
             }
             AppCall::Close => self.close(conn),
-            AppCall::Abort => {
-                self.connections.remove(&conn).map_or(Ok(()), Connection::abort).map_err(lift)
-            }
+            AppCall::Abort => self
+                .connections
+                .remove(&conn)
+                .map_or(Ok(()), Connection::abort)
+                .map_err(lift),
             AppCall::Set(settings) => self.set(conn, listener, settings),
             AppCall::Send { data, urgent } => {
                 self.on_connection(conn, |open, seen| open.send(data, *urgent, seen))
@@ -209,7 +220,8 @@ impl Application {
             | EpollFlags::EPOLLOUT
             | EpollFlags::EPOLLRDHUP
             | EpollFlags::EPOLLET;
-        self.epoll.add(&connection, EpollEvent::new(flags, conn.0 as u64 + 1))?;
+        self.epoll
+            .add(&connection, EpollEvent::new(flags, conn.0 as u64 + 1))?;
         if let Some(former) = self.connections.insert(conn, connection) {
             self.epoll.delete(&former)?;
             self.strays.push(former.into_socket());
@@ -233,7 +245,8 @@ impl Application {
         let flags = EpollFlags::EPOLLIN | EpollFlags::EPOLLET;
         let event = EpollEvent::new(flags, LISTENER | u64::from(at.port()));
         self.epoll.add(&socket, event).map_err(lift)?;
-        self.listeners.insert(at.port(), Listener { socket, waiting: 0 });
+        self.listeners
+            .insert(at.port(), Listener { socket, waiting: 0 });
         Ok(())
     }
 
@@ -280,7 +293,9 @@ impl Application {
     }
 
     fn close(&mut self, conn: ConnId) -> Result<(), Refused> {
-        let Some(connection) = self.connections.remove(&conn) else { return Ok(()) };
+        let Some(connection) = self.connections.remove(&conn) else {
+            return Ok(());
+        };
         connection.close().map_err(|(connection, refused)| {
             self.connections.insert(conn, connection);
             refused

@@ -152,9 +152,15 @@ impl Connection {
         seen: &mut Vec<Seen>,
     ) -> Result<(), Refused> {
         if self.closing != Closing::No {
-            return Err(Refused::Failed("EPIPE: the sending side is already closed".to_owned()));
+            return Err(Refused::Failed(
+                "EPIPE: the sending side is already closed".to_owned(),
+            ));
         }
-        self.unsent.push_back(Sending { octets: octets.to_vec(), taken: 0, urgent });
+        self.unsent.push_back(Sending {
+            octets: octets.to_vec(),
+            taken: 0,
+            urgent,
+        });
         self.write(seen).map_err(|error| super::failed(&error))
     }
 
@@ -220,7 +226,11 @@ impl Connection {
 
     fn read(&mut self, seen: &mut Vec<Seen>) {
         while !self.ended && !self.broken && !self.opening && (self.reads || self.wanted > 0) {
-            let limit = if self.reads { READ_SIZE } else { self.wanted.min(READ_SIZE) };
+            let limit = if self.reads {
+                READ_SIZE
+            } else {
+                self.wanted.min(READ_SIZE)
+            };
             let mut octets = vec![0; limit];
             match (&self.socket).read(&mut octets) {
                 Ok(0) => {

@@ -16,14 +16,21 @@ pub(super) struct Counters {
 impl Counters {
     /// Opens the counters of the calling thread's namespace.
     pub(super) fn open() -> io::Result<Self> {
-        let paths = ["/proc/thread-self/net/netstat", "/proc/thread-self/net/snmp"];
-        Ok(Self { files: paths.iter().map(File::open).collect::<io::Result<_>>()? })
+        let paths = [
+            "/proc/thread-self/net/netstat",
+            "/proc/thread-self/net/snmp",
+        ];
+        Ok(Self {
+            files: paths.iter().map(File::open).collect::<io::Result<_>>()?,
+        })
     }
 
     /// The counter called `name`, either bare (`TCPChallengeACK`) or with its group
     /// (`TcpExtTCPChallengeACK`); `None` if this kernel has none of that name.
     pub(super) fn read(&self, name: &str) -> Option<i64> {
-        self.files.iter().find_map(|file| find(&contents(file).ok()?, name))
+        self.files
+            .iter()
+            .find_map(|file| find(&contents(file).ok()?, name))
     }
 }
 

@@ -35,7 +35,9 @@ struct Found {
 impl Diag {
     /// For the network namespace of the calling thread.
     pub(super) fn open() -> io::Result<Self> {
-        Ok(Self { netlink: Netlink::sock_diag()? })
+        Ok(Self {
+            netlink: Netlink::sock_diag()?,
+        })
     }
 
     /// What there is for the four-tuple: a connection in one of the nine states that are not
@@ -51,7 +53,9 @@ impl Diag {
     /// such field, or no connection that has a status.
     pub(super) fn info(&mut self, tuple: FourTuple, field: &str) -> io::Result<Option<i64>> {
         let found = self.find(tuple, true)?.filter(|found| found.exact);
-        Ok(found.and_then(|found| found.info).and_then(|info| field_of(&info, field)))
+        Ok(found
+            .and_then(|found| found.info)
+            .and_then(|info| field_of(&info, field)))
     }
 
     fn find(&mut self, tuple: FourTuple, with_info: bool) -> io::Result<Option<Found>> {
@@ -62,8 +66,16 @@ impl Diag {
 
 /// `struct inet_diag_req_v2`.
 fn question(tuple: FourTuple, with_info: bool) -> Request {
-    let family = if tuple.device.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
-    let wanted = if with_info { 1 << (INET_DIAG_INFO - 1) } else { 0 };
+    let family = if tuple.device.is_ipv4() {
+        libc::AF_INET
+    } else {
+        libc::AF_INET6
+    };
+    let wanted = if with_info {
+        1 << (INET_DIAG_INFO - 1)
+    } else {
+        0
+    };
     Request::new(SOCK_DIAG_BY_FAMILY, 0)
         .octets(&[family as u8, libc::IPPROTO_TCP as u8, wanted, 0])
         .octets(&u32::MAX.to_ne_bytes())

@@ -55,8 +55,10 @@ impl Kernel {
         family: Family,
         pinned: &[(String, String)],
     ) -> Result<Self, DeviceError> {
-        namespace::enter_fresh_network()
-            .map_err(|error| DeviceError { what: error.what, source: error.source })?;
+        namespace::enter_fresh_network().map_err(|error| DeviceError {
+            what: error.what,
+            source: error.source,
+        })?;
         pin(pinned)?;
         let link = Link::create(kind, family).map_err(broken("make the link"))?;
         let application = Application::new(link.as_fd()).map_err(broken("wait for the link"))?;
@@ -139,7 +141,10 @@ impl Device for Kernel {
         if let Some((at, packet)) = self.packets.pop_front() {
             return Ok(Some(Output::Packet { at, packet }));
         }
-        let seen = self.application.next_seen().map_err(broken("ask the application's sockets"))?;
+        let seen = self
+            .application
+            .next_seen()
+            .map_err(broken("ask the application's sockets"))?;
         if let Some((conn, Seen::Accepted)) = seen {
             self.synchronized.insert(conn);
         }
@@ -162,7 +167,10 @@ impl Device for Kernel {
     /// Fields of `tcp_info`: `cwnd` and `ssthresh` in octets, `rto`, `srtt`, `rttvar` in
     /// nanoseconds, `retransmits`, `mss`, `unacked`, …
     fn info(&mut self, _now: Instant, conn: ConnId, field: &str) -> Option<i64> {
-        self.diag.info(self.application.tuple(conn)?, field).ok().flatten()
+        self.diag
+            .info(self.application.tuple(conn)?, field)
+            .ok()
+            .flatten()
     }
 
     /// The names of `/proc/net/netstat` and `/proc/net/snmp`; which there are depends on the
@@ -191,7 +199,10 @@ fn pin(settings: &[(String, String)]) -> Result<(), DeviceError> {
             Err(source) => {
                 let text = format!("{name} = {value}: {source}");
                 let source = io::Error::new(source.kind(), text);
-                return Err(DeviceError { what: "pin a kernel setting", source });
+                return Err(DeviceError {
+                    what: "pin a kernel setting",
+                    source,
+                });
             }
             Ok(()) => {}
         }
@@ -209,7 +220,10 @@ fn is_multicast(packet: &[u8]) -> bool {
 }
 
 fn broken<E: Into<io::Error>>(what: &'static str) -> impl FnOnce(E) -> DeviceError {
-    move |source| DeviceError { what, source: source.into() }
+    move |source| DeviceError {
+        what,
+        source: source.into(),
+    }
 }
 
 /// An error of the kernel, as its name and its words: `EADDRINUSE: Address already in use`.

@@ -45,15 +45,19 @@ pub fn is_privileged() -> bool {
         .find_map(|line| line.strip_prefix("CapEff:"))
         .and_then(|digits| u64::from_str_radix(digits.trim(), 16).ok())
         .unwrap_or_default();
-    [NET_ADMIN, SYS_ADMIN].iter().all(|bit| effective >> bit & 1 == 1)
+    [NET_ADMIN, SYS_ADMIN]
+        .iter()
+        .all(|bit| effective >> bit & 1 == 1)
 }
 
 /// No link-local addresses, no router solicitations, no duplicate address detection: else a host
 /// speaks without being asked. Must happen before the interfaces are made.
 fn silence_ipv6() -> io::Result<()> {
-    for (name, value) in
-        [("addr_gen_mode", "1"), ("router_solicitations", "0"), ("accept_dad", "0")]
-    {
+    for (name, value) in [
+        ("addr_gen_mode", "1"),
+        ("router_solicitations", "0"),
+        ("accept_dad", "0"),
+    ] {
         match write(&format!("/proc/sys/net/ipv6/conf/default/{name}"), value) {
             // A kernel without IPv6 makes no noise either.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -65,9 +69,15 @@ fn silence_ipv6() -> io::Result<()> {
 
 fn write(path: &str, value: &str) -> io::Result<()> {
     // Not `fs::write`: such a file must neither be made nor cut.
-    io::Write::write_all(&mut fs::OpenOptions::new().write(true).open(path)?, value.as_bytes())
+    io::Write::write_all(
+        &mut fs::OpenOptions::new().write(true).open(path)?,
+        value.as_bytes(),
+    )
 }
 
 fn failed<E: Into<io::Error>>(what: &'static str) -> impl FnOnce(E) -> NamespaceError {
-    move |source| NamespaceError { what, source: source.into() }
+    move |source| NamespaceError {
+        what,
+        source: source.into(),
+    }
 }

@@ -34,7 +34,10 @@ pub(super) fn apply(socket: &Socket, settings: &SocketSettings) -> io::Result<()
 
 /// Sets the kernel settings that `settings` names, in the namespace of the calling thread.
 pub(super) fn apply_system(settings: &SocketSettings) -> io::Result<()> {
-    settings.system.iter().try_for_each(|(name, value)| sysctls::set(name, value))
+    settings
+        .system
+        .iter()
+        .try_for_each(|(name, value)| sysctls::set(name, value))
 }
 
 fn probes(keepalive: &KeepAlive) -> io::Result<TcpKeepalive> {
@@ -73,7 +76,10 @@ mod tests {
     #[case(Duration::ZERO, false)]
     #[case(Duration::from_millis(1500), false)]
     fn keep_alive_counts_whole_seconds(#[case] idle: Duration, #[case] taken: bool) {
-        let keepalive = KeepAlive { idle: Some(idle), ..KeepAlive::default() };
+        let keepalive = KeepAlive {
+            idle: Some(idle),
+            ..KeepAlive::default()
+        };
         assert_eq!(probes(&keepalive).is_ok(), taken);
     }
 }

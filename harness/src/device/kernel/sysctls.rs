@@ -13,7 +13,9 @@ pub fn set(name: &str, value: &str) -> io::Result<()> {
 
 /// The present value of `name`.
 pub fn get(name: &str) -> io::Result<String> {
-    Ok(fs::read_to_string(path_of(name)?)?.trim().replace('\t', " "))
+    Ok(fs::read_to_string(path_of(name)?)?
+        .trim()
+        .replace('\t', " "))
 }
 
 /// Only settings of the network have a value per namespace; nothing else may be touched.

@@ -39,7 +39,10 @@ fn started(kind: Kind, family: Family, setup: &Setup) -> Option<Tester> {
         eprintln!("skipped: {} cannot be opened here", link::tun::NODE);
         return None;
     }
-    let pinned = [("tcp_congestion_control", "reno"), ("tcp_invalid_ratelimit", "0")];
+    let pinned = [
+        ("tcp_congestion_control", "reno"),
+        ("tcp_invalid_ratelimit", "0"),
+    ];
     let pinned = pinned.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let mut kernel = match Kernel::start(kind, family, &pinned) {
         Ok(kernel) => kernel,
@@ -57,12 +60,26 @@ fn started(kind: Kind, family: Family, setup: &Setup) -> Option<Tester> {
     };
     kernel.attach(A, tuple);
     let (seen, got) = (VecDeque::new(), VecDeque::new());
-    Some(Tester { kernel, tuple, snd_nxt: ISS, rcv_nxt: 0, seen, got })
+    Some(Tester {
+        kernel,
+        tuple,
+        snd_nxt: ISS,
+        rcv_nxt: 0,
+        seen,
+        got,
+    })
 }
 
 fn plain(family: Family) -> Setup {
     let set = SocketSettings::default();
-    Setup { family, accepts: true, reads: true, backlog: None, set, seed: 1 }
+    Setup {
+        family,
+        accepts: true,
+        reads: true,
+        backlog: None,
+        set,
+        seed: 1,
+    }
 }
 
 impl Tester {
@@ -117,7 +134,10 @@ impl Tester {
         let bare = Flags(got.flags.0 & !Flags::PSH.0);
         assert_eq!(bare, flags, "{got:?}");
         let syn_or_fin = u32::from(flags.contains(Flags::SYN) || flags.contains(Flags::FIN));
-        self.rcv_nxt = got.seq.wrapping_add(got.payload.len() as u32).wrapping_add(syn_or_fin);
+        self.rcv_nxt = got
+            .seq
+            .wrapping_add(got.payload.len() as u32)
+            .wrapping_add(syn_or_fin);
         got
     }
 
@@ -128,7 +148,11 @@ impl Tester {
     }
 
     fn quiet(&mut self, time: Duration) {
-        assert!(!self.wait(time, |tester| !tester.got.is_empty()), "{:?}", self.got);
+        assert!(
+            !self.wait(time, |tester| !tester.got.is_empty()),
+            "{:?}",
+            self.got
+        );
     }
 
     fn establish(&mut self) {
@@ -155,7 +179,11 @@ fn segment(
     tcp.extend(seq.to_be_bytes());
     tcp.extend(if flags.contains(Flags::ACK) { ack } else { 0 }.to_be_bytes());
     tcp.extend([0x50, flags.0, 0xff, 0xff, 0, 0]);
-    let urgent = if flags.contains(Flags::URG) { payload.len() as u16 } else { 0 };
+    let urgent = if flags.contains(Flags::URG) {
+        payload.len() as u16
+    } else {
+        0
+    };
     tcp.extend(urgent.to_be_bytes());
     tcp.extend(payload);
     let (mut ip, pseudo) = headers(tuple, tcp.len());
@@ -176,7 +204,10 @@ fn headers(tuple: FourTuple, length: usize) -> (Vec<u8>, Vec<u8>) {
             ip.extend(&ends);
             let sum = checksum(&ip);
             ip[10..12].copy_from_slice(&sum.to_be_bytes());
-            (ip, [&ends[..], &[0, 6], &(length as u16).to_be_bytes()].concat())
+            (
+                ip,
+                [&ends[..], &[0, 6], &(length as u16).to_be_bytes()].concat(),
+            )
         }
         (IpAddr::V6(from), IpAddr::V6(to)) => {
             let ends = [from.octets(), to.octets()].concat();
@@ -191,7 +222,9 @@ fn headers(tuple: FourTuple, length: usize) -> (Vec<u8>, Vec<u8>) {
 
 fn checksum(octets: &[u8]) -> u16 {
     let pairs = octets.chunks_exact(2);
-    let mut sum: u32 = pairs.map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]]))).sum();
+    let mut sum: u32 = pairs
+        .map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]])))
+        .sum();
     while sum > 0xffff {
         sum = (sum & 0xffff) + (sum >> 16);
     }
@@ -199,7 +232,11 @@ fn checksum(octets: &[u8]) -> u16 {
 }
 
 fn parse(packet: &[u8]) -> Got {
-    let (header, protocol) = if packet[0] >> 4 == 4 { (20, 9) } else { (40, 6) };
+    let (header, protocol) = if packet[0] >> 4 == 4 {
+        (20, 9)
+    } else {
+        (40, 6)
+    };
     assert_eq!(packet[protocol], 6, "not TCP: {packet:02x?}");
     let tcp = &packet[header..];
     let word = |at: usize| u32::from_be_bytes(tcp[at..at + 4].try_into().unwrap());
@@ -217,7 +254,9 @@ fn a_hand_made_syn_is_answered_and_nothing_else_is_said(
     #[values(Kind::Tun, Kind::Veth)] kind: Kind,
     #[values(Family::V4, Family::V6)] family: Family,
 ) {
-    let Some(mut tester) = started(kind, family, &plain(family)) else { return };
+    let Some(mut tester) = started(kind, family, &plain(family)) else {
+        return;
+    };
     tester.quiet(Duration::from_millis(100));
     tester.call(&AppCall::Listen { backlog: None });
     let before = tester.now();
@@ -231,19 +270,29 @@ fn a_hand_made_syn_is_answered_and_nothing_else_is_said(
 
 #[rstest]
 fn a_wrong_checksum_is_not_mended_on_the_way(#[values(Kind::Tun, Kind::Veth)] kind: Kind) {
-    let Some(mut tester) = started(kind, Family::V4, &plain(Family::V4)) else { return };
+    let Some(mut tester) = started(kind, Family::V4, &plain(Family::V4)) else {
+        return;
+    };
     tester.call(&AppCall::Listen { backlog: None });
     let bad = segment(tester.tuple, Flags::SYN, ISS, 0, &[], 1);
     tester.kernel.inject(tester.now(), &bad).unwrap();
     tester.quiet(Duration::from_millis(50));
-    assert_eq!(tester.kernel.counter(Instant::START, "TcpInCsumErrors"), Some(1));
+    assert_eq!(
+        tester.kernel.counter(Instant::START, "TcpInCsumErrors"),
+        Some(1)
+    );
 }
 
 #[test]
 fn large_sends_arrive_as_finished_segments() {
-    let Some(mut tester) = started(Kind::Veth, Family::V4, &plain(Family::V4)) else { return };
+    let Some(mut tester) = started(Kind::Veth, Family::V4, &plain(Family::V4)) else {
+        return;
+    };
     tester.establish();
-    tester.call(&AppCall::Send { data: vec![7; 5_000], urgent: false });
+    tester.call(&AppCall::Send {
+        data: vec![7; 5_000],
+        urgent: false,
+    });
     tester.sees(&Seen::Sent(5_000));
     let mut total = 0;
     while total < 5_000 {
@@ -260,7 +309,9 @@ fn all_eleven_states_are_told(
     #[values(Kind::Tun, Kind::Veth)] kind: Kind,
     #[values(Family::V4, Family::V6)] family: Family,
 ) {
-    let Some(mut tester) = started(kind, family, &plain(family)) else { return };
+    let Some(mut tester) = started(kind, family, &plain(family)) else {
+        return;
+    };
     assert_eq!(tester.state(), State::Closed);
     tester.call(&AppCall::Listen { backlog: None });
     assert_eq!(tester.state(), State::Listen);
@@ -299,7 +350,9 @@ fn closing_first_goes_through_the_other_states(
     #[values(Family::V4, Family::V6)] family: Family,
     #[values(true, false)] at_the_same_time: bool,
 ) {
-    let Some(mut tester) = started(Kind::available(), family, &plain(family)) else { return };
+    let Some(mut tester) = started(Kind::available(), family, &plain(family)) else {
+        return;
+    };
     tester.call(&AppCall::Connect);
     assert_eq!(tester.state(), State::SynSent);
     tester.expect(Flags::SYN);
@@ -335,7 +388,9 @@ fn a_closed_connection_lingers_without_its_application() {
     tester.expect(FIN_ACK);
     tester.send(Flags::ACK, &[]);
     assert_eq!(tester.state(), State::FinWait2);
-    let refused = tester.kernel.call(Instant::START, A, &AppCall::ShutdownWrite);
+    let refused = tester
+        .kernel
+        .call(Instant::START, A, &AppCall::ShutdownWrite);
     assert!(matches!(refused, Err(Refused::Failed(why)) if why.contains("ENOTCONN")));
 }
 
@@ -357,7 +412,10 @@ fn the_application_sees_what_happens_to_its_connection() {
         });
         octets.flatten().collect()
     };
-    assert!(tester.wait(Duration::from_secs(5), |tester| data(&tester.seen) == b"now"));
+    assert!(
+        tester.wait(Duration::from_secs(5), |tester| data(&tester.seen)
+            == b"now")
+    );
     tester.send(Flags::RST, &[]);
     tester.sees(&Seen::Reset);
     assert_eq!(tester.state(), State::Closed);
@@ -414,8 +472,14 @@ fn an_abort_resets() {
 
 #[test]
 fn a_manual_application_only_does_what_it_is_told() {
-    let manual = Setup { accepts: false, reads: false, ..plain(Family::V4) };
-    let Some(mut tester) = started(Kind::available(), Family::V4, &manual) else { return };
+    let manual = Setup {
+        accepts: false,
+        reads: false,
+        ..plain(Family::V4)
+    };
+    let Some(mut tester) = started(Kind::available(), Family::V4, &manual) else {
+        return;
+    };
     tester.call(&AppCall::Listen { backlog: None });
     tester.send(Flags::SYN, &[]);
     tester.expect(SYN_ACK);
@@ -437,9 +501,17 @@ fn a_manual_application_only_does_what_it_is_told() {
 
 #[test]
 fn the_window_offered_is_the_buffer_asked_for() {
-    let set = SocketSettings { rcvbuf: Some(5_840), ..SocketSettings::default() };
-    let setup = Setup { set, ..plain(Family::V4) };
-    let Some(mut tester) = started(Kind::available(), Family::V4, &setup) else { return };
+    let set = SocketSettings {
+        rcvbuf: Some(5_840),
+        ..SocketSettings::default()
+    };
+    let setup = Setup {
+        set,
+        ..plain(Family::V4)
+    };
+    let Some(mut tester) = started(Kind::available(), Family::V4, &setup) else {
+        return;
+    };
     tester.call(&AppCall::Listen { backlog: None });
     tester.send(Flags::SYN, &[]);
     assert_eq!(tester.expect(SYN_ACK).wnd, 5_840);
@@ -455,8 +527,12 @@ fn status_and_counters_are_the_connections_own() {
     assert_eq!(info(&mut tester, "cwnd"), Some(5_360));
     assert_eq!(info(&mut tester, "retransmits"), Some(0));
     assert_eq!(info(&mut tester, "nonsense"), None);
-    let challenges =
-        |tester: &mut Tester| tester.kernel.counter(Instant::START, "TCPChallengeACK").unwrap();
+    let challenges = |tester: &mut Tester| {
+        tester
+            .kernel
+            .counter(Instant::START, "TCPChallengeACK")
+            .unwrap()
+    };
     assert_eq!(challenges(&mut tester), 0);
     tester.send(Flags::SYN, &[]);
     assert_eq!(challenges(&mut tester), 1);
@@ -478,5 +554,11 @@ fn a_connection_belongs_to_the_youngest_owner_of_its_tuple() {
     tester.send(Flags::ACK, &[]);
     let now = tester.now();
     let seen = tester.kernel.poll(now).unwrap();
-    assert_eq!(seen, Some(Output::App { conn: b, event: Seen::Accepted }));
+    assert_eq!(
+        seen,
+        Some(Output::App {
+            conn: b,
+            event: Seen::Accepted
+        })
+    );
 }
