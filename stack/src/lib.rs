@@ -16,6 +16,7 @@
 mod arrives;
 mod buffers;
 mod calls;
+pub mod codec;
 mod config;
 mod congestion;
 mod demux;

@@ -7,30 +7,30 @@ use crate::seq::{SeqNum, WindowScale, WireWindow};
 
 /// A segment without its ports; `'a` is where its text lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Segment<'a> {
+pub struct Segment<'a> {
     /// SEG.SEQ.
-    pub(crate) seq: SeqNum,
+    pub seq: SeqNum,
     /// SEG.ACK, if the ACK bit is set.
-    pub(crate) ack: Option<SeqNum>,
+    pub ack: Option<SeqNum>,
     /// What it does to the connection beside carrying text.
-    pub(crate) control: Control,
+    pub control: Control,
     /// SEG.WND as on the wire.
-    pub(crate) wnd: WireWindow,
+    pub wnd: WireWindow,
     /// The urgent pointer, if the URG bit is set.
-    pub(crate) urgent: Option<u16>,
+    pub urgent: Option<u16>,
     /// The PSH bit.
-    pub(crate) push: bool,
+    pub push: bool,
     /// The ECE and CWR bits (RFC 3168).
-    pub(crate) ecn: Ecn,
+    pub ecn: Ecn,
     /// The timestamp option (RFC 7323 §3).
-    pub(crate) timestamps: Option<Timestamps>,
+    pub timestamps: Option<Timestamps>,
     /// Segment text.
-    pub(crate) text: &'a [u8],
+    pub text: &'a [u8],
 }
 
 /// The control bits that exclude each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Control {
+pub enum Control {
     /// None of them.
     None,
     /// SYN, with the options that only a SYN may carry. SYN with FIN is legal, if rare.
@@ -48,31 +48,31 @@ pub(crate) enum Control {
 
 /// What only a SYN may offer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct SynOptions {
+pub struct SynOptions {
     /// Maximum Segment Size (RFC 9293 §3.7.1).
-    pub(crate) mss: Option<u16>,
+    pub mss: Option<u16>,
     /// Window Scale (RFC 7323 §2.2).
-    pub(crate) window_scale: Option<WindowScale>,
+    pub window_scale: Option<WindowScale>,
     /// SACK Permitted (RFC 2018 §2).
-    pub(crate) sack_permitted: bool,
+    pub sack_permitted: bool,
 }
 
 /// The timestamp option.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Timestamps {
+pub struct Timestamps {
     /// TSval.
-    pub(crate) val: u32,
+    pub val: u32,
     /// TSecr.
-    pub(crate) ecr: u32,
+    pub ecr: u32,
 }
 
 /// The ECN bits of the TCP header.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Ecn {
+pub struct Ecn {
     /// ECN-Echo.
-    pub(crate) ece: bool,
+    pub ece: bool,
     /// Congestion Window Reduced.
-    pub(crate) cwr: bool,
+    pub cwr: bool,
 }
 
 impl<'a> Segment<'a> {

@@ -16,19 +16,19 @@ pub(crate) const ICMPV6: u8 = 58;
 
 /// An IP header without options.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct IpHeader {
+pub struct IpHeader {
     /// Source address.
-    pub(crate) src: IpAddr,
+    pub src: IpAddr,
     /// Destination address, of the same version.
-    pub(crate) dst: IpAddr,
+    pub dst: IpAddr,
     /// Diffserv field and ECN bits; the traffic class of IPv6.
-    pub(crate) tos: u8,
+    pub tos: u8,
     /// TTL or hop limit.
-    pub(crate) ttl: u8,
+    pub ttl: u8,
     /// IPv4 identification; the flow label of IPv6.
-    pub(crate) id: u32,
+    pub id: u32,
     /// Don't Fragment; always true for IPv6.
-    pub(crate) df: bool,
+    pub df: bool,
 }
 
 impl IpHeader {

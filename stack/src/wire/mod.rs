@@ -8,9 +8,10 @@ mod checksum;
 mod ip;
 mod tcp;
 
+pub use ip::IpHeader;
 #[cfg(test)]
 pub(crate) use ip::encode as encode_ip;
-pub(crate) use ip::{ICMP, ICMPV6, IpHeader, TCP, decode as decode_ip, header_len, v4, v6};
+pub(crate) use ip::{ICMP, ICMPV6, TCP, decode as decode_ip, header_len, v4, v6};
 pub(crate) use tcp::decode as decode_tcp;
 
 use crate::segment::Segment;
@@ -24,15 +25,15 @@ pub(crate) const TCP_HEADER_LEN: u32 = 20;
 
 /// A TCP segment with its IP header and ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Packet<'a> {
+pub struct Packet<'a> {
     /// The IP header.
-    pub(crate) ip: IpHeader,
+    pub ip: IpHeader,
     /// Source port.
-    pub(crate) src_port: u16,
+    pub src_port: u16,
     /// Destination port.
-    pub(crate) dst_port: u16,
+    pub dst_port: u16,
     /// The segment.
-    pub(crate) segment: Segment<'a>,
+    pub segment: Segment<'a>,
 }
 
 impl Packet<'_> {
@@ -47,7 +48,7 @@ impl Packet<'_> {
     }
 
     /// Writes the packet over `out`.
-    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+    pub fn encode(&self, out: &mut Vec<u8>) {
         out.clear();
         let len = tcp::len(&self.segment);
         out.reserve(self.ip.len() + len);
@@ -58,7 +59,7 @@ impl Packet<'_> {
 
 /// What is wrong with a packet that is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Malformed {
+pub enum Malformed {
     /// Neither version 4 nor 6.
     #[error("not an IP packet")]
     NotIp,
