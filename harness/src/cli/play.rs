@@ -11,6 +11,7 @@ use crate::seed;
 use crate::spec::case::Case;
 use crate::spec::profile::Profile;
 use crate::worker::{self, Answer, Job, RunOrder, Running};
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -167,10 +168,15 @@ impl Pace<'_> {
             .iter()
             .map(|&index| (cases[index].id.as_str(), index))
             .collect();
-        let jobs = ready.iter().map(|&index| {
-            let id = cases[index].id.clone();
-            let seed = seed::of_case(self.seed, &id);
-            Job { id, seed }
+        // The longest first: then the others fit beside them.
+        let mut order_of_start: Vec<&Case> = ready.iter().map(|&index| &cases[index]).collect();
+        order_of_start.sort_by_key(|case| Reverse(case.least_time));
+        let jobs = order_of_start.into_iter().map(|case| {
+            let seed = seed::of_case(self.seed, &case.id);
+            Job {
+                id: case.id.clone(),
+                seed,
+            }
         });
         let order = RunOrder {
             specs: self.specs.clone(),

@@ -6,6 +6,7 @@
 
 use crate::shared::{Loaded, SEED, exact, folder, judge};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -29,7 +30,10 @@ pub(crate) fn trials(arguments: &Arguments) -> Vec<Trial> {
     let mut jobs = Vec::new();
     let mut trials = Vec::new();
     let deviations: Arc<[Deviation]> = loaded.suite.deviations().into();
-    for case in loaded.cases() {
+    // The longest first: then the others fit beside them.
+    let mut cases: Vec<_> = loaded.cases().collect();
+    cases.sort_by_key(|case| Reverse(case.least_time));
+    for case in cases {
         let name = format!("kernel/{}", case.id);
         let slow = Subject::from(case).is_slow();
         let skip = case.skip.clone().or_else(|| refusal.clone());
