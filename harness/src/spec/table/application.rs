@@ -132,4 +132,9 @@ pub const INFO: &[Entry] = &[
         Shape::NumberPattern,
         "octets that wait for the application",
     ),
+    entry(
+        "urgent",
+        Shape::NumberPattern,
+        "octets to be read before the urgent data ends",
+    ),
 ];
