@@ -245,8 +245,9 @@ impl<'a> Layout<'a> {
                 let refused = refused
                     .as_deref()
                     .map(|why| format!("refused: {}", words::clean(why)));
+                // Some calls have to be refused: what is wrong, a finding says.
                 let mood = if refused.is_some() {
-                    Mood::Wrong
+                    Mood::Aside
                 } else {
                     Mood::Fine
                 };

@@ -14,9 +14,7 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tcpspec_reports::names;
-use tcpspec_reports::record::{
-    Canary, CaseRecord, DeviceRecord, Event, EventKind, FORMAT, Run, Verdict,
-};
+use tcpspec_reports::record::{Canary, CaseRecord, DeviceRecord, FORMAT, Run, Verdict};
 use tcpspec_reports::terminal::{self, Screen, ci};
 
 /// Runs cases and reports.
@@ -174,23 +172,10 @@ fn canaries(plan: &Plan, pace: &Pace<'_>) -> Result<Vec<Canary>, Failure> {
     Ok(canaries)
 }
 
-/// The canary failed as it must, or its call was refused.
+/// The canary failed as it must. Where it is inconclusive nothing was shown either way, and the
+/// cases will say why.
 fn caught(record: &CaseRecord) -> bool {
-    let refused = |event: &Event| {
-        matches!(
-            event.kind,
-            EventKind::Call {
-                refused: Some(_),
-                ..
-            }
-        )
-    };
-    match record.verdict {
-        // Inconclusive: nothing was shown either way, and the cases will say why.
-        Verdict::Fail | Verdict::Inconclusive => true,
-        Verdict::Pass => record.events.iter().any(refused),
-        Verdict::Deviates | Verdict::Skipped => false,
-    }
+    matches!(record.verdict, Verdict::Fail | Verdict::Inconclusive)
 }
 
 /// The requirements of a case, with their sentences.

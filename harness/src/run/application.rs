@@ -6,7 +6,7 @@ use super::log::Finding;
 use super::{Action, Played, Progress, Question, Runner, Running, later};
 use crate::device::{AppCall, ConnId, Refused, Seen};
 use crate::model::{Scope, Stream, Unresolved};
-use crate::spec::case::{AppEvent, AppWait, Call, Expr, Payload, Step};
+use crate::spec::case::{AppEvent, AppWait, Call, Expr, Payload, Refusal, Step, Verb};
 use crate::time::Instant;
 use tcpspec_reports::record::EventKind;
 
@@ -88,34 +88,53 @@ impl Runner<'_> {
         outcome: Result<(), Refused>,
     ) {
         let step = self.current.map(|running| running.step);
-        let refused = outcome.as_ref().err().map(ToString::to_string);
         let kind = EventKind::Call {
             text: text.to_owned(),
-            refused: refused.clone(),
+            refused: outcome.as_ref().err().map(ToString::to_string),
         };
         let event = self.log.push(now, conn, step, kind);
         self.histories[conn].on_call(text.ends_with(" urgent"));
         self.annotate(event, conn);
-        let (Some(step), Err(why)) = (step, outcome) else {
+        let Some((step, Verb::Call { call, refused })) = step.map(|step| (step, &step.verb)) else {
             return;
         };
-        match why {
-            Refused::Unsupported(_) => {
-                self.log
+        let preamble = step.preamble.as_ref().map(|_| Refusal::MustNot);
+        let (symptom, headline) = match (outcome, refused.or(preamble)) {
+            (Err(why @ Refused::Unsupported(_)), _) => {
+                return self
+                    .log
                     .inconclusive(format!("step {}: {why}", step.number));
             }
-            // The device's TCP said no: whether it may is the business of the steps that follow.
-            Refused::Failed(why) if step.preamble.is_some() => {
-                let finding = Finding {
-                    symptom: format!("{} refused", text.split(' ').next().unwrap_or_default()),
-                    headline: format!("the device refused `{text}`: {why}"),
-                    fields: Vec::new(),
-                    event: Some(event),
-                };
-                let level = self.level(step);
-                self.log.find(step, level, finding);
+            (Err(Refused::Failed(why)), said) => {
+                self.take_back(conn, call);
+                if said != Some(Refusal::MustNot) {
+                    return;
+                }
+                ("refused", format!("the device refused `{text}`: {why}"))
             }
-            Refused::Failed(_) => {}
+            (Ok(()), Some(Refusal::Must)) => {
+                let headline =
+                    format!("expected the device to refuse `{text}`; it was carried out");
+                ("not refused", headline)
+            }
+            (Ok(()), _) => return,
+        };
+        let finding = Finding {
+            symptom: format!("{} {symptom}", text.split(' ').next().unwrap_or_default()),
+            headline,
+            fields: Vec::new(),
+            event: Some(event),
+        };
+        let level = self.level(step);
+        self.log.find(step, level, finding);
+    }
+
+    /// The octets of a SEND that was refused are no part of the stream.
+    fn take_back(&mut self, conn: usize, call: &Call) {
+        if let Call::Send { data, .. } = call
+            && let Ok(count) = self.count(conn, data)
+        {
+            self.conns[conn].asked_to_send -= count as u32;
         }
     }
 

@@ -37,6 +37,14 @@ pub(crate) fn profile() -> Profile {
     }
 }
 
+/// A call of which nothing is said but that it is made.
+pub(crate) fn call(call: Call) -> Verb {
+    Verb::Call {
+        call,
+        refused: None,
+    }
+}
+
 /// A case of these steps, numbered from 1.
 pub(crate) fn case(verbs: Vec<Verb>) -> Case {
     let steps = verbs

@@ -51,7 +51,10 @@ pub(super) fn connections(case: &Case, link: LinkInfo, ancient: bool, seed: u64)
 fn connects(steps: &[Step], conn: usize) -> bool {
     let in_branch = |branch: &Branch| connects(&branch.steps, conn);
     steps.iter().any(|step| match &step.verb {
-        Verb::Call(Call::Connect) => step.conn == conn,
+        Verb::Call {
+            call: Call::Connect,
+            ..
+        } => step.conn == conn,
         Verb::OneOf(branches) => branches.iter().any(in_branch),
         _ => false,
     })

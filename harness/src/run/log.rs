@@ -70,7 +70,11 @@ impl Log {
 
     pub(super) fn count_assertions(&mut self, step: &Step) {
         let count = match &step.verb {
-            Verb::Inject(_) | Verb::Call(_) | Verb::OneOf(_) => 0,
+            Verb::Call {
+                refused: Some(refused),
+                ..
+            } => u32::from(refused.is_judged()),
+            Verb::Inject(_) | Verb::Call { .. } | Verb::OneOf(_) => 0,
             Verb::Expect(expect) => {
                 1 + u32::from(matches!(
                     **expect,

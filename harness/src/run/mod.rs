@@ -212,7 +212,7 @@ impl<'a> Runner<'a> {
             Verb::Inject(inject) => self.play_inject(now, step, inject),
             Verb::Expect(expect) => self.play_expect(now, running, expect),
             Verb::Silence(length) => self.play_silence(now, running, length),
-            Verb::Call(call) => self.play_call(step, call),
+            Verb::Call { call, .. } => self.play_call(step, call),
             Verb::App(wait) => self.play_app(now, running, wait),
             Verb::State { state, within } => self.play_state(now, running, *state, within.as_ref()),
             Verb::Check(comparison) => self.play_check(now, step, comparison),
@@ -224,7 +224,7 @@ impl<'a> Runner<'a> {
 
     fn end_step(&mut self, running: Running<'a>) {
         // To ask for a state between two silences does not begin the wait anew.
-        if let Verb::Inject(_) | Verb::Expect(_) | Verb::Call(_) | Verb::OneOf(_) =
+        if let Verb::Inject(_) | Verb::Expect(_) | Verb::Call { .. } | Verb::OneOf(_) =
             running.step.verb
         {
             self.silence_before = 0;

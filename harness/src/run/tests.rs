@@ -320,7 +320,7 @@ fn a_failing_preamble_is_inconclusive() {
 
 #[test]
 fn a_refused_call_is_recorded_and_not_judged() {
-    let record = run(&opened([Verb::Call(Call::Accept)]), &mut opening([]));
+    let record = run(&opened([call(Call::Accept)]), &mut opening([]));
     assert_eq!(record.verdict, Verdict::Pass);
     let refused = |kind: &EventKind| match kind {
         EventKind::Call { refused, .. } => refused.clone(),
@@ -334,9 +334,63 @@ fn a_refused_call_is_recorded_and_not_judged() {
     assert_eq!(refusals, ["nothing to accept"]);
 }
 
+/// The device refuses every `accept` and carries out all else.
+#[rstest]
+#[case::must_and_did(Call::Accept, Refusal::Must, Verdict::Pass, 1)]
+#[case::must_and_did_not(Call::Abort, Refusal::Must, Verdict::Fail, 1)]
+#[case::must_not_and_did(Call::Accept, Refusal::MustNot, Verdict::Fail, 1)]
+#[case::must_not_and_did_not(Call::Abort, Refusal::MustNot, Verdict::Pass, 1)]
+#[case::may_and_did(Call::Accept, Refusal::May, Verdict::Pass, 0)]
+#[case::may_and_did_not(Call::Abort, Refusal::May, Verdict::Pass, 0)]
+fn a_refusal_is_judged_as_the_spec_says(
+    #[case] call: Call,
+    #[case] refusal: Refusal,
+    #[case] verdict: Verdict,
+    #[case] assertions: u32,
+) {
+    let step = Verb::Call {
+        call,
+        refused: Some(refusal),
+    };
+    let record = run(&case(vec![step]), &mut Fake::new([]));
+    assert_eq!((record.verdict, record.assertions), (verdict, assertions));
+}
+
+#[test]
+fn a_call_that_is_carried_out_although_it_must_be_refused_is_found() {
+    let data = Payload::Pattern(Expr::Number(1));
+    let send = Call::Send {
+        data,
+        urgent: false,
+    };
+    let step = Verb::Call {
+        call: send,
+        refused: Some(Refusal::Must),
+    };
+    let record = run(&case(vec![step]), &mut Fake::new([]));
+    let headline = "expected the device to refuse `send 1`; it was carried out";
+    assert_found(&record, "step 1: send not refused", headline);
+    let event = record.mismatches[0].event.expect("the call is cited");
+    assert!(matches!(
+        record.events[event].kind,
+        EventKind::Call { refused: None, .. }
+    ));
+}
+
+#[test]
+fn a_preamble_may_be_refused_what_it_says() {
+    let refused = Some(Refusal::May);
+    let mut case = case(vec![Verb::Call {
+        call: Call::Accept,
+        refused,
+    }]);
+    case.steps[0].preamble = Some("LISTEN".into());
+    assert_eq!(run(&case, &mut Fake::new([])).verdict, Verdict::Pass);
+}
+
 #[test]
 fn a_refused_call_in_a_preamble_is_inconclusive() {
-    let mut case = case(vec![Verb::Call(Call::Accept)]);
+    let mut case = case(vec![call(Call::Accept)]);
     case.steps[0].preamble = Some("LISTEN".into());
     let record = run(&case, &mut Fake::new([]));
     assert_eq!(
@@ -398,10 +452,7 @@ fn retransmitting(pause: u64) -> (Vec<Verb>, Fake) {
         (NOW, Does::Send(octet)),
         (ms(pause), Does::Send(copy)),
     ]]);
-    (
-        vec![Verb::Call(send), Verb::Expect(Box::new(first))],
-        device,
-    )
+    (vec![call(send), Verb::Expect(Box::new(first))], device)
 }
 
 #[rstest]
@@ -540,7 +591,7 @@ fn payload_out_of_place_is_seen() {
         data: Payload::Pattern(Expr::Number(3)),
         urgent: false,
     };
-    let case = opened([Verb::Call(send), Verb::Expect(Box::new(data))]);
+    let case = opened([call(send), Verb::Expect(Box::new(data))]);
     let record = run(&case, &mut opening([vec![(NOW, Does::Send(octets))]]));
     assert_found(
         &record,

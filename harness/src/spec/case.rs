@@ -153,7 +153,13 @@ pub enum Verb {
     /// Nothing comes for that long.
     Silence(Expr),
     /// The device's application acts.
-    Call(Call),
+    Call {
+        /// What it does.
+        call: Call,
+        /// Whether the device's TCP may refuse it. `None`: nothing is said; a refusal is recorded,
+        /// and judged in a preamble only, which needs its calls.
+        refused: Option<Refusal>,
+    },
     /// The device's application sees.
     App(AppWait),
     /// The device reports this state.
@@ -542,6 +548,25 @@ pub enum Call {
     Abort,
     /// Set socket options.
     Set(SocketSettings),
+}
+
+/// Whether the device's TCP may refuse a call (`refused:`): the "error" answers of RFC 9293 §3.10.1
+/// to §3.10.6.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// It must: that it carries the call out is a finding.
+    Must,
+    /// It must not: that it refuses is a finding.
+    MustNot,
+    /// Either answer is right.
+    May,
+}
+
+impl Refusal {
+    /// True if one of the two answers is a finding.
+    pub fn is_judged(self) -> bool {
+        self != Self::May
+    }
 }
 
 /// An event that the device's application is expected to see.

@@ -3,7 +3,8 @@
 mod figure;
 
 use super::case::{
-    AppEvent, Call, Case, Expect, Family, Ignore, Inject, Level, SocketSettings, State, Step, Verb,
+    AppEvent, Call, Case, Expect, Family, Ignore, Inject, Level, Refusal, SocketSettings, State,
+    Step, Verb,
 };
 use super::catalogue::Catalogue;
 use super::expr;
@@ -247,7 +248,13 @@ fn row(step: &Step, names: Names<'_>) -> Row {
         Verb::Inject(inject) => inject_row(inject, names, &mut row),
         Verb::Expect(expect) => expect_row(expect, names, &mut row),
         Verb::Silence(time) => row.segment = format!("silence for {}", names.value(time)),
-        Verb::Call(call) => row.device = format!("({})", call_text(call, names)),
+        Verb::Call { call, refused } => {
+            row.device = format!("({})", call_text(call, names));
+            refused
+                .map(refusal_text)
+                .unwrap_or_default()
+                .clone_into(&mut row.remark);
+        }
         Verb::App(wait) => {
             row.device = format!("(sees {})", event_text(&wait.event, names));
             row.remark = within(wait.within.as_ref(), names);
@@ -358,6 +365,14 @@ fn call_text(call: &Call, names: Names<'_>) -> String {
         Call::Close => "close".to_owned(),
         Call::Abort => "abort".to_owned(),
         Call::Set(settings) => format!("set {}", settings_text(settings)),
+    }
+}
+
+fn refusal_text(refused: Refusal) -> &'static str {
+    match refused {
+        Refusal::Must => "must be refused",
+        Refusal::MustNot => "must not be refused",
+        Refusal::May => "may be refused",
     }
 }
 

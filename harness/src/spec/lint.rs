@@ -7,7 +7,9 @@ mod bounds;
 mod levels;
 mod unused;
 
-use super::case::{Case, Expected, Family, FlagsPattern, Pattern, SegmentPattern, Step, Verb};
+use super::case::{
+    Case, Expected, Family, FlagsPattern, Pattern, Refusal, SegmentPattern, Step, Verb,
+};
 use super::catalogue::Catalogue;
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::expand::{self, Setting};
@@ -111,9 +113,11 @@ fn nothing_judged(linted: &Linted<'_>, case: &Case) -> Option<Diagnostic> {
         .iter()
         .filter(|step| step.preamble.is_none())
         .collect();
-    let judged = own
-        .iter()
-        .any(|step| !matches!(step.verb, Verb::Inject(_) | Verb::Call(_)));
+    let judged = own.iter().any(|step| match step.verb {
+        Verb::Call { refused, .. } => refused.is_some_and(Refusal::is_judged),
+        Verb::Inject(_) => false,
+        _ => true,
+    });
     if judged {
         return None;
     }

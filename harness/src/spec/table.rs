@@ -268,6 +268,9 @@ pub const VERBS: &[Entry] = &[
     ),
 ];
 
+/// Whether a call may be refused.
+pub const REFUSALS: &[&str] = &["must", "must-not", "may"];
+
 /// What may stand beside a verb.
 pub const BESIDE: &[Entry] = &[
     entry("conn", Shape::Name, "the connection (`a`)"),
@@ -280,6 +283,11 @@ pub const BESIDE: &[Entry] = &[
         "within",
         Shape::Duration,
         "beside `app` and `state`: bound instead of `reply`",
+    ),
+    entry(
+        "refused",
+        Shape::Word(REFUSALS),
+        "beside `call`: whether the device's TCP must, must not or may refuse it",
     ),
 ];
 

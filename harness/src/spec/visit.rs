@@ -61,15 +61,7 @@ pub(super) fn expressions<'a>(step: &'a Step, see: &mut dyn FnMut(&'a Expr)) {
             }
         }
         Verb::Silence(time) => expression(time, see),
-        Verb::Call(
-            Call::Send {
-                data: Payload::Pattern(count),
-                ..
-            }
-            | Call::Recv(count),
-        ) => {
-            expression(count, see);
-        }
+        Verb::Call { call, .. } => expressions_of_call(call, see),
         Verb::App(wait) => {
             wait.within.iter().for_each(|expr| expression(expr, see));
             if let AppEvent::Data(Payload::Pattern(count)) | AppEvent::Sent(count) = &wait.event {
@@ -86,7 +78,18 @@ pub(super) fn expressions<'a>(step: &'a Step, see: &mut dyn FnMut(&'a Expr)) {
                 pattern(value, see);
             }
         }
-        Verb::Call(_) | Verb::OneOf(_) => {}
+        Verb::OneOf(_) => {}
+    }
+}
+
+fn expressions_of_call<'a>(call: &'a Call, see: &mut dyn FnMut(&'a Expr)) {
+    if let Call::Send {
+        data: Payload::Pattern(count),
+        ..
+    }
+    | Call::Recv(count) = call
+    {
+        expression(count, see);
     }
 }
 

@@ -32,7 +32,7 @@ fn same_in_both_codecs(octets: &[u8]) {
 fn listening(then: impl IntoIterator<Item = Verb>) -> Case {
     let mut case = opened(then);
     case.steps
-        .insert(0, step("0", Verb::Call(Call::Listen { backlog: None })));
+        .insert(0, step("0", call(Call::Listen { backlog: None })));
     case
 }
 
@@ -68,7 +68,7 @@ fn data_goes_both_ways() {
                 event: seen(1000),
                 within: None,
             }),
-            Verb::Call(Call::Send {
+            call(Call::Send {
                 data: Payload::Pattern(Expr::Number(500)),
                 urgent: false,
             }),
@@ -90,7 +90,7 @@ fn two_msl_pass_in_no_time() {
     };
     passes(
         &listening([
-            Verb::Call(Call::ShutdownWrite),
+            call(Call::ShutdownWrite),
             Verb::Expect(Box::new(expect(fin_expected))),
             Verb::Inject(Box::new(our_fin)),
             Verb::Expect(Box::new(ack_expected())),

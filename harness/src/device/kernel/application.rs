@@ -137,6 +137,9 @@ impl Application {
                 .map_or(Ok(()), Connection::abort)
                 .map_err(lift),
             AppCall::Set(settings) => self.set(conn, listener, settings),
+            AppCall::Send { data, .. } if !self.connections.contains_key(&conn) => {
+                self.send_unconnected(tuple.device, data).map_err(lift)
+            }
             AppCall::Send { data, urgent } => {
                 self.on_connection(conn, |open, seen| open.send(data, *urgent, seen))
             }
@@ -275,6 +278,16 @@ impl Application {
         }
         socket.bind(&SockAddr::from(at))?;
         Ok(socket)
+    }
+
+    /// SEND in LISTEN or without a connection: the kernel is asked, so that the answer is its own.
+    fn send_unconnected(&self, at: SocketAddr, octets: &[u8]) -> io::Result<()> {
+        let sent = match self.listeners.get(&at.port()) {
+            Some(listener) => listener.socket.send(octets),
+            None => Socket::new(Domain::for_address(at), Type::STREAM, Some(Protocol::TCP))?
+                .send(octets),
+        };
+        sent.map(|_| ())
     }
 
     fn accept_one(&mut self, port: u16) -> Result<(), Refused> {

@@ -151,7 +151,8 @@ impl Connection {
         urgent: bool,
         seen: &mut Vec<Seen>,
     ) -> Result<(), Refused> {
-        if self.closing != Closing::No {
+        // What waits before the CLOSE has to be sent first; after it, the kernel answers itself.
+        if self.closing == Closing::WhenSent {
             return Err(Refused::Failed(
                 "EPIPE: the sending side is already closed".to_owned(),
             ));

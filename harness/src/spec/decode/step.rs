@@ -1,7 +1,7 @@
 //! Steps: one verb each, `repeat` and `when` unrolled.
 
 use super::{MAX_STEPS, Reader, shape};
-use crate::spec::case::{Pattern, Step, Verb};
+use crate::spec::case::{Pattern, Refusal, Step, Verb};
 use crate::spec::diagnostic::Diagnostic;
 use crate::spec::expr::{self, Type};
 use crate::spec::table::{self, BESIDE, Shape, VERBS};
@@ -13,6 +13,7 @@ struct Beside<'a> {
     conn: Option<Node<'a>>,
     should: Option<Node<'a>>,
     within: Option<Node<'a>>,
+    refused: Option<Node<'a>>,
 }
 
 impl<'a> Reader<'a> {
@@ -49,6 +50,7 @@ impl<'a> Reader<'a> {
                 "conn" => beside.conn = Some(entry.node.clone()),
                 "should" => beside.should = Some(entry.node.clone()),
                 "within" => beside.within = Some(entry.node.clone()),
+                "refused" => beside.refused = Some(entry.node.clone()),
                 _ => {}
             }
         }
@@ -127,15 +129,7 @@ impl<'a> Reader<'a> {
             let help = "write `should: ID` to judge the whole step at SHOULD level";
             self.fault(part.error("spec::should-constraints", message).help(help));
         }
-        if let Some(within) = beside
-            .within
-            .as_ref()
-            .filter(|_| !["app", "state"].contains(&&*verb.key))
-        {
-            let message = format!("`within` cannot stand beside `{}`", verb.key);
-            let help = "for an `expect` it stands inside: `expect: {…, within: 1s}`";
-            self.fault(within.error("spec::unknown-field", message).help(help));
-        }
+        self.misplaced(verb, beside);
         let verb = self.verb(verb, beside, part.as_ref(), &mut defaults);
         let Some(verb) = verb else { return };
         out.push(Step {
@@ -148,6 +142,39 @@ impl<'a> Reader<'a> {
             defaults,
             verb,
         });
+    }
+
+    /// What stands beside a verb to which it says nothing.
+    fn misplaced(&mut self, verb: &Entry<'a>, beside: &Beside<'a>) {
+        let words: [(_, _, &[&str], _); 2] = [
+            (
+                "within",
+                &beside.within,
+                &["app", "state"],
+                "for an `expect` it stands inside: `expect: {…, within: 1s}`",
+            ),
+            (
+                "refused",
+                &beside.refused,
+                &["call"],
+                "it says whether the device may refuse a `call`",
+            ),
+        ];
+        for (word, node, verbs, help) in words {
+            if let Some(node) = node.as_ref().filter(|_| !verbs.contains(&&*verb.key)) {
+                let message = format!("`{word}` cannot stand beside `{}`", verb.key);
+                self.fault(node.error("spec::unknown-field", message).help(help));
+            }
+        }
+    }
+
+    fn refusal(&mut self, node: &Node<'a>) -> Option<Refusal> {
+        let word = self.word(node, "said of a refusal", table::REFUSALS)?;
+        Some(match word {
+            "must" => Refusal::Must,
+            "must-not" => Refusal::MustNot,
+            _ => Refusal::May,
+        })
     }
 
     fn conn(&mut self, node: &Node<'a>) -> Option<usize> {
@@ -176,7 +203,10 @@ impl<'a> Reader<'a> {
             "inject" => Verb::Inject(Box::new(self.inject(node, defaults)?)),
             "expect" => Verb::Expect(Box::new(self.expectation(node, should, defaults)?)),
             "silence" => Verb::Silence(self.value(node, Type::Duration)?),
-            "call" => Verb::Call(self.call(node)?),
+            "call" => Verb::Call {
+                call: self.call(node)?,
+                refused: beside.refused.as_ref().and_then(|node| self.refusal(node)),
+            },
             "app" => Verb::App(self.app(node, beside.within.as_ref())?),
             "state" => {
                 let state = self.state(node);
