@@ -17,7 +17,10 @@ const MOST_EVENTS: u32 = 1_000_000;
 const MOST_OUTPUTS: u32 = 100_000;
 
 /// Plays a case on a simulated device.
+///
+/// The record's real time is all that differs from one replay to the next.
 pub fn play(case: &Case, profile: &Profile, device: &mut impl Simulated, seed: u64) -> CaseRecord {
+    let began = std::time::Instant::now();
     let mut runner = Runner::new(case, profile, device.link(), seed);
     let mut now = Instant::START;
     let setup = Setup {
@@ -40,7 +43,9 @@ pub fn play(case: &Case, profile: &Profile, device: &mut impl Simulated, seed: u
             text(&*panic)
         )),
     }
-    runner.finish(now)
+    let mut record = runner.finish(now);
+    record.wall_ns = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+    record
 }
 
 /// Lets runner and device talk until the case is over.
