@@ -17,10 +17,7 @@ pub(super) fn doctor(context: &Context) -> Result<Exit, Failure> {
     row(good, "✓", "specs", &specs);
     row(good, "✓", "bundled stack", "virtual clock; needs nothing");
     let probes = probe()?;
-    let able = probes
-        .iter()
-        .filter(|probe| probe.needed)
-        .all(|probe| probe.ok);
+    let able = refusal(&probes).is_none();
     let kernel = if able {
         "can be tested: tcpspec run --device kernel"
     } else {
@@ -43,10 +40,28 @@ pub(super) fn doctor(context: &Context) -> Result<Exit, Failure> {
             row(style, " ", "", &format!("  {cure}"));
         }
     }
-    print(&text)
+    print(&text)?;
+    Ok(if able {
+        Exit::Conformant
+    } else {
+        Exit::Unjudged
+    })
 }
 
-fn probe() -> Result<Vec<worker::Probe>, Failure> {
+/// Why this machine's kernel cannot be tested here, and what to do about it.
+pub(super) fn refusal(probes: &[worker::Probe]) -> Option<String> {
+    let refused = probes.iter().find(|probe| probe.needed && !probe.ok)?;
+    let cure = refused.cure.as_deref().map(|cure| format!("; try: {cure}"));
+    Some(format!(
+        "this machine refuses the kernel device: {}: {}{}",
+        refused.name,
+        refused.reason,
+        cure.unwrap_or_default()
+    ))
+}
+
+/// What this machine allows.
+pub(super) fn probe() -> Result<Vec<worker::Probe>, Failure> {
     let refused = |error: std::io::Error| {
         Failure::Environment(format!(
             "cannot start this program again as a worker: {error}"

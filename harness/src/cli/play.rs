@@ -61,6 +61,8 @@ pub(super) struct Pace<'i> {
     pub specs: Option<PathBuf>,
     /// Spec files beside them.
     pub files: Vec<PathBuf>,
+    /// Why this machine lets no case be played on the device: all are skipped.
+    pub(super) refusal: Option<String>,
     /// Set when the user wants to stop.
     pub interrupt: &'i Interrupt,
 }
@@ -76,7 +78,7 @@ impl Pace<'_> {
     ) -> Result<(), Failure> {
         let mut ready = Vec::new();
         for (index, case) in cases.iter().enumerate() {
-            let Some(reason) = &case.skip else {
+            let Some(reason) = case.skip.as_ref().or(self.refusal.as_ref()) else {
                 ready.push(index);
                 continue;
             };

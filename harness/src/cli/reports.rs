@@ -3,6 +3,7 @@
 use super::TOOL;
 use super::arguments::{Captures, RunArguments};
 use std::path::{Path, PathBuf};
+use tcpspec_reports::ladder::{self, text};
 use tcpspec_reports::record::{CaseRecord, Run, Verdict};
 use tcpspec_reports::{atomic, json, junit, names, pcapng};
 
@@ -47,7 +48,8 @@ impl Wanted {
         self.out.display().to_string()
     }
 
-    /// Writes the captures, whose places the record then names, and then the reports.
+    /// Writes the captures, each with its ladder as text beside it, and then the reports, which name
+    /// the captures.
     pub(super) fn write(&self, run: &mut Run) -> Written {
         let mut written = Written::default();
         self.write_captures(run, &mut written);
@@ -83,7 +85,11 @@ impl Wanted {
             }
             let path = names::capture_path(&self.out, record);
             let capture = pcapng::write(TOOL, &run.device, run.seed, record);
-            match atomic::write(&path, &capture) {
+            let drawn = text::write(&ladder::layout(record), &text::Options::default());
+            let drawn = drawn.join("\n") + "\n";
+            let wrote = atomic::write(&path, &capture)
+                .and_then(|()| atomic::write(&path.with_extension("txt"), drawn.as_bytes()));
+            match wrote {
                 Ok(()) => {
                     run.cases[index].capture = Some(path.display().to_string());
                     count += 1;

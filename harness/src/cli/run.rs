@@ -6,7 +6,7 @@ use super::live::Live;
 use super::plan::{Plan, Target};
 use super::play::{Go, Pace};
 use super::reports::Wanted;
-use super::{Context, Exit, Failure, TOOL, spec_files};
+use super::{Context, Exit, Failure, TOOL, doctor, spec_files};
 use crate::deviations;
 use crate::spec::case::Case;
 use std::hash::{BuildHasher, RandomState};
@@ -28,12 +28,17 @@ pub(super) fn run(arguments: &RunArguments, context: &Context) -> Result<Exit, F
     let interrupt = Interrupt::listen()
         .map_err(|error| Failure::Environment(format!("cannot listen for Ctrl-C: {error}")))?;
     let seed = arguments.seed.unwrap_or_else(fresh_seed);
+    let refusal = match target {
+        Target::Bundled => None,
+        Target::Kernel => doctor::refusal(&doctor::probe()?),
+    };
     let pace = Pace {
         target,
         seed,
         jobs: arguments.jobs.map(usize::from),
         specs: context.specs_folder(),
         files: spec_files(select).map(Path::to_path_buf).collect(),
+        refusal,
         interrupt: &interrupt,
     };
     let screen = Screen {
@@ -50,7 +55,10 @@ pub(super) fn run(arguments: &RunArguments, context: &Context) -> Result<Exit, F
         whole,
         &mut run.cases,
     );
-    let exit = Exit::of(&run, arguments.strict, arguments.allow_inconclusive);
+    let exit = match pace.refusal {
+        Some(_) => Exit::Unjudged,
+        None => Exit::of(&run, arguments.strict, arguments.allow_inconclusive),
+    };
     finish(arguments, &mut run, &screen, exit)
 }
 
@@ -73,7 +81,9 @@ fn play(
         };
         println!("{}", screen.banner(&shown));
     }
-    run.canaries = canaries(plan, pace)?;
+    if pace.refusal.is_none() {
+        run.canaries = canaries(plan, pace)?;
+    }
     let bar = match arguments.progress {
         Choice::Always => true,
         Choice::Never => false,
