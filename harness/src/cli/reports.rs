@@ -48,8 +48,8 @@ impl Wanted {
         self.out.display().to_string()
     }
 
-    /// Writes the captures, each with its ladder as text beside it, and then the reports, which name
-    /// the captures.
+    /// Writes the captures, each with its ladder as text beside it, and then the reports, which
+    /// name the captures.
     pub(super) fn write(&self, run: &mut Run) -> Written {
         let mut written = Written::default();
         self.write_captures(run, &mut written);
