@@ -10,7 +10,7 @@ use crate::link;
 use crate::seed;
 use crate::spec::case::Case;
 use crate::spec::profile::Profile;
-use crate::worker::{self, Answer, Job, RunOrder, Running};
+use crate::worker::{self, Answer, Job, Patient, RunOrder};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -187,8 +187,7 @@ impl Pace<'_> {
             ..RunOrder::new(&profile.device)
         };
         let exe = std::env::current_exe().map_err(refused)?;
-        let answers =
-            worker::run_cases(worker::command(&exe), order, jobs.collect()).map_err(refused)?;
+        let answers = worker::run_cases_patiently(&exe, order, jobs.collect()).map_err(refused)?;
         for answer in interruptible(answers, self.interrupt) {
             let (id, record) = match answer {
                 Answer::Case(record) => (record.id.clone(), *record),
@@ -214,7 +213,7 @@ impl Pace<'_> {
 }
 
 /// The worker's answers, until the user wants to stop. Whoever stops listening ends the worker.
-fn interruptible(answers: Running, interrupt: &Interrupt) -> impl Iterator<Item = Answer> {
+fn interruptible(answers: Patient, interrupt: &Interrupt) -> impl Iterator<Item = Answer> {
     const GLANCE: Duration = Duration::from_millis(100);
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {

@@ -10,9 +10,11 @@
 mod player;
 mod probe;
 mod reaper;
+mod second_chance;
 mod serve;
 
 pub use probe::Probe;
+pub use second_chance::{Patient, run_cases_patiently};
 pub use serve::main;
 
 use serde::{Deserialize, Serialize};

@@ -99,7 +99,7 @@ fn play(jobs: Vec<Job>, results: &Arc<Results>) {
     };
     let results = results.clone();
     std::thread::spawn(
-        move || match worker::run_cases(worker::command(binary()), order, jobs) {
+        move || match worker::run_cases_patiently(binary(), order, jobs) {
             Err(error) => results.end(&format!("no worker: {error}")),
             Ok(answers) => {
                 answers.for_each(|answer| results.take(answer));
