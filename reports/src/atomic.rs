@@ -16,11 +16,21 @@ pub struct WriteError {
 }
 
 /// Writes `content` to `path`, in one step for every reader; folders are created as needed.
+///
+/// What exists and is no regular file (a pipe, a terminal, `/dev/full`) is written to as it is: it
+/// must not be replaced. A symbolic link is followed.
 pub fn write(path: &Path, content: &[u8]) -> Result<(), WriteError> {
     let failed = |what, path: &Path| {
         let path = path.to_owned();
         move |source| WriteError { what, path, source }
     };
+    if std::fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
+        let target = std::fs::OpenOptions::new().write(true).open(path);
+        let wrote = target.and_then(|mut target| target.write_all(content));
+        return wrote.map_err(failed("write", path));
+    }
+    let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let path = target.as_path();
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -49,6 +59,32 @@ fn draft(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[cfg(unix)]
+    fn what_is_no_regular_file_is_not_replaced() {
+        use std::os::unix::fs::FileTypeExt;
+        let full = Path::new("/dev/full");
+        assert!(write(full, b"a report").is_err());
+        let there = std::fs::metadata(full).expect("the device is still there");
+        assert!(there.file_type().is_char_device());
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_link_is_followed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (path, link) = (folder.path().join("report"), folder.path().join("latest"));
+        write(&path, b"old").expect("a report");
+        std::os::unix::fs::symlink(&path, &link).expect("a link");
+        write(&link, b"new").expect("the report again");
+        assert_eq!(std::fs::read(&path).expect("the report"), b"new");
+        assert!(
+            std::fs::symlink_metadata(&link)
+                .expect("the link")
+                .is_symlink()
+        );
+    }
 
     #[test]
     fn folders_are_created_and_old_reports_replaced() {

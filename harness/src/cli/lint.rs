@@ -1,9 +1,10 @@
 //! `tcpspec lint`: what is wrong, and what is legal but bad.
 
-use super::{Context, Exit, Failure};
+use super::{Context, Exit, Failure, say};
 use crate::spec::{Diagnostic, Diagnostics, Severity};
 use std::io::IsTerminal;
 use std::path::PathBuf;
+use tcpspec_reports::text::count;
 
 /// Checks all files, or says only what concerns `paths`.
 pub(super) fn lint(paths: &[PathBuf], context: &Context) -> Result<Exit, Failure> {
@@ -40,8 +41,20 @@ pub(super) fn lint(paths: &[PathBuf], context: &Context) -> Result<Exit, Failure
         "{}",
         Diagnostics(found).render(std::io::stderr().is_terminal())
     );
-    let specs = suite.specs().len();
-    println!("{specs} specs: {errors} errors, {warnings} warnings; {slow} slow on a real clock");
+    let what = if paths.is_empty() {
+        count(suite.specs().len(), "spec")
+    } else {
+        let read = suite
+            .specs()
+            .iter()
+            .filter(|spec| concerns(&spec.file))
+            .count();
+        format!("{} ({})", select.join(" "), count(read, "spec"))
+    };
+    let (errors_found, warnings) = (count(errors, "error"), count(warnings, "warning"));
+    say(&format!(
+        "{what}: {errors_found}, {warnings}; {slow} slow on a real clock\n"
+    ));
     Ok(if errors > 0 {
         Exit::Usage
     } else {

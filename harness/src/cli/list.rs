@@ -16,7 +16,7 @@ pub(super) fn list(arguments: &ListArguments, context: &Context) -> Result<Exit,
     let target = Target::parse(&arguments.device)?;
     let plan = Plan::make(context, target, &arguments.select, &arguments.filter, true)?;
     if arguments.requirements {
-        requirements(&plan)
+        requirements(&plan, !arguments.select.is_empty())
     } else if arguments.cases {
         print_cases(&plan.cases)
     } else {
@@ -85,7 +85,7 @@ fn devices(context: &Context) -> Result<Exit, Failure> {
 }
 
 /// Requirements with the number of selected cases that cover each.
-fn requirements(plan: &Plan) -> Result<Exit, Failure> {
+fn requirements(plan: &Plan, only_covered: bool) -> Result<Exit, Failure> {
     let mut covered: BTreeMap<&str, usize> = BTreeMap::new();
     for id in plan.cases.iter().flat_map(|case| &case.covers) {
         *covered.entry(id).or_default() += 1;
@@ -96,6 +96,9 @@ fn requirements(plan: &Plan) -> Result<Exit, Failure> {
             .get(requirement.id.as_str())
             .copied()
             .unwrap_or_default();
+        if only_covered && cases == 0 {
+            continue;
+        }
         let (id, level, place) = (
             &requirement.id,
             requirement.level.word(),

@@ -56,7 +56,7 @@ impl<'s> Live<'s> {
     pub(super) fn finished(&mut self, index: usize, records: &[Option<CaseRecord>]) {
         self.bar.inc(1);
         let is_wrong =
-            |record: &CaseRecord| matches!(record.verdict, Verdict::Fail | Verdict::Inconclusive);
+            |record: &CaseRecord| record.fails(false) || record.verdict == Verdict::Inconclusive;
         if records[index].as_ref().is_some_and(is_wrong) {
             self.failed += 1;
             self.bar.set_message(format!("{} not passed", self.failed));
@@ -94,6 +94,6 @@ impl<'s> Live<'s> {
             title,
             cases: cases.clone(),
         });
-        self.bar.suspend(|| print!("{line}"));
+        self.bar.suspend(|| super::say(&line));
     }
 }

@@ -98,26 +98,36 @@ impl Context {
         };
         for path in spec_files(select) {
             sources = sources
-                .with_file(path)
-                .map_err(|error| unreadable(path, error))?;
+                .with_file(&path)
+                .map_err(|error| unreadable(&path, error))?;
         }
         crate::spec::load(&sources).map_err(Failure::Specs)
     }
 }
 
-/// The selectors that are existing spec files.
-fn spec_files(select: &[String]) -> impl Iterator<Item = &Path> {
-    select
-        .iter()
-        .map(Path::new)
-        .filter(|path| is_spec_file(path))
+/// The spec files that the selectors name: files, and what lies in folders. A folder with the
+/// layout of `specs/` is a matter of `--specs`.
+fn spec_files(select: &[String]) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for path in select.iter().map(Path::new) {
+        if path.is_file() && is_yaml(path) {
+            files.push(path.to_owned());
+        } else if path.is_dir() && !path.join("preambles.yaml").exists() {
+            let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+            files.extend(
+                entries
+                    .map(|entry| entry.path())
+                    .filter(|path| is_yaml(path)),
+            );
+        }
+    }
+    files.sort();
+    files
 }
 
-fn is_spec_file(path: &Path) -> bool {
-    path.is_file()
-        && path
-            .extension()
-            .is_some_and(|ext| ext == "yaml" || ext == "yml")
+fn is_yaml(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|ext| ext == "yaml" || ext == "yml")
 }
 
 /// A command that could not be carried out.
@@ -147,6 +157,13 @@ impl Failure {
         eprintln!("{bad}error{bad:#}: {text}");
         exit
     }
+}
+
+/// Prints a part of a command's output. A reader that has gone away, or a full disk behind a
+/// redirection, does not end the run: its reports are still to be written.
+fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
 /// Prints a command's whole output; a reader that has gone away is no error.

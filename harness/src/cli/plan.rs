@@ -7,6 +7,7 @@ use crate::select::{Selection, Selector, Subject};
 use crate::spec::case::{Case, Family};
 use crate::spec::profile::Profile;
 use crate::spec::{Catalogue, Suite};
+use std::path::Path;
 
 /// The devices that a run can name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +87,7 @@ impl Plan {
         let cases = suite
             .cases(&profile, families(filter.family))
             .map_err(Failure::Specs)?;
+        check_selectors(select, &selection, &cases)?;
         let all = cases.len();
         let mut cases = selection.pick(cases);
         if cases.is_empty() {
@@ -137,7 +139,13 @@ pub(super) fn selection(
 ) -> Result<Selection, Failure> {
     let selectors = select
         .iter()
-        .map(|text| Selector::parse(text, |id| catalogue.get(id).is_some()))
+        .map(|text| {
+            if Path::new(text).exists() {
+                Ok(Selector::Path(path_as_cited(text)))
+            } else {
+                Selector::parse(text, |id| catalogue.get(id).is_some())
+            }
+        })
         .collect::<Result<_, _>>()
         .map_err(Failure::Usage)?;
     let filters = filter
@@ -151,6 +159,30 @@ pub(super) fn selection(
         filters,
         shard: filter.shard,
     })
+}
+
+/// A path without what messages leave out as well.
+fn path_as_cited(text: &str) -> String {
+    text.trim_start_matches("./")
+        .trim_end_matches('/')
+        .to_owned()
+}
+
+/// Every selector has to mean something: a misspelt one would silently drop cases.
+fn check_selectors(
+    select: &[String],
+    selection: &Selection,
+    cases: &[Case],
+) -> Result<(), Failure> {
+    let idle = |(_, selector): &(&String, &Selector)| {
+        !cases.iter().any(|case| selector.selects(&case.into()))
+    };
+    match select.iter().zip(&selection.selectors).find(idle) {
+        None => Ok(()),
+        Some((text, _)) => Err(Failure::Nothing(format!(
+            "`{text}` matches no case; `tcpspec list` shows what there is"
+        ))),
+    }
 }
 
 fn nothing(select: &[String], suite: &Suite) -> Failure {

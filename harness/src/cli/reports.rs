@@ -43,11 +43,6 @@ impl Wanted {
         }
     }
 
-    /// Where they go, for the last lines.
-    pub(super) fn place(&self) -> String {
-        self.out.display().to_string()
-    }
-
     /// Writes the captures, each with its ladder as text beside it, and then the reports, which
     /// name the captures.
     pub(super) fn write(&self, run: &mut Run) -> Written {
@@ -98,7 +93,10 @@ impl Wanted {
             }
         }
         if count > 0 {
-            written.names.push(format!("{count} captures"));
+            let captures = tcpspec_reports::text::count(count, "capture");
+            written
+                .names
+                .push(format!("{captures} to {}", self.out.display()));
         }
     }
 }

@@ -6,12 +6,11 @@ use super::live::Live;
 use super::plan::{Plan, Target};
 use super::play::{Go, Pace};
 use super::reports::Wanted;
-use super::{Context, Exit, Failure, TOOL, doctor, spec_files};
+use super::{Context, Exit, Failure, TOOL, doctor, say, spec_files};
 use crate::deviations;
 use crate::spec::case::Case;
 use std::hash::{BuildHasher, RandomState};
 use std::io::IsTerminal;
-use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tcpspec_reports::names;
 use tcpspec_reports::record::{Canary, CaseRecord, DeviceRecord, FORMAT, Run, Verdict};
@@ -37,7 +36,7 @@ pub(super) fn run(arguments: &RunArguments, context: &Context) -> Result<Exit, F
         seed,
         jobs: arguments.jobs.map(usize::from),
         specs: context.specs_folder(),
-        files: spec_files(select).map(Path::to_path_buf).collect(),
+        files: spec_files(select),
         refusal,
         interrupt: &interrupt,
     };
@@ -79,7 +78,7 @@ fn play(
             specs: plan.specs(),
             cases: plan.cases.len(),
         };
-        println!("{}", screen.banner(&shown));
+        say(&format!("{}\n", screen.banner(&shown)));
     }
     if pace.refusal.is_none() {
         run.canaries = canaries(plan, pace)?;
@@ -97,9 +96,21 @@ fn play(
     let mut live = Live::new(screen, arguments.quiet, bar, chapters);
     let mut records: Vec<Option<CaseRecord>> = vec![None; plan.cases.len()];
     let mut failed = 0;
+    let (list, identity, today) = (
+        plan.suite.deviations(),
+        run.device.identity.clone(),
+        today(),
+    );
     pace.play(&plan.cases, &plan.profile, &mut |index, mut record| {
         record.covers = requirements(plan, &plan.cases[index]);
-        failed += u32::from(record.verdict == Verdict::Fail);
+        deviations::apply(
+            list,
+            &identity,
+            &today,
+            false,
+            std::slice::from_mut(&mut record),
+        );
+        failed += u32::from(record.fails(arguments.strict));
         records[index] = Some(record);
         live.finished(index, &records);
         if arguments.max_fail.is_some_and(|most| failed >= most) {
@@ -206,16 +217,13 @@ fn finish(
 ) -> Result<Exit, Failure> {
     let wanted = Wanted::new(arguments);
     let written = wanted.write(run);
-    print!("{}", screen.end(run));
+    say(&screen.end(run));
     let on_terminal = std::io::stdout().is_terminal();
     if !on_terminal || arguments.quiet {
         if std::env::var_os("GITHUB_ACTIONS").is_some() {
-            print!("{}", ci::github(run, arguments.strict));
+            say(&ci::github(run, arguments.strict));
         }
-        print!(
-            "{}",
-            ci::last_lines(run, &written.names, &wanted.place(), exit.code())
-        );
+        say(&ci::last_lines(run, &written.names, exit.code()));
     }
     match written.trouble {
         None => Ok(exit),

@@ -91,7 +91,8 @@ impl Selector {
         CaseGlob::new(text).map(Self::Id)
     }
 
-    fn selects(&self, subject: &Subject<'_>) -> bool {
+    /// True if the selector means the case.
+    pub fn selects(&self, subject: &Subject<'_>) -> bool {
         match self {
             Self::Path(path) => in_path(subject.file, path),
             Self::Section(section) => in_section(subject.section, section),

@@ -75,9 +75,10 @@ impl Sources {
         self
     }
 
-    /// The specs in a directory.
+    /// The specs in a directory. Catalogues, preambles and profiles that it does not have are those
+    /// of the program; known deviations belong to the specs.
     pub fn directory(path: &Path) -> io::Result<Self> {
-        let mut sources = Self::default();
+        let mut sources = Self::embedded().without_specs();
         sources.add_directory(path, "")?;
         for entry in std::fs::read_dir(path)? {
             let entry = entry?;

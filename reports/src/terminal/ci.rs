@@ -85,10 +85,10 @@ fn property(text: &str) -> String {
 /// What was written and what came of it:
 ///
 /// ```text
-/// tcpspec: wrote junit.xml, report.html to out/
+/// tcpspec: wrote out/junit.xml, 2 captures to out
 /// tcpspec: 642 cases: 633 pass, 2 FAIL, 2 deviate (SHOULD), 5 skipped; exit 1
 /// ```
-pub fn last_lines(run: &Run, wrote: &[String], to: &str, exit: u8) -> String {
+pub fn last_lines(run: &Run, wrote: &[String], exit: u8) -> String {
     let counts: Counts = run.cases.iter().collect();
     let mut text = String::new();
     if !wrote.is_empty() {
@@ -97,7 +97,7 @@ pub fn last_lines(run: &Run, wrote: &[String], to: &str, exit: u8) -> String {
             .map(|name| clean(name))
             .collect::<Vec<_>>()
             .join(", ");
-        let _ = writeln!(text, "tcpspec: wrote {wrote} to {}", clean(to));
+        let _ = writeln!(text, "tcpspec: wrote {wrote}");
     }
     let _ = writeln!(text, "tcpspec: {}; exit {exit}", counts.sentence());
     text

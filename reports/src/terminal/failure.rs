@@ -230,12 +230,51 @@ fn pointers(case: &CaseRecord, run: &Run) -> String {
     text
 }
 
+/// The file of the case, if it was named on the command line.
+fn own_file<'c>(case: &'c CaseRecord, run: &Run) -> Option<&'c str> {
+    let named = |word: &String| {
+        let word = word.trim_start_matches("./").trim_end_matches('/');
+        case.file == word
+            || case
+                .file
+                .strip_prefix(word)
+                .is_some_and(|rest| rest.starts_with('/'))
+    };
+    let is_own = !case.file.starts_with("specs/") && run.command.iter().skip(1).any(named);
+    is_own.then_some(case.file.as_str())
+}
+
+/// `--specs DIR` of the run, which a repetition needs as well.
+fn specs_flag(run: &Run) -> String {
+    let mut words = run.command.iter();
+    while let Some(word) = words.next() {
+        let folder = match word.strip_prefix("--specs") {
+            Some("") => words.next().cloned(),
+            Some(rest) => rest.strip_prefix('=').map(str::to_owned),
+            None => None,
+        };
+        if let Some(folder) = folder {
+            return format!(" --specs {}", shell_word(&clean(&folder)));
+        }
+    }
+    String::new()
+}
+
 /// The command that plays a case again, as a shell reads it.
 pub fn again(case: &CaseRecord, run: &Run) -> String {
-    let id = shell_word(&clean(&case.id));
+    let id = match own_file(case, run) {
+        None => shell_word(&clean(&case.id)),
+        // A spec that is not in the suite has to be named as a file, and its case by a filter.
+        Some(file) => format!(
+            "{} -E {}",
+            shell_word(&clean(file)),
+            shell_word(&format!("id({})", clean(&case.id)))
+        ),
+    };
     let device = match run.device.name.as_str() {
         "bundled" => String::new(),
         name => format!(" -d {}", shell_word(&clean(name))),
     };
-    format!("tcpspec run {id}{device} --seed {}", names::seed(run.seed))
+    let (specs, seed) = (specs_flag(run), names::seed(run.seed));
+    format!("tcpspec run {id}{device}{specs} --seed {seed}")
 }

@@ -53,7 +53,7 @@ fn annotations() {
     let written = ["junit.xml".into(), "2 captures".into()];
     golden::check(
         "terminal/ci.txt",
-        lines.clone() + &ci::last_lines(&run, &written, "out/", 1),
+        lines.clone() + &ci::last_lines(&run, &written, 1),
     );
     assert!(lines.lines().all(|line| line.starts_with("::error ")));
 }
