@@ -9,6 +9,9 @@ use crate::spec::profile::Profile;
 use crate::spec::{Catalogue, Suite};
 use std::path::Path;
 
+/// Why a slow case is left out of a run on a real clock.
+const SLOW: &str = "slow: more than 10 s on a real clock; --slow runs it";
+
 /// The devices that a run can name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Target {
@@ -57,10 +60,8 @@ pub(super) struct Plan {
     pub profile: Profile,
     /// The selected cases, in their order.
     pub cases: Vec<Case>,
-    /// Nothing was left out but slow cases.
+    /// Nothing was left out.
     pub(super) whole: bool,
-    /// Slow cases that were left out.
-    pub slow_left_out: usize,
 }
 
 impl Plan {
@@ -96,13 +97,12 @@ impl Plan {
         let selected = cases.len();
         let whole = selected == all && filter.family == Families::Both;
         if target == Target::Kernel && !slow {
-            cases.retain(|case| !Subject::from(case).is_slow());
-        }
-        let slow_left_out = selected - cases.len();
-        if cases.is_empty() {
-            return Err(Failure::Nothing(format!(
-                "all {selected} selected cases take more than 10 s on a real clock; add --slow"
-            )));
+            for case in cases
+                .iter_mut()
+                .filter(|case| Subject::from(&**case).is_slow())
+            {
+                case.skip.get_or_insert_with(|| SLOW.to_owned());
+            }
         }
         Ok(Self {
             suite,
@@ -110,7 +110,6 @@ impl Plan {
             profile,
             cases,
             whole,
-            slow_left_out,
         })
     }
 

@@ -97,8 +97,13 @@ fn a_passive_open_passes() {
 #[test]
 fn a_seed_is_replayed_exactly() {
     let case = opened([Verb::Silence(span(200))]);
+    // All but the real time that it took.
+    let timeless = |record| CaseRecord {
+        wall_ns: 0,
+        ..record
+    };
     let [one, same] = [7, 7].map(|seed| play(&case, &profile(), &mut opening([]), seed));
-    assert_eq!(one, same);
+    assert_eq!(timeless(one.clone()), timeless(same));
     let other = play(&case, &profile(), &mut opening([]), 8);
     assert_ne!(one.connections, other.connections);
 }
