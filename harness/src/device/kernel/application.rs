@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
 
 /// Length of the accept queue where nobody says.
 const BACKLOG: u32 = 128;
@@ -58,6 +59,21 @@ pub(super) struct Application {
     /// Accepted connections that no step owns: they are kept open, and nothing is read.
     strays: Vec<Socket>,
     seen: VecDeque<(ConnId, Seen)>,
+}
+
+impl Drop for Application {
+    /// Resets what is open. A connection that is merely closed would live on without its
+    /// application until the kernel gives it up, and would keep its network namespace alive for
+    /// minutes.
+    fn drop(&mut self) {
+        for connection in std::mem::take(&mut self.connections).into_values() {
+            // A socket that refuses is no longer connected, and keeps nothing alive.
+            let _ = connection.abort();
+        }
+        for stray in &self.strays {
+            let _ = stray.set_linger(Some(Duration::ZERO));
+        }
+    }
 }
 
 impl Application {
