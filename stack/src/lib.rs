@@ -19,6 +19,7 @@ mod calls;
 pub mod codec;
 mod config;
 mod congestion;
+mod counters;
 mod demux;
 mod icmp;
 mod rtt;
@@ -27,6 +28,7 @@ mod seq;
 mod signals;
 mod stack;
 mod state;
+mod status;
 mod tcb;
 mod time;
 mod timeouts;
@@ -38,8 +40,11 @@ pub use config::{
     AcceptOverflow, Config, IcmpHard, KeepAlive, RstInTimeWait, SocketOptions, SynFin,
     SynInTimeWait,
 };
+pub use counters::Counters;
 pub use seq::{SeqNum, Window, WindowScale, WireWindow};
-pub use signals::{CallError, CloseReason, ConnectionId, Counters, Event, ListenerId, Status};
+pub use signals::{CallError, CloseReason, ConnectionId, Event, ListenerId};
 pub use stack::Stack;
 pub use state::State;
+pub use status::Status;
 pub use time::Instant;
+pub use timeouts::Timer;

@@ -14,6 +14,7 @@ pub(crate) struct Rtt {
     srtt: Option<Duration>,
     rttvar: Duration,
     rto: Duration,
+    backoff: u32,
 }
 
 impl Rtt {
@@ -23,12 +24,18 @@ impl Rtt {
             srtt: None,
             rttvar: Duration::ZERO,
             rto: config.initial_rto,
+            backoff: 0,
         }
     }
 
     /// The RTO, backed off as it stands.
     pub(crate) fn rto(&self) -> Duration {
         self.rto
+    }
+
+    /// How often the RTO was doubled since the last sample.
+    pub(crate) fn backoff(&self) -> u32 {
+        self.backoff
     }
 
     /// SRTT, once there is a sample.
@@ -56,6 +63,7 @@ impl Rtt {
             }
         };
         self.srtt = Some(srtt);
+        self.backoff = 0;
         let rto = srtt + GRANULARITY.max(self.rttvar * 4);
         self.rto = rto.clamp(config.min_rto, config.max_rto);
     }
@@ -63,6 +71,7 @@ impl Rtt {
     /// The timer expired (§5.5).
     pub(crate) fn back_off(&mut self, config: &Config) {
         self.rto = (self.rto * 2).min(config.max_rto);
+        self.backoff += 1;
     }
 
     /// The handshake is complete, and its SYN had to be sent again.
@@ -72,6 +81,7 @@ impl Rtt {
         //   TCP implementation is using an RTO less than 3 seconds, the RTO
         //   MUST be re-initialized to 3 seconds when data transmission
         //   begins (i.e., after the three-way handshake completes).
+        self.backoff = 0;
         if self.srtt.is_none() {
             self.rto = Duration::from_secs(3);
         } else {

@@ -115,6 +115,10 @@ pub(crate) struct Snd {
     pub(crate) closing: bool,
     /// The override timeout of silly-window avoidance has run out.
     pub(crate) sws_override: bool,
+    /// Octets of text sent, retransmissions included.
+    pub(crate) octets_sent: u64,
+    /// Octets of text sent again.
+    pub(crate) octets_again: u64,
 }
 
 /// Receive sequence variables (RFC 9293 §3.3.1).
@@ -146,6 +150,8 @@ pub(crate) struct Rcv {
     pub(crate) given_up: bool,
     /// Octets that were accepted and are not acknowledged.
     pub(crate) unacked: u32,
+    /// Octets of text that arrived in order.
+    pub(crate) octets: u64,
 }
 
 /// What has to be sent although no data asks for it.
@@ -386,6 +392,8 @@ impl Snd {
             queue: SendQueue::starting_at(iss + 1),
             closing: false,
             sws_override: false,
+            octets_sent: 0,
+            octets_again: 0,
         }
     }
 }
@@ -411,6 +419,7 @@ impl Rcv {
             finished: false,
             given_up: false,
             unacked: 0,
+            octets: 0,
         }
     }
 

@@ -7,11 +7,12 @@ use crate::tcb::{Context, Origin, Tcb};
 use crate::time::Instant;
 use crate::{Config, State};
 use std::collections::BTreeSet;
+use std::fmt;
 use std::time::Duration;
 
 /// The timers of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Timer {
+pub enum Timer {
     /// RETRANSMISSION TIMEOUT.
     Retransmission,
     /// Zero-window probes, and the override of silly-window avoidance.
@@ -24,6 +25,19 @@ pub(crate) enum Timer {
     TimeWait,
     /// USER TIMEOUT.
     User,
+}
+
+impl fmt::Display for Timer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Retransmission => "retransmission",
+            Self::Persist => "persist",
+            Self::KeepAlive => "keepalive",
+            Self::DelayedAck => "delayed-ack",
+            Self::TimeWait => "time-wait",
+            Self::User => "user",
+        })
+    }
 }
 
 const TIMERS: [Timer; 6] = [
@@ -78,6 +92,17 @@ impl Timers {
     /// When the next timer runs out.
     pub(crate) fn next(&self) -> Option<Instant> {
         self.0.iter().min().copied().filter(|at| *at != NEVER)
+    }
+
+    /// The timers that run, the earliest first.
+    pub(crate) fn running(&self) -> Vec<(Timer, Instant)> {
+        let mut running: Vec<_> = TIMERS
+            .into_iter()
+            .map(|timer| (timer, self.0[timer as usize]))
+            .filter(|(_, at)| *at != NEVER)
+            .collect();
+        running.sort_by_key(|(_, at)| *at);
+        running
     }
 
     /// Stops and returns a timer that has run out.

@@ -163,12 +163,14 @@ fn holds(tcb: &Tcb, d: u32, u: u32, mss: u32) -> (bool, bool) {
 fn note(tcb: &mut Tcb, plan: Plan, cx: &mut Context<'_>) {
     let syn = plan.what == What::Syn;
     let end = plan.seq + plan.len + u32::from(syn) + u32::from(plan.fin);
+    tcb.snd.octets_sent += u64::from(plan.len);
     match plan.what {
         What::Syn | What::Text => {
             if let Some(sent) = tcb.snd.queue.in_flight(plan.seq) {
                 sent.again = true;
                 sent.at = cx.now;
                 tcb.total_retransmits += 1;
+                tcb.snd.octets_again += u64::from(plan.len);
                 cx.counters.retrans_segs += 1;
             } else {
                 tcb.snd.queue.sent(plan.seq, end, cx.now);

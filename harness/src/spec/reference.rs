@@ -34,6 +34,7 @@ pub fn reference() -> String {
         ("KEEPALIVE", entries(table::KEEPALIVE)),
         ("EVENTS", entries(table::EVENTS)),
         ("INFO", entries(table::INFO)),
+        ("COUNTERS", entries(table::COUNTERS)),
         ("IGNORABLE", entries(table::IGNORABLE)),
         ("INVARIANTS", entries(table::INVARIANTS)),
         ("PROFILE", entries(PROFILE)),

@@ -365,6 +365,7 @@ fn seventh_text(tcb: &mut Tcb, segment: &Segment<'_>, cx: &mut Context<'_>) -> C
     let advance = tcb.rcv.queue.insert(offset as usize, segment.text) as u32;
     tcb.rcv.nxt += advance;
     tcb.rcv.unacked += advance;
+    tcb.rcv.octets += u64::from(advance);
     if advance > 0 {
         tcb.tell_readable(cx);
     } else {

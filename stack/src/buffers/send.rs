@@ -107,6 +107,11 @@ impl SendQueue {
             .filter(|sent| sent.seq.before_or_eq(seq))
     }
 
+    /// Segments in flight.
+    pub(crate) fn in_flight_count(&self) -> usize {
+        self.sent.len()
+    }
+
     /// Notes that a new segment was sent.
     pub(crate) fn sent(&mut self, seq: SeqNum, end: SeqNum, at: Instant) {
         self.sent.push_back(Sent {

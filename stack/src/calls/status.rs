@@ -1,14 +1,15 @@
 //! STATUS (RFC 9293 §3.10.6).
 
-use crate::Status;
 use crate::tcb::{Origin, Tcb};
+use crate::{Instant, Status};
 
 /// Everything that can be told about a connection.
-pub(crate) fn status(tcb: &Tcb) -> Status {
+pub(crate) fn status(tcb: &Tcb, now: Instant) -> Status {
     let (snd, rcv) = (&tcb.snd, &tcb.rcv);
     let sent_text = snd.nxt.earliest(snd.queue.end());
     let unsent = snd.queue.end().since(sent_text.latest(snd.iss + 1));
     Status {
+        at: now,
         local: tcb.local,
         remote: tcb.remote,
         state: tcb.state,
@@ -23,21 +24,27 @@ pub(crate) fn status(tcb: &Tcb) -> Status {
         rcv_wnd: rcv.wnd(),
         mss: tcb.effective_mss(),
         rcv_mss: u32::from(rcv.mss),
+        pmtu: tcb.path_mtu,
         rto: tcb.rtt.rto(),
+        backoff: tcb.rtt.backoff(),
         srtt: tcb.rtt.srtt(),
         rttvar: tcb.rtt.rttvar(),
         retransmits: tcb.retransmits,
         total_retransmits: tcb.total_retransmits,
         probes: tcb.probes,
+        in_flight: snd.queue.in_flight_count() as u32,
         unacked: snd.queue.len() as u32 - unsent,
         unsent,
         unread: rcv.queue.ready() as u32,
         urgent: tcb.urgent_unread(),
+        bytes_sent: snd.octets_sent,
+        bytes_retrans: snd.octets_again,
+        bytes_received: rcv.octets,
         timestamps: tcb.ts.enabled,
         rcv_wscale: rcv.scale.shift(),
         snd_wscale: snd.scale.shift(),
         nodelay: tcb.settings.nodelay,
         soft_error: tcb.soft_error,
-        next_timeout: tcb.timers.next(),
+        timers: tcb.timers.running(),
     }
 }

@@ -244,14 +244,16 @@ impl Stack {
     }
 
     /// STATUS of a connection; `None` once its id is gone.
-    pub fn status(&self, id: ConnectionId) -> Option<Status> {
-        self.connections.owned(id).map(calls::status)
+    pub fn status(&self, now: Instant, id: ConnectionId) -> Option<Status> {
+        let tcb = self.connections.owned(id)?;
+        Some(calls::status(tcb, now))
     }
 
     /// STATUS of whatever connection has these sockets.
-    pub fn status_of(&self, local: SocketAddr, remote: SocketAddr) -> Option<Status> {
+    pub fn status_of(&self, now: Instant, local: SocketAddr, remote: SocketAddr) -> Option<Status> {
         let slot = self.connections.find((local, remote))?;
-        self.connections.at(slot).map(calls::status)
+        let tcb = self.connections.at(slot)?;
+        Some(calls::status(tcb, now))
     }
 
     /// The state for these sockets: CLOSED if nothing is there, LISTEN if only a listener is.

@@ -60,7 +60,8 @@ impl Stack {
         };
         let (after, id, origin, owned) = (tcb.state, tcb.id, tcb.origin, tcb.owned);
         let (sockets, previous) = ((tcb.local, tcb.remote), tcb.previous);
-        let reset = matches!(tcb.reason, Some(CloseReason::Reset | CloseReason::TimedOut));
+        let timed_out = tcb.reason == Some(CloseReason::TimedOut);
+        let reset = timed_out || tcb.reason == Some(CloseReason::Reset);
         match (before.is_current(), after.is_current()) {
             (false, true) => self.counters.curr_estab += 1,
             (true, false) => self.counters.curr_estab -= 1,
@@ -72,6 +73,7 @@ impl Stack {
             self.events.push_back(Event::Connected { id });
         }
         if after == State::Closed {
+            self.counters.aborts_on_timeout += u64::from(before != after && timed_out);
             if matches!(before, State::SynSent | State::SynReceived) {
                 self.counters.attempt_fails += 1;
             } else if before.is_current() && reset {

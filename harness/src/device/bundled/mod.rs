@@ -16,9 +16,10 @@ use crate::spec::case::{Family, SocketSettings, State};
 use crate::time::Instant;
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
 use tcpspec_stack::{
     CallError, CloseReason, Config, ConnectionId, Event, KeepAlive, ListenerId, SocketOptions,
-    Stack,
+    Stack, Status, Timer,
 };
 
 /// Accept queue of a `listen` that does not say.
@@ -432,53 +433,15 @@ impl Device for Bundled {
         Some(state_of(self.stack.state(tuple.device, tuple.tester)))
     }
 
-    fn info(&mut self, _now: Instant, conn: ConnId, field: &str) -> Option<i64> {
+    fn info(&mut self, now: Instant, conn: ConnId, field: &str) -> Option<i64> {
         let tuple = self.socket(conn).ok()?.tuple;
-        let status = self.stack.status_of(tuple.device, tuple.tester)?;
-        let nanos = |duration: std::time::Duration| duration.as_nanos() as i64;
-        Some(match field {
-            "rto" => nanos(status.rto),
-            "srtt" => nanos(status.srtt?),
-            "rttvar" => nanos(status.rttvar),
-            "retransmits" => i64::from(status.retransmits),
-            "snd_mss" => i64::from(status.mss),
-            "rcv_mss" => i64::from(status.rcv_mss),
-            "snd_wnd" => i64::from(status.snd_wnd),
-            "rcv_wnd" => i64::from(status.rcv_wnd),
-            "unsent" => i64::from(status.unsent),
-            "unread" => i64::from(status.unread),
-            "urgent" => i64::from(status.urgent),
-            _ => return None,
-        })
+        let status = self.stack.status_of(at(now), tuple.device, tuple.tester)?;
+        field_of(&status, field)
     }
 
     fn counter(&mut self, _now: Instant, name: &str) -> Option<i64> {
-        let counters = self.stack.counters();
-        let value = match name {
-            "segs_in" => counters.segs_in,
-            "segs_out" => counters.segs_out,
-            "bad_packets" => counters.bad_packets,
-            "bad_checksums" => counters.bad_checksums,
-            "active_opens" => counters.active_opens,
-            "passive_opens" => counters.passive_opens,
-            "attempt_fails" => counters.attempt_fails,
-            "estab_resets" => counters.estab_resets,
-            "curr_estab" => counters.curr_estab,
-            "retrans_segs" => counters.retrans_segs,
-            "timeouts" => counters.timeouts,
-            "out_rsts" => counters.out_rsts,
-            "challenge_acks" => counters.challenge_acks,
-            "challenge_acks_throttled" => counters.challenge_acks_throttled,
-            "paws_drops" => counters.paws_drops,
-            "out_of_order" => counters.out_of_order,
-            "delayed_acks" => counters.delayed_acks,
-            "window_probes" => counters.window_probes,
-            "keepalive_probes" => counters.keepalive_probes,
-            "listen_drops" => counters.listen_drops,
-            "time_wait_reuses" => counters.time_wait_reuses,
-            "icmp_errors" => counters.icmp_errors,
-            _ => return None,
-        };
+        let mut counters = self.stack.counters().all();
+        let (_, _, value) = counters.find(|(known, _, _)| *known == name)?;
         i64::try_from(value).ok()
     }
 }
@@ -501,6 +464,40 @@ fn at(now: Instant) -> tcpspec_stack::Instant {
 
 fn refused(error: CallError) -> Refused {
     Refused::Failed(error.to_string())
+}
+
+/// Fields of a status by the names of the specs; durations in nanoseconds.
+fn field_of(status: &Status, field: &str) -> Option<i64> {
+    let nanos = |duration: Duration| duration.as_nanos() as i64;
+    let left = |timer| status.left(timer).map(nanos);
+    Some(match field {
+        "backoff" => i64::from(status.backoff),
+        "bytes_received" => status.bytes_received as i64,
+        "bytes_retrans" => status.bytes_retrans as i64,
+        "bytes_sent" => status.bytes_sent as i64,
+        "pmtu" => i64::from(status.pmtu),
+        "probes" => i64::from(status.probes),
+        "rcv_mss" => i64::from(status.rcv_mss),
+        "rcv_wnd" => i64::from(status.rcv_wnd),
+        "rcv_wscale" => i64::from(status.rcv_wscale),
+        "retransmits" => i64::from(status.retransmits),
+        "rto" => nanos(status.rto),
+        "rttvar" => nanos(status.rttvar),
+        "snd_mss" => i64::from(status.mss),
+        "snd_wnd" => i64::from(status.snd_wnd),
+        "snd_wscale" => i64::from(status.snd_wscale),
+        "srtt" => nanos(status.srtt?),
+        "timer_keepalive" => left(Timer::KeepAlive)?,
+        "timer_persist" => left(Timer::Persist)?,
+        "timer_retransmission" => left(Timer::Retransmission)?,
+        "timer_time_wait" => left(Timer::TimeWait)?,
+        "total_retrans" => status.total_retransmits as i64,
+        "unacked" => i64::from(status.in_flight),
+        "unread" => i64::from(status.unread),
+        "unsent" => i64::from(status.unsent),
+        "urgent" => i64::from(status.urgent),
+        _ => return None,
+    })
 }
 
 fn state_of(state: tcpspec_stack::State) -> State {

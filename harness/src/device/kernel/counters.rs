@@ -25,12 +25,49 @@ impl Counters {
         })
     }
 
-    /// The counter called `name`, either bare (`TCPChallengeACK`) or with its group
-    /// (`TcpExtTCPChallengeACK`); `None` if this kernel has none of that name.
+    /// The counter called `name`: by the name that all devices share (`challenge_acks`), or by the
+    /// kernel's, either bare (`TCPChallengeACK`) or with its group (`TcpExtTCPChallengeACK`);
+    /// `None` if this kernel has none of that name.
     pub(super) fn read(&self, name: &str) -> Option<i64> {
+        let own = own_names(name);
+        let parts = if own.is_empty() {
+            vec![name]
+        } else {
+            own.to_vec()
+        };
+        parts.iter().map(|name| self.read_own(name)).sum()
+    }
+
+    fn read_own(&self, name: &str) -> Option<i64> {
         self.files
             .iter()
             .find_map(|file| find(&contents(file).ok()?, name))
+    }
+}
+
+/// The kernel's counters that together are the one that all devices name alike.
+fn own_names(name: &str) -> &'static [&'static str] {
+    match name {
+        "aborts_on_timeout" => &["TcpExtTCPAbortOnTimeout"],
+        "active_opens" => &["TcpActiveOpens"],
+        "attempt_fails" => &["TcpAttemptFails"],
+        "bad_checksums" => &["TcpInCsumErrors"],
+        "challenge_acks" => &["TcpExtTCPChallengeACK"],
+        "curr_estab" => &["TcpCurrEstab"],
+        "delayed_acks" => &["TcpExtDelayedACKs"],
+        "estab_resets" => &["TcpEstabResets"],
+        "keepalive_probes" => &["TcpExtTCPKeepAlive"],
+        "listen_drops" => &["TcpExtListenDrops"],
+        "out_of_order" => &["TcpExtTCPOFOQueue"],
+        "out_rsts" => &["TcpOutRsts"],
+        "passive_opens" => &["TcpPassiveOpens"],
+        "paws_drops" => &["TcpExtPAWSActive", "TcpExtPAWSEstab"],
+        "retrans_segs" => &["TcpRetransSegs"],
+        "segs_in" => &["TcpInSegs"],
+        "segs_out" => &["TcpOutSegs"],
+        "timeouts" => &["TcpExtTCPTimeouts"],
+        "window_probes" => &["TcpExtTCPWinProbe"],
+        _ => &[],
     }
 }
 
@@ -65,6 +102,7 @@ fn find(text: &str, wanted: &str) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spec::table;
     use rstest::rstest;
 
     const TEXT: &str = "TcpExt: SyncookiesSent TCPTimeouts\nTcpExt: 3 17\n\
@@ -85,5 +123,14 @@ mod tests {
     #[test]
     fn this_kernel_counts_segments() {
         assert!(Counters::open().unwrap().read("TcpOutSegs").is_some());
+    }
+
+    #[test]
+    fn every_counter_of_the_language_is_one_of_the_kernels() {
+        let counters = Counters::open().unwrap();
+        for name in table::names(table::COUNTERS) {
+            assert!(!own_names(name).is_empty(), "{name} has no kernel name");
+            assert!(counters.read(name).is_some(), "{name}");
+        }
     }
 }

@@ -29,6 +29,8 @@ pub(super) struct Diag {
 struct Found {
     state: State,
     exact: bool,
+    /// Which timer runs (`idiag_timer`), and for how much longer, in milliseconds.
+    timer: (u8, u32),
     info: Option<Vec<u8>>,
 }
 
@@ -53,9 +55,9 @@ impl Diag {
     /// such field, or no connection that has a status.
     pub(super) fn info(&mut self, tuple: FourTuple, field: &str) -> io::Result<Option<i64>> {
         let found = self.find(tuple, true)?.filter(|found| found.exact);
-        Ok(found
-            .and_then(|found| found.info)
-            .and_then(|info| field_of(&info, field)))
+        Ok(found.and_then(|found| {
+            timer_of(found.timer, field).or_else(|| field_of(&found.info?, field))
+        }))
     }
 
     fn find(&mut self, tuple: FourTuple, with_info: bool) -> io::Result<Option<Found>> {
@@ -106,15 +108,34 @@ fn padded(end: SocketAddr) -> [u8; 16] {
     }
 }
 
-/// `struct inet_diag_msg`: family, state, timer, retransmissions, the id, and then what is not
-/// needed here. Where nothing has exactly the four-tuple, the kernel answers with the listener.
+/// `struct inet_diag_msg`: family, state, timer, retransmissions, the id, when the timer expires,
+/// and then what is not needed here. Where nothing has exactly the four-tuple, the kernel answers
+/// with the listener.
 fn read(answer: &[u8], tuple: FourTuple) -> Option<Found> {
     let state = state_of(*answer.get(1)?)?;
     let exact = state != State::Listen && answer.get(4..40)? == socket_id(tuple);
+    let timer = (*answer.get(2)?, u32_at(answer, 52)?);
     let info = attributes(answer.get(ANSWER..)?)
         .find(|(kind, _)| *kind == INET_DIAG_INFO)
         .map(|(_, value)| value.to_vec());
-    Some(Found { state, exact, info })
+    Some(Found {
+        state,
+        exact,
+        timer,
+        info,
+    })
+}
+
+/// The time that is left of a timer, in nanoseconds: the kernel tells of one timer at a time.
+fn timer_of((running, millis): (u8, u32), field: &str) -> Option<i64> {
+    let number = match field {
+        "timer_retransmission" => 1,
+        "timer_keepalive" => 2,
+        "timer_time_wait" => 3,
+        "timer_persist" => 4,
+        _ => return None,
+    };
+    (running == number).then_some(i64::from(millis) * 1_000_000)
 }
 
 /// The kernel's numbers, of `net/tcp_states.h`.
@@ -140,6 +161,10 @@ fn state_of(number: u8) -> Option<State> {
 /// octets: as octets it is comparable with other devices.
 fn field_of(info: &[u8], field: &str) -> Option<i64> {
     let number = |at| u32_at(info, at).map(i64::from);
+    let long = |at: usize| {
+        let octets = info.get(at..at + 8)?.try_into().ok()?;
+        i64::try_from(u64::from_ne_bytes(octets)).ok()
+    };
     let nanos = |at| number(at).map(|micros| micros * 1_000);
     let segments = |at| Some(number(at)? * number(16)?);
     match field {
@@ -165,6 +190,11 @@ fn field_of(info: &[u8], field: &str) -> Option<i64> {
         "reordering" => number(88),
         "rcv_space" => number(96),
         "total_retrans" => number(100),
+        "bytes_received" => long(128),
+        "unsent" => number(144),
+        "bytes_sent" => long(200),
+        "bytes_retrans" => long(208),
+        "snd_wnd" => number(228),
         "options" => info.get(5).map(|&bits| i64::from(bits)),
         "snd_wscale" => info.get(6).map(|&both| i64::from(both & 0x0f)),
         "rcv_wscale" => info.get(6).map(|&both| i64::from(both >> 4)),

@@ -278,11 +278,25 @@ impl<'a> Reader<'a> {
         };
         let mut all = Vec::new();
         for entry in entries {
+            if !is_counter(&entry.key) {
+                let message = format!(
+                    "`{}` is no counter: a device's own name begins with a capital",
+                    entry.key
+                );
+                let help = format!("counters: {}", table::names(table::COUNTERS).join(" "));
+                self.fault(node.error("spec::unknown-word", message).help(help));
+            }
             let pattern = self.pattern(&entry.node, Type::Number);
             all.extend(pattern.map(|pattern| (entry.key.into_owned(), pattern)));
         }
         Some(all)
     }
+}
+
+/// A counter of every device, or one by a device's own name.
+fn is_counter(name: &str) -> bool {
+    name.starts_with(|first: char| first.is_ascii_uppercase())
+        || table::names(table::COUNTERS).contains(&name)
 }
 
 fn verbs() -> String {

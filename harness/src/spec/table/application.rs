@@ -87,54 +87,176 @@ pub const EVENTS: &[Entry] = &[
 
 /// Fields of `info:`. Durations compare as durations, all others as numbers.
 pub const INFO: &[Entry] = &[
-    entry("cwnd", Shape::NumberPattern, "congestion window, octets"),
-    entry(
-        "ssthresh",
-        Shape::NumberPattern,
-        "slow start threshold, octets",
-    ),
-    entry("rto", Shape::DurationPattern, "retransmission timeout"),
-    entry("srtt", Shape::DurationPattern, "smoothed round-trip time"),
-    entry(
-        "rttvar",
-        Shape::DurationPattern,
-        "variation of the round-trip time",
-    ),
-    entry(
-        "retransmits",
-        Shape::NumberPattern,
-        "retransmissions of the oldest segment",
-    ),
     entry(
         "backoff",
         Shape::NumberPattern,
         "doublings of the retransmission timeout",
     ),
     entry(
-        "snd_mss",
+        "bytes_received",
         Shape::NumberPattern,
-        "effective send MSS, octets",
+        "octets of text that arrived in order (on Linux a FIN counts too)",
+    ),
+    entry(
+        "bytes_retrans",
+        Shape::NumberPattern,
+        "octets of text sent again",
+    ),
+    entry(
+        "bytes_sent",
+        Shape::NumberPattern,
+        "octets of text sent, retransmissions included",
+    ),
+    entry("cwnd", Shape::NumberPattern, "congestion window, octets"),
+    entry(
+        "lost",
+        Shape::NumberPattern,
+        "segments in flight that are taken for lost",
+    ),
+    entry("pmtu", Shape::NumberPattern, "path MTU, octets"),
+    entry(
+        "probes",
+        Shape::NumberPattern,
+        "unanswered probes of a zero window or an idle peer",
     ),
     entry(
         "rcv_mss",
         Shape::NumberPattern,
         "MSS of the other end as it is seen, octets",
     ),
-    entry("pmtu", Shape::NumberPattern, "path MTU, octets"),
-    entry("unacked", Shape::NumberPattern, "segments in flight"),
     entry(
-        "unsent",
+        "rcv_wscale",
         Shape::NumberPattern,
-        "octets that wait in the send queue",
+        "shift of the windows that the device sends",
     ),
+    entry(
+        "retransmits",
+        Shape::NumberPattern,
+        "retransmissions of the oldest segment",
+    ),
+    entry("rto", Shape::DurationPattern, "retransmission timeout"),
+    entry(
+        "rttvar",
+        Shape::DurationPattern,
+        "variation of the round-trip time",
+    ),
+    entry(
+        "sacked",
+        Shape::NumberPattern,
+        "segments in flight that the peer has by its SACK blocks",
+    ),
+    entry(
+        "snd_mss",
+        Shape::NumberPattern,
+        "effective send MSS, octets",
+    ),
+    entry("snd_wnd", Shape::NumberPattern, "send window, octets"),
+    entry(
+        "snd_wscale",
+        Shape::NumberPattern,
+        "shift of the windows that the peer sends",
+    ),
+    entry("srtt", Shape::DurationPattern, "smoothed round-trip time"),
+    entry(
+        "ssthresh",
+        Shape::NumberPattern,
+        "slow start threshold, octets",
+    ),
+    entry(
+        "timer_keepalive",
+        Shape::DurationPattern,
+        "time left until the next keep-alive probe",
+    ),
+    entry(
+        "timer_persist",
+        Shape::DurationPattern,
+        "time left until the next zero-window probe",
+    ),
+    entry(
+        "timer_retransmission",
+        Shape::DurationPattern,
+        "time left until the next retransmission",
+    ),
+    entry(
+        "timer_time_wait",
+        Shape::DurationPattern,
+        "time left of TIME-WAIT",
+    ),
+    entry(
+        "total_retrans",
+        Shape::NumberPattern,
+        "segments sent again since the connection began",
+    ),
+    entry("unacked", Shape::NumberPattern, "segments in flight"),
     entry(
         "unread",
         Shape::NumberPattern,
         "octets that wait for the application",
     ),
     entry(
+        "unsent",
+        Shape::NumberPattern,
+        "octets that wait to be sent for the first time",
+    ),
+    entry(
         "urgent",
         Shape::NumberPattern,
         "octets to be read before the urgent data ends",
     ),
+];
+
+/// Counters that every device names alike, as far as it has them; a name that begins with a
+/// capital is the device's own (`TCPSynRetrans`).
+pub const COUNTERS: &[Entry] = &[
+    entry(
+        "aborts_on_timeout",
+        Shape::Number,
+        "connections given up by R2, the user timeout or keep-alive",
+    ),
+    entry("active_opens", Shape::Number, "active OPENs"),
+    entry(
+        "attempt_fails",
+        Shape::Number,
+        "OPENs that failed, and half-open connections that went away",
+    ),
+    entry(
+        "bad_checksums",
+        Shape::Number,
+        "segments with a wrong TCP checksum",
+    ),
+    entry("challenge_acks", Shape::Number, "challenge ACKs sent"),
+    entry(
+        "curr_estab",
+        Shape::Number,
+        "connections in ESTABLISHED or CLOSE-WAIT",
+    ),
+    entry(
+        "delayed_acks",
+        Shape::Number,
+        "acknowledgments that waited until their timer ran out",
+    ),
+    entry(
+        "estab_resets",
+        Shape::Number,
+        "established connections that ended with a reset or a timeout",
+    ),
+    entry("keepalive_probes", Shape::Number, "keep-alive probes sent"),
+    entry(
+        "listen_drops",
+        Shape::Number,
+        "SYNs dropped because a queue of the listener was full",
+    ),
+    entry("out_of_order", Shape::Number, "segments held out of order"),
+    entry("out_rsts", Shape::Number, "RSTs sent"),
+    entry(
+        "passive_opens",
+        Shape::Number,
+        "connections opened by a SYN of the peer",
+    ),
+    entry("paws_drops", Shape::Number, "segments that PAWS dropped"),
+    entry("retrans_segs", Shape::Number, "segments sent again"),
+    entry("segs_in", Shape::Number, "segments received, good or bad"),
+    entry("segs_out", Shape::Number, "segments sent"),
+    entry("timeouts", Shape::Number, "retransmission timeouts"),
+    entry("window_probes", Shape::Number, "zero-window probes sent"),
 ];

@@ -41,10 +41,19 @@ fn both_sides_may_close_at_once() {
     pair.a.shutdown_write(now, a).expect("open");
     pair.b.shutdown_write(now, b).expect("open");
     pair.run(millis(15));
-    assert_eq!(pair.a.status(a).expect("owned").state, State::Closing);
+    assert_eq!(
+        pair.a.status(pair.now, a).expect("owned").state,
+        State::Closing
+    );
     pair.run(millis(100));
-    assert_eq!(pair.a.status(a).expect("owned").state, State::TimeWait);
-    assert_eq!(pair.b.status(b).expect("owned").state, State::TimeWait);
+    assert_eq!(
+        pair.a.status(pair.now, a).expect("owned").state,
+        State::TimeWait
+    );
+    assert_eq!(
+        pair.b.status(pair.now, b).expect("owned").state,
+        State::TimeWait
+    );
 }
 
 #[test]
@@ -154,7 +163,7 @@ fn an_abort_resets_and_forgets() {
             reason: CloseReason::Aborted
         }]
     );
-    assert_eq!(conn.probe.stack.status(id), None);
+    assert_eq!(conn.probe.stack.status(conn.probe.now, id), None);
 }
 
 #[test]

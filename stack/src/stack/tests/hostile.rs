@@ -148,10 +148,10 @@ impl Run {
         len: usize,
         more: More,
     ) {
-        let status = self
-            .probe
-            .stack
-            .status_of(self.probe.local, self.probe.remote);
+        let status =
+            self.probe
+                .stack
+                .status_of(self.probe.now, self.probe.local, self.probe.remote);
         let (nxt, una) = status.map_or((SeqNum(0), SeqNum(0)), |status| {
             (status.rcv_nxt, status.snd_una)
         });
@@ -235,10 +235,10 @@ impl Run {
     /// The laws.
     fn look(&mut self, sent: &[Seen], answers_rst: bool) {
         assert!(sent.len() < 10_000, "a storm");
-        let status = self
-            .probe
-            .stack
-            .status_of(self.probe.local, self.probe.remote);
+        let status =
+            self.probe
+                .stack
+                .status_of(self.probe.now, self.probe.local, self.probe.remote);
         if let Some(status) = &status {
             assert!(status.snd_una.before_or_eq(status.snd_nxt), "{status:?}");
             self.wscale = status.rcv_wscale;

@@ -226,10 +226,11 @@ fn syn_or_rst(bench: &Bench, state: &str, event: &str, ack: SeqNum) -> Segment<'
 fn text_or_fin(bench: &Bench, state: &str, event: &str, ack: SeqNum) -> (Segment<'static>, u32) {
     let seq = bench.seq;
     let none = Control::None;
-    let status = bench
-        .probe
-        .stack
-        .status_of(bench.probe.local, bench.probe.remote);
+    let status =
+        bench
+            .probe
+            .stack
+            .status_of(bench.probe.now, bench.probe.local, bench.probe.remote);
     let wnd = status.map_or(65_535, |status| status.rcv_wnd);
     let with = |seq, control, text| segment(seq, ack, control, text);
     match event {

@@ -31,14 +31,29 @@ fn two_hosts_shake_hands_talk_and_close() {
     pair.run(millis(500));
     let now = pair.now;
     assert_eq!(pair.b.recv(now, b, &mut into), Ok(0));
-    assert_eq!(pair.a.status(a).expect("owned").state, State::FinWait2);
-    assert_eq!(pair.b.status(b).expect("owned").state, State::CloseWait);
+    assert_eq!(
+        pair.a.status(pair.now, a).expect("owned").state,
+        State::FinWait2
+    );
+    assert_eq!(
+        pair.b.status(pair.now, b).expect("owned").state,
+        State::CloseWait
+    );
     pair.b.shutdown_write(now, b).expect("open");
     pair.run(millis(500));
-    assert_eq!(pair.a.status(a).expect("owned").state, State::TimeWait);
-    assert_eq!(pair.b.status(b).expect("owned").state, State::Closed);
+    assert_eq!(
+        pair.a.status(pair.now, a).expect("owned").state,
+        State::TimeWait
+    );
+    assert_eq!(
+        pair.b.status(pair.now, b).expect("owned").state,
+        State::Closed
+    );
     pair.run(Duration::from_secs(60));
-    assert_eq!(pair.a.status(a).expect("owned").state, State::Closed);
+    assert_eq!(
+        pair.a.status(pair.now, a).expect("owned").state,
+        State::Closed
+    );
     let end = Event::Closed {
         id: a,
         reason: CloseReason::Normal,

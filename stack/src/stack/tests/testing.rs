@@ -404,7 +404,10 @@ impl Established {
     }
 
     pub(crate) fn status(&self) -> Status {
-        self.probe.stack.status(self.id).expect("owned")
+        self.probe
+            .stack
+            .status(self.probe.now, self.id)
+            .expect("owned")
     }
 
     pub(crate) fn now(&self) -> Instant {

@@ -133,7 +133,10 @@ fn after_a_lost_syn_the_rto_is_three_seconds() {
         fin: false,
     };
     probe.inject(segment(SeqNum(500), iss + 1, reply, b""));
-    assert_eq!(probe.stack.status(id).expect("owned").rto, seconds(3));
+    assert_eq!(
+        probe.stack.status(probe.now, id).expect("owned").rto,
+        seconds(3)
+    );
 }
 
 #[test]
@@ -303,7 +306,11 @@ fn the_rto_follows_the_measured_round_trip() {
     conn.probe.now = start + Duration::from_micros(800);
     conn.una += 1;
     conn.say(Control::None, b"");
-    let status = conn.probe.stack.status(conn.id).expect("owned");
+    let status = conn
+        .probe
+        .stack
+        .status(conn.probe.now, conn.id)
+        .expect("owned");
     assert_eq!(status.srtt, Some(Duration::from_micros(100)));
     assert_eq!(status.rttvar, Duration::from_micros(200));
     assert_eq!(status.rto, Duration::from_micros(1100));

@@ -1,0 +1,148 @@
+//! What STATUS tells of a connection (RFC 9293 §3.10.6), and the line of `ss -ti` that it prints as.
+
+use crate::seq::SeqNum;
+use crate::timeouts::Timer;
+use crate::{Instant, State};
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// A connection at one moment. Octets are octets of text unless a field says otherwise.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Status {
+    /// When this was so.
+    pub at: Instant,
+    /// Local socket.
+    pub local: SocketAddr,
+    /// Remote socket.
+    pub remote: SocketAddr,
+    /// State.
+    pub state: State,
+    /// Opened by a SYN of the peer.
+    pub passive: bool,
+    /// ISS.
+    pub iss: SeqNum,
+    /// SND.UNA.
+    pub snd_una: SeqNum,
+    /// SND.NXT.
+    pub snd_nxt: SeqNum,
+    /// SND.WND, octets.
+    pub snd_wnd: u32,
+    /// MAX.SND.WND, octets (RFC 5961 §5.2).
+    pub max_snd_wnd: u32,
+    /// IRS.
+    pub irs: SeqNum,
+    /// RCV.NXT.
+    pub rcv_nxt: SeqNum,
+    /// RCV.WND, octets.
+    pub rcv_wnd: u32,
+    /// Largest text that a segment to the peer may have now, octets.
+    pub mss: u32,
+    /// The MSS that this side advertised, octets.
+    pub rcv_mss: u32,
+    /// Largest IP packet to the peer, octets.
+    pub pmtu: u16,
+    /// Retransmission timeout, backed off as it stands.
+    pub rto: Duration,
+    /// How often the timeout was doubled since the last sample.
+    pub backoff: u32,
+    /// Smoothed round-trip time; `None` before the first sample.
+    pub srtt: Option<Duration>,
+    /// Round-trip time variation.
+    pub rttvar: Duration,
+    /// Retransmissions of the segment that is waited for.
+    pub retransmits: u32,
+    /// Segments sent again since the connection began.
+    pub total_retransmits: u64,
+    /// Unanswered zero-window or keep-alive probes.
+    pub probes: u32,
+    /// Segments in flight.
+    pub in_flight: u32,
+    /// Octets that the application sent and the peer has not acknowledged.
+    pub unacked: u32,
+    /// Octets that wait to be sent for the first time.
+    pub unsent: u32,
+    /// Octets that the application can read.
+    pub unread: u32,
+    /// Octets to be read before the urgent data ends (MUST-33); zero outside urgent mode.
+    pub urgent: u32,
+    /// Octets sent, retransmissions included.
+    pub bytes_sent: u64,
+    /// Octets sent again.
+    pub bytes_retrans: u64,
+    /// Octets that arrived in order.
+    pub bytes_received: u64,
+    /// Timestamps are in use.
+    pub timestamps: bool,
+    /// The shift that this side applies to the windows it sends.
+    pub rcv_wscale: u8,
+    /// The shift that the peer applies.
+    pub snd_wscale: u8,
+    /// Nagle's algorithm is off.
+    pub nodelay: bool,
+    /// The last soft ICMP error, as (type, code) (MUST-47).
+    pub soft_error: Option<(u8, u8)>,
+    /// The timers that run, and when they run out, the earliest first.
+    pub timers: Vec<(Timer, Instant)>,
+}
+
+impl Status {
+    /// How much is left of a timer; `None` if it is not running.
+    pub fn left(&self, timer: Timer) -> Option<Duration> {
+        let running = self.timers.iter().find(|(running, _)| *running == timer);
+        running.map(|(_, until)| until.since(self.at))
+    }
+}
+
+impl fmt::Display for Status {
+    /// One line like that of `ss -ti`: times in milliseconds, `rto:` and `rtt:` with SRTT and
+    /// RTTVAR, what is zero left out.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (local, remote) = (self.local, self.remote);
+        let (unread, queued) = (self.unread, self.unacked + self.unsent);
+        write!(f, "{} {unread} {queued} {local} {remote}", self.state)?;
+        for (timer, until) in &self.timers {
+            write!(f, " timer:({timer},{}ms)", until.since(self.at).as_millis())?;
+        }
+        if self.timestamps {
+            f.write_str(" ts")?;
+        }
+        if (self.snd_wscale, self.rcv_wscale) != (0, 0) {
+            write!(f, " wscale:{},{}", self.snd_wscale, self.rcv_wscale)?;
+        }
+        write!(f, " rto:{}", self.rto.as_millis())?;
+        if let Some(srtt) = self.srtt {
+            write!(f, " rtt:{}/{}", millis(srtt), millis(self.rttvar))?;
+        }
+        write!(
+            f,
+            " mss:{} pmtu:{} rcvmss:{}",
+            self.mss, self.pmtu, self.rcv_mss
+        )?;
+        write!(f, " snd_wnd:{} rcv_wnd:{}", self.snd_wnd, self.rcv_wnd)?;
+        let counts = [
+            ("backoff", u64::from(self.backoff)),
+            ("retransmits", u64::from(self.retransmits)),
+            ("probes", u64::from(self.probes)),
+            ("unacked", u64::from(self.in_flight)),
+            ("unsent", u64::from(self.unsent)),
+            ("bytes_sent", self.bytes_sent),
+            ("bytes_retrans", self.bytes_retrans),
+            ("bytes_received", self.bytes_received),
+            ("retrans", self.total_retransmits),
+        ];
+        for (name, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
+            write!(f, " {name}:{count}")?;
+        }
+        if self.nodelay {
+            f.write_str(" nodelay")?;
+        }
+        Ok(())
+    }
+}
+
+/// Milliseconds with the microseconds behind the point.
+fn millis(duration: Duration) -> String {
+    let micros = duration.as_micros();
+    format!("{}.{:03}", micros / 1000, micros % 1000)
+}
