@@ -38,6 +38,7 @@ struct Legal {
     ws: Option<u8>,
     sack_ok: bool,
     ts: Option<(u32, u32)>,
+    sack: Vec<(u32, u32)>,
     text: Vec<u8>,
 }
 
@@ -78,6 +79,11 @@ impl Legal {
                     cwr: self.cwr,
                 },
                 timestamps: self.ts.map(|(val, ecr)| Timestamps { val, ecr }),
+                sack: self
+                    .sack
+                    .iter()
+                    .map(|&(left, right)| (SeqNum(left), SeqNum(right)))
+                    .collect(),
                 text: &self.text,
             },
         }
@@ -124,6 +130,7 @@ impl Legal {
             ws: self.ws,
             sack_ok: self.sack_ok,
             ts: self.ts,
+            sack: self.sack.clone(),
             ..wire::Options::default()
         }
     }
@@ -138,7 +145,15 @@ impl Legal {
         let ts = self
             .ts
             .map(|(val, ecr)| [&[8, 10][..], &val.to_be_bytes(), &ecr.to_be_bytes()].concat());
-        [mss, ws, sack_ok, ts].into_iter().flatten().collect()
+        let blocks = self
+            .sack
+            .iter()
+            .flat_map(|(left, right)| [left.to_be_bytes(), right.to_be_bytes()].concat());
+        let octets: Vec<u8> = blocks.collect();
+        let sack =
+            (!octets.is_empty()).then(|| [&[5, 2 + octets.len() as u8][..], &octets].concat());
+        let all = [mss, ws, sack_ok, ts, sack];
+        all.into_iter().flatten().collect()
     }
 }
 
@@ -167,6 +182,7 @@ prop_compose! {
         ],
         (psh, ece, cwr) in any::<(bool, bool, bool)>(),
         (mss, sack_ok, ts) in any::<(Option<u16>, bool, Option<(u32, u32)>)>(),
+        mut sack in proptest::collection::vec(any::<(u32, u32)>(), 0..=4),
         ws in proptest::option::of(0_u8..=14),
         text in prop_oneof![
             Just(Vec::new()),
@@ -174,10 +190,12 @@ prop_compose! {
         ],
     ) -> Legal {
         let v4 = source.is_ipv4();
+        sack.truncate(if syn { 0 } else if ts.is_some() { 3 } else { 4 });
         Legal {
             source, destination, ttl, tos, df: df || !v4, id: if v4 { id } else { 0 },
             seq, ack, window, urgent, rst, syn, fin, psh, ece, cwr,
-            mss: mss.filter(|_| syn), ws: ws.filter(|_| syn), sack_ok: sack_ok && syn, ts, text,
+            mss: mss.filter(|_| syn), ws: ws.filter(|_| syn), sack_ok: sack_ok && syn,
+            ts, sack, text,
         }
     }
 }
@@ -314,6 +332,7 @@ fn captured() -> Legal {
         ws: Some(7),
         sack_ok: true,
         ts: Some((0xb062_e330, 0)),
+        sack: Vec::new(),
         text: Vec::new(),
     }
 }

@@ -5,7 +5,7 @@
 //! [`decode`] reads any legal way, so reading and writing again moves options to their usual
 //! places and drops those that TCP does not know. It gives no access to a [`crate::Stack`].
 
-pub use crate::segment::{Control, Ecn, Segment, SynOptions, Timestamps};
+pub use crate::segment::{Control, Ecn, SackBlock, SackBlocks, Segment, SynOptions, Timestamps};
 pub use crate::wire::{IpHeader, Malformed, Packet};
 
 use crate::wire;

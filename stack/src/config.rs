@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 /// The policies of a host. `Default` is a modern host that follows RFC 9293 by the letter, with
-/// RFC 5961, RFC 6191 and RFC 7323 on.
+/// RFC 2018, RFC 5961, RFC 6191 and RFC 7323 on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// Largest IP packet of the link, octets. MSS options and segment sizes follow from it.
@@ -23,6 +23,10 @@ pub struct Config {
     /// Offer window scaling, with at least this shift (0 to 14); `None` never offers it. The
     /// shift is larger if the receive buffer needs it (RFC 7323 §2).
     pub window_scale: Option<u8>,
+    /// Offer SACK on an active OPEN and answer it on a passive one (RFC 2018 §2).
+    pub sack: bool,
+    /// Report duplicates where SACK is permitted (RFC 2883).
+    pub dsack: bool,
 
     /// RTO before there is any RTT sample (RFC 6298 §2.1).
     pub initial_rto: Duration,
@@ -80,6 +84,8 @@ impl Default for Config {
             nodelay: false,
             timestamps: true,
             window_scale: Some(0),
+            sack: true,
+            dsack: true,
             initial_rto: Duration::from_secs(1),
             min_rto: Duration::from_secs(1),
             max_rto: Duration::from_secs(60),

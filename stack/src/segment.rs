@@ -4,6 +4,7 @@
 //! (MUST-65); a RST has neither SYN nor FIN. Bytes are not known here: see [`crate::wire`].
 
 use crate::seq::{SeqNum, WindowScale, WireWindow};
+use std::fmt;
 
 /// A segment without its ports; `'a` is where its text lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub struct Segment<'a> {
     pub ecn: Ecn,
     /// The timestamp option (RFC 7323 §3).
     pub timestamps: Option<Timestamps>,
+    /// The SACK option (RFC 2018 §3); a SYN or RST says none.
+    pub sack: SackBlocks,
     /// Segment text.
     pub text: &'a [u8],
 }
@@ -64,6 +67,55 @@ pub struct Timestamps {
     pub val: u32,
     /// TSecr.
     pub ecr: u32,
+}
+
+/// The blocks of a SACK option, in the order of the wire (RFC 2018 §3).
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct SackBlocks {
+    blocks: [SackBlock; Self::MOST],
+    count: u8,
+}
+
+/// A block: its first sequence number, and the one that follows its last.
+pub type SackBlock = (SeqNum, SeqNum);
+
+impl SackBlocks {
+    /// As many blocks as 40 octets of options hold.
+    pub const MOST: usize = 4;
+
+    /// Appends a block; without room it is lost, as any block of a SACK option may be.
+    pub fn push(&mut self, block: SackBlock) {
+        if let Some(free) = self.blocks.get_mut(usize::from(self.count)) {
+            *free = block;
+            self.count += 1;
+        }
+    }
+
+    /// The blocks.
+    pub fn as_slice(&self) -> &[SackBlock] {
+        &self.blocks[..usize::from(self.count)]
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        usize::from(self.count)
+    }
+}
+
+impl FromIterator<SackBlock> for SackBlocks {
+    fn from_iter<I: IntoIterator<Item = SackBlock>>(blocks: I) -> Self {
+        let mut all = Self::default();
+        for block in blocks.into_iter().take(Self::MOST) {
+            all.push(block);
+        }
+        all
+    }
+}
+
+impl fmt::Debug for SackBlocks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.as_slice()).finish()
+    }
 }
 
 /// The ECN bits of the TCP header.
@@ -114,6 +166,7 @@ impl<'a> Segment<'a> {
             push: false,
             ecn: Ecn::default(),
             timestamps: None,
+            sack: SackBlocks::default(),
             text: &[],
         }
     }

@@ -5,11 +5,12 @@
 use crate::buffers::{ReceiveQueue, SendQueue};
 use crate::congestion::Congestion;
 use crate::rtt::Rtt;
-use crate::segment::{Segment, Timestamps};
+use crate::sack::SackReport;
+use crate::segment::{SackBlocks, Segment, Timestamps};
 use crate::seq::{SeqNum, Window, WindowScale, WireWindow};
 use crate::timeouts::{Timer, Timers};
 use crate::timestamps::TimestampState;
-use crate::wire::{TCP_HEADER_LEN, TIMESTAMPS_LEN, header_len};
+use crate::wire::{TCP_HEADER_LEN, TIMESTAMPS_LEN, header_len, most_sack_blocks};
 use crate::{
     CallError, CloseReason, Config, ConnectionId, Counters, Event, Instant, KeepAlive, ListenerId,
     SocketOptions, State,
@@ -39,6 +40,8 @@ pub(crate) struct Tcb {
     pub(crate) snd: Snd,
     /// Receive sequence variables.
     pub(crate) rcv: Rcv,
+    /// SACK was offered, while the handshake lasts; then agreed upon (RFC 2018).
+    pub(crate) sack: bool,
     /// Timestamps (RFC 7323).
     pub(crate) ts: TimestampState,
     /// RTO (RFC 6298).
@@ -152,6 +155,8 @@ pub(crate) struct Rcv {
     pub(crate) unacked: u32,
     /// Octets of text that arrived in order.
     pub(crate) octets: u64,
+    /// What selective acknowledgments report.
+    pub(crate) sack: SackReport,
 }
 
 /// What has to be sent although no data asks for it.
@@ -256,6 +261,7 @@ impl Tcb {
             reason: None,
             snd: Snd::new(iss, local.ip()),
             rcv,
+            sack: config.sack,
             ts: TimestampState::default(),
             rtt: Rtt::new(config),
             timers: Timers::default(),
@@ -286,6 +292,20 @@ impl Tcb {
             .min(mms_s)
             .saturating_sub(TCP_HEADER_LEN + options)
             .max(1)
+    }
+
+    /// The blocks of the SACK option for a segment that leaves now.
+    pub(crate) fn sack_blocks(&self) -> SackBlocks {
+        // RFC 2018 §4:
+        //   If the data receiver has not received a
+        //   SACK-Permitted option for a given connection, it MUST NOT send SACK
+        //   options on that connection.
+        if self.sack {
+            let most = most_sack_blocks(self.ts.enabled);
+            self.rcv.sack.blocks(&self.rcv, most)
+        } else {
+            SackBlocks::default()
+        }
     }
 
     /// The text of a full-sized segment of the peer, as far as this side can tell.
@@ -399,7 +419,8 @@ impl Snd {
 }
 
 impl Rcv {
-    fn new(settings: &Settings, local: IpAddr, config: &Config) -> Self {
+    /// Before the peer's SYN.
+    pub(crate) fn new(settings: &Settings, local: IpAddr, config: &Config) -> Self {
         let mms_r = config.mtu.saturating_sub(header_len(local) as u16);
         let least = config.window_scale.unwrap_or(0);
         Self {
@@ -420,6 +441,7 @@ impl Rcv {
             given_up: false,
             unacked: 0,
             octets: 0,
+            sack: SackReport::default(),
         }
     }
 

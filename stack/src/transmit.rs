@@ -6,10 +6,11 @@
 
 use crate::State;
 use crate::buffers::SendQueue;
-use crate::segment::{Control, Segment, SynOptions};
+use crate::segment::{Control, SackBlocks, Segment, SynOptions};
 use crate::seq::{SeqNum, WireWindow};
 use crate::tcb::{Context, Tcb};
 use crate::timeouts::Timer;
+use crate::wire::sack_len;
 
 /// A segment that is about to be built.
 #[derive(Clone, Copy, Debug)]
@@ -91,7 +92,9 @@ fn window_probe(tcb: &Tcb) -> Plan {
 
 /// Text or FIN: again what has to be sent again, else what is new.
 fn text(tcb: &mut Tcb, cx: &Context<'_>) -> Option<Plan> {
-    let mss = tcb.effective_mss();
+    // What is acknowledged beside the text takes room from it (MUST-16).
+    let options = sack_len(tcb.sack_blocks().len()) as u32;
+    let mss = tcb.effective_mss().saturating_sub(options).max(1);
     let end = tcb.snd_end();
     let snd = &mut tcb.snd;
     let next = snd.next;
@@ -220,6 +223,13 @@ fn build<'a>(tcb: &'a mut Tcb, plan: Plan, cx: &Context<'_>) -> Segment<'a> {
         Control::None
     };
     let timestamps = tcb.timestamps_now(cx.now, ack.is_some());
+    let sack = if syn {
+        SackBlocks::default()
+    } else {
+        tcb.sack_blocks()
+    };
+    // RFC 2883 §4, rule (1): a duplicate is reported once.
+    tcb.rcv.sack.duplicate = None;
     let urgent = tcb.snd.up.filter(|up| !syn && up.after(plan.seq));
     let urgent = urgent.map(|up| u16::try_from(up.since(plan.seq)).unwrap_or(u16::MAX));
     let queue: &SendQueue = &tcb.snd.queue;
@@ -237,6 +247,7 @@ fn build<'a>(tcb: &'a mut Tcb, plan: Plan, cx: &Context<'_>) -> Segment<'a> {
         urgent,
         push,
         timestamps,
+        sack,
         text,
         ..Segment::bare(plan.seq, control)
     }
@@ -246,6 +257,6 @@ fn syn_options(tcb: &Tcb) -> SynOptions {
     SynOptions {
         mss: Some(tcb.rcv.mss),
         window_scale: tcb.rcv.offers_scale.then_some(tcb.rcv.scale),
-        sack_permitted: false,
+        sack_permitted: tcb.sack,
     }
 }

@@ -215,7 +215,12 @@ fn sack(tcb: &Tcb, tcp: &Tcp, violations: &mut Vec<Violation>) {
         );
     }
     let Some(rcv_nxt) = tcb.rcv_nxt() else { return };
+    // A FIN has a number as an octet has, and may be reported behind the text that it follows.
+    let with_fin = tcb.held_fin().map(|fin| (fin, fin.wrapping_add(1)));
     let held = |left: u32, right: u32| {
+        let right = with_fin
+            .filter(|(_, end)| *end == right)
+            .map_or(right, |(fin, _)| fin);
         let inside = |&(from, to): &(u32, u32)| seq::le(from, left) && seq::le(right, to);
         tcb.held().iter().any(inside)
     };

@@ -282,6 +282,28 @@ fn sack_blocks_report_what_is_held(
     assert_eq!(watched.sends(&with(&report, segment(ACK, 1, 1))), broken);
 }
 
+#[rstest]
+#[case::text(21, &[])]
+#[case::fin(22, &[])]
+#[case::beyond_the_fin(23, &["sack"])]
+fn a_fin_that_is_held_may_be_reported(#[case] right: u32, #[case] broken: &[&str]) {
+    let offer = Options {
+        sack_ok: true,
+        ..Options::default()
+    };
+    let mut watched = Watched::opened(&offer, &offer);
+    let fin = Segment {
+        flags: ACK | bit::FIN,
+        ..text(11, 10)
+    };
+    watched.inject(&fin);
+    let report = Options {
+        sack: vec![(IRS + 11, IRS + right)],
+        ..Options::default()
+    };
+    assert_eq!(watched.sends(&with(&report, segment(ACK, 1, 1))), broken);
+}
+
 #[test]
 fn a_syn_ack_offers_only_what_the_syn_offered() {
     let mut watched = Watched::plain();

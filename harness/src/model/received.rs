@@ -38,6 +38,11 @@ impl Received {
         &self.held
     }
 
+    /// The number of a FIN that is held beyond a gap.
+    pub fn held_fin(&self) -> Option<u32> {
+        self.fin.filter(|_| !self.finished)
+    }
+
     /// The tester's FIN has been counted.
     pub fn finished(&self) -> bool {
         self.finished

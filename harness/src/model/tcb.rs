@@ -67,6 +67,11 @@ impl Tcb {
         self.received.as_ref().map_or(&[], Received::held)
     }
 
+    /// The number of a FIN that the device holds beyond a gap.
+    pub fn held_fin(&self) -> Option<u32> {
+        self.received.as_ref()?.held_fin()
+    }
+
     /// SND.UNA.
     pub fn snd_una(&self) -> Option<u32> {
         self.snd_una

@@ -61,6 +61,7 @@ pub(crate) fn negotiate(
         tcb.rcv.offers_scale = false;
         tcb.rcv.scale = WindowScale::NONE;
     }
+    tcb.sack &= offered.sack_permitted;
     match segment.timestamps.filter(|_| tcb.ts.enabled) {
         Some(timestamps) => tcb.ts.begin(timestamps.val, cx.now, tcb.rcv.nxt),
         None => tcb.ts.enabled = false,

@@ -6,7 +6,7 @@ use crate::segment::{Control, Segment};
 use crate::seq::SeqNum;
 use crate::tcb::{Context, Origin, Tcb};
 use crate::timeouts::{Timer, time_wait};
-use crate::{CloseReason, Event, State};
+use crate::{CloseReason, Config, Event, State, sack};
 use std::ops::ControlFlow::{Break, Continue};
 
 /// What becomes of the segment.
@@ -48,6 +48,7 @@ fn first_sequence(tcb: &mut Tcb, segment: &mut Segment<'_>, cx: &mut Context<'_>
     let (nxt, wnd) = (tcb.rcv.nxt, tcb.rcv.wnd());
     if is_acceptable(segment, nxt, wnd) {
         tcb.ts.update(segment, cx.now);
+        duplicate(tcb, segment, cx.config);
         if !segment.is_syn() && !segment.is_rst() {
             // RFC 9293 §3.10.7.4:
             //   One could tailor actual segments to fit this
@@ -77,11 +78,21 @@ fn first_sequence(tcb: &mut Tcb, segment: &mut Segment<'_>, cx: &mut Context<'_>
     if tcb.state == State::TimeWait && segment.is_fin() {
         time_wait(tcb, cx);
     }
+    duplicate(tcb, segment, cx.config);
     // RFC 9293 §3.10.7.4:
     //   If an incoming segment is not acceptable, an acknowledgment
     //   should be sent in reply (unless the RST bit is set, if so
     //   drop the segment and return):
     Break(Disposition::Acknowledge)
+}
+
+/// Notes the first octets of a segment that are there already, for the next ACK to report.
+fn duplicate(tcb: &mut Tcb, segment: &Segment<'_>, config: &Config) {
+    let plain = !segment.is_syn() && !segment.is_rst() && segment.ack.is_some();
+    if tcb.sack && config.dsack && plain && !segment.text.is_empty() {
+        let first = sack::duplicate(&tcb.rcv, segment.seq, segment.text.len() as u32);
+        tcb.rcv.sack.duplicate = first.or(tcb.rcv.sack.duplicate);
+    }
 }
 
 /// Table 6 of RFC 9293. A RST counts by its sequence number alone, whatever text it has
@@ -144,13 +155,18 @@ fn crossing_syn(tcb: &mut Tcb, segment: &mut Segment<'_>) {
 }
 
 /// R1 of RFC 7323 §5.3, and the segments that lack the option.
-fn timestamps(tcb: &Tcb, segment: &Segment<'_>, cx: &mut Context<'_>) -> Checked {
+fn timestamps(tcb: &mut Tcb, segment: &Segment<'_>, cx: &mut Context<'_>) -> Checked {
     if !tcb.ts.enabled || segment.is_rst() {
         return Continue(());
     }
     match segment.timestamps {
         Some(timestamps) if tcb.ts.is_old(timestamps.val, cx.now) => {
             cx.counters.paws_drops += 1;
+            // RFC 2883 §4.3:
+            //   The D-SACK block can
+            //   be included in the SACK option of the ACK, as outlined in Section 4,
+            //   independently of the use of PAWS by the TCP receiver
+            duplicate(tcb, segment, cx.config);
             // RFC 7323 §5.3:
             //   Send an acknowledgment in reply as specified in
             Break(Disposition::Acknowledge)
@@ -364,6 +380,9 @@ fn seventh_text(tcb: &mut Tcb, segment: &Segment<'_>, cx: &mut Context<'_>) -> C
     //   processing (SHLD-31).
     let advance = tcb.rcv.queue.insert(offset as usize, segment.text) as u32;
     tcb.rcv.nxt += advance;
+    if tcb.sack && advance == 0 {
+        tcb.rcv.sack.arrived(segment.seq);
+    }
     tcb.rcv.unacked += advance;
     tcb.rcv.octets += u64::from(advance);
     if advance > 0 {
@@ -371,7 +390,8 @@ fn seventh_text(tcb: &mut Tcb, segment: &Segment<'_>, cx: &mut Context<'_>) -> C
     } else {
         cx.counters.out_of_order += 1;
     }
-    acknowledge_text(tcb, offset > 0 || had_gap, cx);
+    let news = offset > 0 || had_gap || tcb.rcv.sack.duplicate.is_some();
+    acknowledge_text(tcb, news, cx);
     Continue(())
 }
 

@@ -31,6 +31,29 @@ impl ReceiveQueue {
         !self.held.is_empty()
     }
 
+    /// The piece that holds the octet `offset` octets after RCV.NXT, as offsets from there.
+    pub(crate) fn held_around(&self, offset: usize) -> Option<Range<usize>> {
+        let at = self.ready + offset;
+        let piece = self.held.partition_point(|piece| piece.end <= at);
+        let piece = self.held.get(piece).filter(|piece| piece.start <= at)?;
+        Some(piece.start - self.ready..piece.end - self.ready)
+    }
+
+    /// The pieces that wait, the last one first, as offsets from RCV.NXT.
+    pub(crate) fn held(&self) -> impl Iterator<Item = Range<usize>> {
+        let pieces = self.held.iter().rev();
+        pieces.map(|piece| piece.start - self.ready..piece.end - self.ready)
+    }
+
+    /// The first octets of `new`, offsets from RCV.NXT, that are held already.
+    pub(crate) fn held_of(&self, new: &Range<usize>) -> Option<Range<usize>> {
+        let (start, end) = (self.ready + new.start, self.ready + new.end);
+        let piece = self.held.partition_point(|piece| piece.end <= start);
+        let piece = self.held.get(piece).filter(|piece| piece.start < end)?;
+        let (from, to) = (piece.start.max(start), piece.end.min(end));
+        Some(from - self.ready..to - self.ready)
+    }
+
     /// Takes text that begins `offset` octets after RCV.NXT. Returns by how much RCV.NXT moves.
     /// What is already there stays as it came first.
     pub(crate) fn insert(&mut self, offset: usize, text: &[u8]) -> usize {

@@ -1,8 +1,8 @@
 //! Bytes ⇄ [`Segment`] in IPv4 and IPv6 (RFC 9293 §3.1).
 //!
 //! What is malformed is rejected by name; nothing is ever repaired. What is emitted is canonical:
-//! the options of a SYN come as MSS, SACK Permitted, Timestamps, Window Scale, each padded so
-//! that it is aligned. SACK blocks are skipped as an unknown option.
+//! the options come as MSS, SACK Permitted, Timestamps, Window Scale, SACK, each padded so that it
+//! is aligned.
 
 mod checksum;
 mod ip;
@@ -12,7 +12,7 @@ pub use ip::IpHeader;
 #[cfg(test)]
 pub(crate) use ip::encode as encode_ip;
 pub(crate) use ip::{ICMP, ICMPV6, TCP, decode as decode_ip, header_len, v4, v6};
-pub(crate) use tcp::decode as decode_tcp;
+pub(crate) use tcp::{decode as decode_tcp, most_sack_blocks, sack_len};
 
 use crate::segment::Segment;
 use checksum::Sum;

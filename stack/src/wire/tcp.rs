@@ -2,7 +2,7 @@
 
 use super::checksum::Sum;
 use super::{IpHeader, Malformed, Packet, TCP, checksum_holds};
-use crate::segment::{Control, Ecn, Segment, SynOptions, Timestamps};
+use crate::segment::{Control, Ecn, SackBlock, SackBlocks, Segment, SynOptions, Timestamps};
 use crate::seq::{SeqNum, WindowScale, WireWindow};
 
 const CWR: u8 = 0x80;
@@ -19,6 +19,7 @@ const NOP: u8 = 1;
 const MSS: u8 = 2;
 const WINDOW_SCALE: u8 = 3;
 const SACK_PERMITTED: u8 = 4;
+const SACK: u8 = 5;
 const TIMESTAMPS: u8 = 8;
 
 /// The segment in the payload of an IP packet.
@@ -47,6 +48,11 @@ pub(crate) fn decode(ip: IpHeader, octets: &[u8]) -> Result<Packet<'_>, Malforme
             cwr: flags & CWR != 0,
         },
         timestamps: options.timestamps,
+        sack: if flags & SYN == 0 {
+            options.sack
+        } else {
+            SackBlocks::default()
+        },
         text: &octets[offset..],
     };
     let (src_port, dst_port) = (half(&header[..2]), half(&header[2..4]));
@@ -78,6 +84,7 @@ fn control(flags: u8, options: SynOptions) -> Control {
 struct Options {
     syn: SynOptions,
     timestamps: Option<Timestamps>,
+    sack: SackBlocks,
 }
 
 impl Options {
@@ -112,7 +119,11 @@ impl Options {
                 let (val, ecr) = (word(&value[..4]), word(&value[4..]));
                 self.timestamps = Some(Timestamps { val, ecr });
             }
-            (MSS | WINDOW_SCALE | SACK_PERMITTED | TIMESTAMPS, _) => {
+            (SACK, value) if !value.is_empty() && value.len() % 8 == 0 => {
+                let block = |block: &[u8]| (SeqNum(word(&block[..4])), SeqNum(word(&block[4..])));
+                self.sack = value.chunks_exact(8).map(block).collect();
+            }
+            (MSS | WINDOW_SCALE | SACK_PERMITTED | SACK | TIMESTAMPS, _) => {
                 return Err(Malformed::OptionLength);
             }
             // RFC 9293 §3.1 (MUST-6):
@@ -132,7 +143,7 @@ pub(super) fn len(segment: &Segment<'_>) -> usize {
 fn options_len(segment: &Segment<'_>) -> usize {
     let timestamps = segment.timestamps.is_some();
     let Control::Syn { options, .. } = segment.control else {
-        return if timestamps { 12 } else { 0 };
+        return if timestamps { 12 } else { 0 } + sack_len(sack(segment).len());
     };
     let mss = if options.mss.is_some() { 4 } else { 0 };
     let sack_and_timestamps = match (options.sack_permitted, timestamps) {
@@ -141,6 +152,29 @@ fn options_len(segment: &Segment<'_>) -> usize {
         (false, false) => 0,
     };
     mss + sack_and_timestamps + if options.window_scale.is_some() { 4 } else { 0 }
+}
+
+/// Octets of a SACK option with so many blocks and its padding.
+pub(crate) fn sack_len(blocks: usize) -> usize {
+    if blocks == 0 { 0 } else { 4 + 8 * blocks }
+}
+
+/// How many blocks have room beside the timestamps option or without it.
+pub(crate) fn most_sack_blocks(timestamps: bool) -> usize {
+    // RFC 2018 §3:
+    //   a maximum of 3 SACK blocks will be allowed in this case.
+    if timestamps { 3 } else { SackBlocks::MOST }
+}
+
+/// The blocks that a segment carries.
+fn sack<'s>(segment: &'s Segment<'_>) -> &'s [SackBlock] {
+    let blocks = segment.sack.as_slice();
+    let most = most_sack_blocks(segment.timestamps.is_some());
+    if segment.is_syn() {
+        &[]
+    } else {
+        &blocks[..blocks.len().min(most)]
+    }
 }
 
 /// Appends the segment to its IP header.
@@ -204,6 +238,14 @@ fn encode_options(segment: &Segment<'_>, out: &mut Vec<u8>) {
     } = segment.control
     {
         out.extend_from_slice(&[NOP, WINDOW_SCALE, 3, scale.shift()]);
+    }
+    let blocks = sack(segment);
+    if !blocks.is_empty() {
+        out.extend_from_slice(&[NOP, NOP, SACK, 2 + 8 * blocks.len() as u8]);
+        for (left, right) in blocks {
+            out.extend_from_slice(&left.0.to_be_bytes());
+            out.extend_from_slice(&right.0.to_be_bytes());
+        }
     }
 }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::segment::{Control, Ecn, SynOptions, Timestamps};
+use crate::segment::{Control, Ecn, SackBlocks, SynOptions, Timestamps};
 use crate::seq::{SeqNum, WindowScale, WireWindow};
 use proptest::prelude::*;
 use rstest::rstest;
@@ -115,6 +115,8 @@ fn with_options(options: &[u8], offset: u8) -> Vec<u8> {
 #[case::beyond_the_header(&[8, 10, 0, 0], Malformed::OptionLength)]
 #[case::kind_without_length(&[1, 1, 1, 8], Malformed::OptionLength)]
 #[case::mss_of_three(&[2, 3, 5, 0], Malformed::OptionLength)]
+#[case::no_sack_block(&[1, 1, 5, 2], Malformed::OptionLength)]
+#[case::part_of_a_sack_block(&[5, 4, 0, 0], Malformed::OptionLength)]
 fn an_illegal_option_is_rejected(#[case] options: &[u8], #[case] why: Malformed) {
     assert_eq!(decode(&with_options(options, 6)), Err(why));
 }
@@ -179,7 +181,9 @@ fn any_segment(text: &[u8]) -> impl Strategy<Value = Segment<'_>> {
         any::<Option<u16>>(),
     );
     let flags = (any::<bool>(), any::<bool>(), any::<bool>());
-    (numbers, control, timestamps, flags).prop_map(move |(numbers, control, timestamps, flags)| {
+    let sack = proptest::collection::vec(any::<(u32, u32)>(), 0..=4);
+    let parts = (numbers, control, timestamps, flags, sack);
+    parts.prop_map(move |(numbers, control, timestamps, flags, sack)| {
         let (seq, ack, wnd, urgent) = numbers;
         let (push, ece, cwr) = flags;
         Segment {
@@ -191,9 +195,23 @@ fn any_segment(text: &[u8]) -> impl Strategy<Value = Segment<'_>> {
             push,
             ecn: Ecn { ece, cwr },
             timestamps,
+            sack: carried(&sack, &control, timestamps.is_some()),
             text,
         }
     })
+}
+
+/// As many blocks as the segment has room for.
+fn carried(sack: &[(u32, u32)], control: &Control, timestamps: bool) -> SackBlocks {
+    let most = match control {
+        Control::Syn { .. } => 0,
+        _ if timestamps => 3,
+        _ => 4,
+    };
+    let blocks = sack.iter().take(most);
+    blocks
+        .map(|&(left, right)| (SeqNum(left), SeqNum(right)))
+        .collect()
 }
 
 proptest! {

@@ -26,7 +26,9 @@ pub enum PolicyError {
 /// The configuration that makes the stack what `profile` says of it.
 pub fn config(profile: &Profile) -> Result<Config, PolicyError> {
     let mut config = Config {
+        dsack: profile.claims.contains("dsack"),
         rfc5961: profile.claims.contains("rfc5961"),
+        sack: profile.claims.contains("sack"),
         timestamps: profile.claims.contains("timestamps"),
         window_scale: profile.claims.contains("window-scale").then_some(0),
         ..Config::default()

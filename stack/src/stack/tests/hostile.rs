@@ -31,6 +31,8 @@ struct More {
     urgent: Option<u16>,
     timestamp: Option<i8>,
     options: (Option<u16>, Option<u8>),
+    /// SACK blocks: what they begin and end with, from SND.UNA on.
+    sack: [Option<(i32, i32)>; 3],
 }
 
 fn any_step() -> impl Strategy<Value = Step> {
@@ -43,10 +45,15 @@ fn any_step() -> impl Strategy<Value = Step> {
     let timestamp = prop_oneof![8 => Just(Some(1_i8)), 1 => Just(None), 1 => any::<Option<i8>>()];
     let urgent = prop_oneof![9 => Just(None), 1 => any::<u16>().prop_map(Some)];
     let options = (any::<Option<u16>>(), any::<Option<u8>>());
-    let more = (urgent, timestamp, options).prop_map(|(urgent, timestamp, options)| More {
+    let edge = prop_oneof![4 => -3..4000_i32, 1 => any::<i32>()];
+    let block = proptest::option::of((edge.clone(), edge));
+    let sack = [block.clone(), block.clone(), block];
+    let more = (urgent, timestamp, options, sack);
+    let more = more.prop_map(|(urgent, timestamp, options, sack)| More {
         urgent,
         timestamp,
         options,
+        sack,
     });
     let segment =
         (near, ack, control, wnd, len, more).prop_map(|(seq, ack, control, wnd, len, more)| {
@@ -118,6 +125,7 @@ impl Run {
                 urgent: None,
                 timestamp: Some(1),
                 options: (Some(1460), Some(1)),
+                sack: [None; 3],
             };
             run.inject(7000, None, 2, 60_000, 0, more);
             run.inject(
@@ -178,6 +186,9 @@ impl Run {
                 ecr: self.clock,
             }
         });
+        let edge = |offset| SeqNum(una.0.wrapping_add_signed(offset));
+        let blocks = more.sack.iter().flatten();
+        let sack = blocks.map(|&(left, right)| (edge(left), edge(right)));
         let text = vec![0x61; len];
         let sent = self.probe.inject(Segment {
             seq: SeqNum(nxt.0.wrapping_add_signed(seq)),
@@ -188,6 +199,7 @@ impl Run {
             push: false,
             ecn: Ecn::default(),
             timestamps,
+            sack: sack.collect(),
             text: &text,
         });
         self.look(&sent, control == Control::Rst);
