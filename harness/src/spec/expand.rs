@@ -75,6 +75,7 @@ impl<'a> Setting<'a> {
         let mut reader = Reader::new(Some(self.catalogue), self.profile);
         reader.preamble = Some(preamble::name(state));
         reader.scope.conns = vec!["a".to_owned()];
+        reader.shifts = vec![Some(0)];
         reader.scope.constants = constants(self.profile, family);
         let steps = reader.steps(&chain.steps);
         (steps, reader.faults)
@@ -106,6 +107,7 @@ pub(super) fn case(
     let level = level(&mut reader, fields.get("level"));
     let conns = conns(&mut reader, fields.get("conns"));
     reader.scope.conns = conns.iter().map(|conn| conn.name.clone()).collect();
+    reader.shifts = vec![Some(0); conns.len()];
     let start = fields
         .get("start")
         .and_then(|node| start(&mut reader, node));
@@ -114,9 +116,20 @@ pub(super) fn case(
         let read = setting.preamble(start.state, start.via, family);
         reader.faults.extend(read.1.iter().cloned());
         steps = preamble_steps(start, &read.0, reader.scope.constants.link_mss);
+        for step in &steps {
+            if let Verb::Inject(inject) = &step.verb {
+                reader.note_shift(step.conn, inject);
+            }
+        }
     }
-    if let Some(nodes) = fields.get("steps").map(|node| reader.list(node, "`steps`")) {
-        steps.extend(reader.steps(&nodes));
+    if let Some(node) = fields.get("steps") {
+        let nodes = reader.list(node, "`steps`");
+        let own = reader.steps(&nodes);
+        if own.is_empty() && reader.faults.is_empty() {
+            let message = "a case needs at least one step: this one has none";
+            reader.fault(node.error("spec::no-steps", message));
+        }
+        steps.extend(own);
     }
     if !reader.faults.is_empty() {
         return Err(reader.faults);

@@ -70,7 +70,6 @@ pub(super) fn spec(spec: &Spec, catalogue: &Catalogue, setting: &Setting<'_>) ->
         found.extend(nothing_judged(&linted, case));
         found.extend(levels::steps(&linted, case));
         found.extend(unused::captures(&linted, case));
-        found.extend(bounds::windows(&linted, case));
         let mut before = None;
         visit::steps(&case.steps, &mut |step| {
             if step.preamble.is_none() {

@@ -1,8 +1,7 @@
 //! What the device's application does and sees.
 
-use super::Reader;
+use super::{Reader, limits};
 use crate::spec::case::{AppEvent, AppWait, Call, KeepAlive, SocketSettings};
-use crate::spec::expr::Type;
 use crate::spec::table::{self, CALLS, EVENTS, KEEPALIVE, LISTEN, SEND, SETTINGS};
 use crate::spec::yaml::{Entry, Node};
 use std::borrow::Cow;
@@ -30,7 +29,7 @@ impl<'a> Reader<'a> {
             ("close", None) => Call::Close,
             ("abort", None) => Call::Abort,
             ("send", Some(argument)) => self.send(&argument)?,
-            ("recv", Some(argument)) => Call::Recv(self.value(&argument, Type::Number)?),
+            ("recv", Some(argument)) => Call::Recv(self.limited(&argument, &limits::RECV)?),
             ("shutdown", Some(argument)) => {
                 let help = "an end that is shut down: `write`";
                 self.word(&argument, help, &["write"])
@@ -45,7 +44,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn app(&mut self, node: &Node<'a>, within: Option<&Node<'a>>) -> Option<AppWait> {
-        let within = self.optional(within, Type::Duration);
+        let within = self.optional(within, &limits::WITHIN);
         let node = self.resolve(node)?;
         let (word, argument) = self.action(&node, "an event", EVENTS)?;
         let event = match (word, argument) {
@@ -56,8 +55,8 @@ impl<'a> Reader<'a> {
             ("timeout", None) => AppEvent::Timeout,
             ("eof", None) => AppEvent::Eof,
             ("urgent", None) => AppEvent::Urgent,
-            ("data", Some(argument)) => AppEvent::Data(self.payload(&argument)?),
-            ("sent", Some(argument)) => AppEvent::Sent(self.value(&argument, Type::Number)?),
+            ("data", Some(argument)) => AppEvent::Data(self.payload(&argument, &limits::STREAM)?),
+            ("sent", Some(argument)) => AppEvent::Sent(self.limited(&argument, &limits::SENT)?),
             (word, argument) => {
                 self.wrong_argument(&node, word, argument.is_some());
                 return None;
@@ -131,7 +130,7 @@ impl<'a> Reader<'a> {
     fn send(&mut self, argument: &Node<'a>) -> Option<Call> {
         if argument.entries().is_none() {
             return Some(Call::Send {
-                data: self.payload(argument)?,
+                data: self.payload(argument, &limits::SEND)?,
                 urgent: false,
             });
         }
@@ -140,7 +139,7 @@ impl<'a> Reader<'a> {
             self.missing(argument, "`send`", "count");
             return None;
         };
-        let data = self.payload(count)?;
+        let data = self.payload(count, &limits::SEND)?;
         let urgent = fields
             .get("urgent")
             .is_some_and(|node| self.truth(node) == Some(true));

@@ -30,7 +30,11 @@ impl<'a> Reader<'a> {
         let Some((name, values)) = self.repeated(&repeat.node) else {
             return;
         };
-        let steps = self.list(&steps, "`steps`");
+        let nodes = self.list(&steps, "`steps`");
+        if nodes.is_empty() && steps.items().is_some() {
+            let message = "`repeat` needs at least one step";
+            self.fault(steps.error("spec::no-steps", message));
+        }
         for bound in values.iter() {
             let bound = bound.clone();
             let parameter = Parameter {
@@ -39,7 +43,7 @@ impl<'a> Reader<'a> {
                 values: values.clone(),
             };
             self.scope.parameters.push(parameter);
-            self.read_steps(&steps, out);
+            self.read_steps(&nodes, out);
             self.scope.parameters.pop();
             if self.count > MAX_STEPS {
                 return;
@@ -52,12 +56,17 @@ impl<'a> Reader<'a> {
         let entries = node.entries().unwrap_or_default();
         let [entry] = &entries[..] else {
             let message = "`repeat` names one parameter: `repeat: {i: 1..5}`";
-            self.fault(node.error("spec::type", message));
+            let help = "to say a thing n times: `repeat: {i: 1..n}`, with `steps` beside it";
+            self.fault(node.error("spec::type", message).help(help));
             return None;
         };
         let value = self.resolve(&entry.node)?;
         let name: Rc<str> = Rc::from(&*entry.key);
         if let Some(items) = value.items() {
+            if items.is_empty() {
+                let message = "`repeat` goes at least once: this list has no value";
+                self.fault(value.error("spec::out-of-range", message));
+            }
             let items: Vec<Bound<'a>> = items.into_iter().map(Bound::Node).collect();
             return Some((name, items.into()));
         }
@@ -76,8 +85,13 @@ impl<'a> Reader<'a> {
             self.fault(value.error("spec::type", message));
             return None;
         };
-        if high < low || high.saturating_sub(low) >= MAX_REPEATS {
-            let message = format!("`repeat` goes at least once and at most {MAX_REPEATS} times");
+        if high < low {
+            let message = "`repeat` goes at least once: this range ends before it begins";
+            self.fault(value.error("spec::out-of-range", message));
+            return None;
+        }
+        if high.saturating_sub(low) >= MAX_REPEATS {
+            let message = format!("`repeat` goes at most {MAX_REPEATS} times");
             self.fault(value.error("spec::too-many-steps", message));
             return None;
         }
@@ -117,8 +131,10 @@ impl<'a> Reader<'a> {
     /// Reads every list for its errors; the first one stands for the case.
     fn read_all_alternatives(&mut self, lists: &[&Entry<'a>], out: &mut Vec<Step>) {
         let (number, captures) = (self.number, self.scope.captures.clone());
+        let shifts = self.shifts.clone();
         for (at, list) in lists.iter().enumerate().rev() {
             (self.number, self.scope.captures) = (number, captures.clone());
+            self.shifts.clone_from(&shifts);
             let steps = self.list(&list.node, "the steps of this value");
             let mut read = Vec::new();
             self.read_steps(&steps, &mut read);
@@ -209,11 +225,14 @@ impl<'a> Reader<'a> {
     pub(super) fn one_of(&mut self, node: &Node<'a>) -> Option<Vec<Branch>> {
         let nodes = self.list(node, "`one_of`");
         let captures = self.scope.captures.clone();
+        let shifts = self.shifts.clone();
+        let mut after = shifts.clone();
         let mut common: Option<Vec<String>> = None;
         let mut branches: Vec<Branch> = Vec::new();
         let mut open = 0;
         for node in &nodes {
             self.scope.captures.clone_from(&captures);
+            self.shifts.clone_from(&shifts);
             let Some(fields) = self.fields(node, "a branch", &[BRANCH]) else {
                 continue;
             };
@@ -223,6 +242,9 @@ impl<'a> Reader<'a> {
                 .is_some_and(|unless| self.is_closed(unless));
             open += usize::from(fields.get("unless").is_none());
             let bound = std::mem::take(&mut self.scope.captures);
+            for (so_far, shift) in after.iter_mut().zip(&self.shifts) {
+                *so_far = so_far.filter(|so_far| Some(*so_far) == *shift);
+            }
             if let Some(branch) = branch.filter(|_| !closed) {
                 common = Some(match common {
                     None => bound,
@@ -231,7 +253,8 @@ impl<'a> Reader<'a> {
                 branches.push(branch);
             }
         }
-        // What only some branches capture is not known after them.
+        // What only some branches capture, or offer, is not known after them.
+        self.shifts = after;
         self.scope.captures = common.unwrap_or(captures);
         if nodes.is_empty() || open == 0 {
             let message = "one branch of `one_of` must be open to every device";

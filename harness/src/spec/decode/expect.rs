@@ -1,12 +1,11 @@
 //! Segments that are expected.
 
 use super::segment::{quoted, var};
-use super::{Fields, Reader};
+use super::{Fields, Reader, limits};
 use crate::spec::case::{
     DataPattern, Expect, Expected, Expr, Flags, FlagsPattern, Pattern, SackPattern, SegmentPattern,
     ShouldPart, TimestampsPattern, Var,
 };
-use crate::spec::expr::{self, Type};
 use crate::spec::table::{EXPECT_FIELDS, EXPECT_NOTES, IP_PATTERN, SHOULD_NOTES, TIMESTAMPS};
 use crate::spec::yaml::Node;
 
@@ -26,10 +25,8 @@ impl<'a> Reader<'a> {
             None => self.expected_segment(&fields, defaults),
         };
         let should = should.map(|node| self.should_part(node));
-        let within = self.optional(fields.get("within"), Type::Duration);
-        let after = fields
-            .get("after")
-            .and_then(|node| self.pattern(node, Type::Duration));
+        let within = self.field(&fields, &limits::WITHIN);
+        let after = self.field_pattern(&fields, &limits::AFTER);
         let name = self.capture(&fields);
         Some(Expect {
             what: what?,
@@ -103,9 +100,7 @@ impl<'a> Reader<'a> {
             &[EXPECT_FIELDS, SHOULD_NOTES],
         )?;
         let segment = Box::new(self.segment_pattern(&fields));
-        let after = fields
-            .get("after")
-            .and_then(|node| self.pattern(node, Type::Duration));
+        let after = self.field_pattern(&fields, &limits::AFTER);
         let Some(covers) = fields.get("covers") else {
             self.missing(&fields.node, "`should`", "covers");
             return None;
@@ -130,23 +125,15 @@ impl<'a> Reader<'a> {
 
     /// The fields that are named, and no others.
     fn segment_pattern(&mut self, fields: &Fields<'a>) -> SegmentPattern {
-        let mut number = |name| fields.get(name).and_then(|n| self.pattern(n, Type::Number));
-        let (wnd, wnd_raw, urg) = (number("wnd"), number("wnd_raw"), number("urg"));
-        let (mss, ws) = (number("mss"), number("ws"));
-        let mut sequence = |name| {
-            fields
-                .get(name)
-                .and_then(|n| self.pattern(n, Type::Sequence))
-        };
-        let (seq, ack) = (sequence("seq"), sequence("ack"));
+        let mut field = |limit| self.field_pattern(fields, limit);
         let mut pattern = SegmentPattern {
-            seq,
-            ack,
-            wnd,
-            wnd_raw,
-            urg,
-            mss,
-            ws,
+            seq: field(&limits::SEQ),
+            ack: field(&limits::ACK),
+            wnd: field(&limits::WND),
+            wnd_raw: field(&limits::WND_RAW),
+            urg: field(&limits::URG),
+            mss: field(&limits::MSS),
+            ws: field(&limits::WS),
             ..SegmentPattern::default()
         };
         if let Some(flags) = fields.get("flags") {
@@ -170,11 +157,10 @@ impl<'a> Reader<'a> {
             .get("ip")
             .and_then(|n| self.fields(n, "`ip`", &[IP_PATTERN]))
         {
-            let mut number = |name| ip.get(name).and_then(|n| self.pattern(n, Type::Number));
-            pattern.ttl = number("ttl");
-            pattern.tos = number("tos");
-            pattern.df = number("df");
-            pattern.ip_id = number("id");
+            pattern.ttl = self.field_pattern(&ip, &limits::TTL);
+            pattern.tos = self.field_pattern(&ip, &limits::TOS);
+            pattern.df = self.field_pattern(&ip, &limits::DF);
+            pattern.ip_id = self.field_pattern(&ip, &limits::ID);
         }
         pattern
     }
@@ -194,25 +180,12 @@ impl<'a> Reader<'a> {
             .collect()
     }
 
-    /// A value, a range, `any`, `present`, `absent`, or a list of them.
-    pub(super) fn pattern(&mut self, node: &Node<'a>, want: Type) -> Option<Pattern> {
-        let node = self.resolve(node)?;
-        let Some(items) = node.items() else {
-            return self.expression(&node, want.name(), |text, names| {
-                expr::pattern(text, want, names)
-            });
-        };
-        let all: Vec<Pattern> = items
-            .iter()
-            .filter_map(|item| self.pattern(item, want))
-            .collect();
-        (all.len() == items.len()).then_some(Pattern::Either(all))
-    }
-
     fn data_pattern(&mut self, node: &Node<'a>) -> Option<DataPattern> {
         match quoted(node) {
             Some(text) => Some(DataPattern::Text(text)),
-            None => self.pattern(node, Type::Number).map(DataPattern::Count),
+            None => self
+                .limited_pattern(node, &limits::DATA)
+                .map(DataPattern::Count),
         }
     }
 
@@ -222,7 +195,7 @@ impl<'a> Reader<'a> {
             Some("absent") => Some(SackPattern::Absent),
             Some("any") => None,
             _ => self
-                .blocks(node, |reader, node| reader.pattern(node, Type::Sequence))
+                .blocks(node, Self::field_pattern)
                 .map(SackPattern::Blocks),
         }
     }
@@ -234,14 +207,9 @@ impl<'a> Reader<'a> {
             Some("any") => None,
             _ => {
                 let fields = self.fields(node, "`ts`", &[TIMESTAMPS])?;
-                let mut value = |name| {
-                    fields
-                        .get(name)
-                        .and_then(|n| self.pattern(n, Type::Sequence))
-                };
                 Some(TimestampsPattern::Values {
-                    val: value("val"),
-                    ecr: value("ecr"),
+                    val: self.field_pattern(&fields, &limits::VAL),
+                    ecr: self.field_pattern(&fields, &limits::ECR),
                 })
             }
         }

@@ -7,12 +7,15 @@
 mod call;
 mod choice;
 mod expect;
+mod limits;
 mod segment;
 mod step;
 
 pub(super) use segment::Handshake;
 
-use super::case::Step;
+use limits::Limit;
+
+use super::case::{Pattern, Step};
 use super::catalogue::Catalogue;
 use super::diagnostic::Diagnostic;
 use super::expr::{self, Constants, Names, Type};
@@ -166,6 +169,10 @@ pub(super) struct Reader<'a> {
     pub(super) catalogue: Option<&'a Catalogue>,
     /// The preamble that is being read.
     pub(super) preamble: Option<Arc<str>>,
+    /// The connection of the step that is being read.
+    own: usize,
+    /// What each connection's window is shifted by; `None` where that is left open.
+    pub(super) shifts: Vec<Option<i64>>,
     /// Number of the step read last, and what stands before it: `2/rfc5961.`.
     number: usize,
     prefix: String,
@@ -295,8 +302,10 @@ impl<'a> Reader<'a> {
 
     /// A whole number up to `most`.
     pub(super) fn count(&mut self, node: &Node<'a>, most: u64) -> Option<u64> {
-        let expr = self.value(node, Type::Number)?;
-        let number = super::expand::constant(&expr).and_then(|value| u64::try_from(value).ok());
+        let number = self.expression(node, "a number", |text, names| {
+            expr::value(text, Type::Number, names)
+        })?;
+        let number = super::expand::constant(&number).and_then(|value| u64::try_from(value).ok());
         let number = number.filter(|value| *value <= most);
         if number.is_none() {
             let message = format!("this is a whole number from 0 to {most}");
@@ -323,9 +332,12 @@ impl<'a> Reader<'a> {
 
     /// An expression.
     pub(super) fn value(&mut self, node: &Node<'a>, want: Type) -> Option<super::case::Expr> {
-        self.expression(node, want.name(), |text, names| {
-            expr::value(text, want, names)
-        })
+        self.limited(node, &Limit::any(want))
+    }
+
+    /// A value, a range, `any`, `present`, `absent`, or a list of them.
+    pub(super) fn pattern(&mut self, node: &Node<'a>, want: Type) -> Option<Pattern> {
+        self.limited_pattern(node, &Limit::any(want))
     }
 
     /// Reads the text of a node by a function of [`expr`].

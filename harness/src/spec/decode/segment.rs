@@ -1,8 +1,8 @@
 //! Segments that are injected, and what all segments are made of.
 
+use super::limits::{self, Limit};
 use super::{Fields, Reader};
 use crate::spec::case::{Expr, Flags, Inject, InjectIp, InjectTimestamps, Payload, Var};
-use crate::spec::expr::Type;
 use crate::spec::table::{BLOCK, FIELDS, INJECT_FIELDS, INJECT_NOTES, IP, TIMESTAMPS, WITH};
 use crate::spec::yaml::Node;
 use std::borrow::Cow;
@@ -51,7 +51,7 @@ impl<'a> Reader<'a> {
         if let Some(mss) = fields.get("mss") {
             handshake.mss = self.mss(mss);
         }
-        handshake.ws = self.optional(fields.get("ws"), Type::Number);
+        handshake.ws = self.field(&fields, &limits::WS);
         handshake.sack_ok = fields
             .get("sack_ok")
             .is_some_and(|node| self.presence(node));
@@ -88,14 +88,19 @@ impl<'a> Reader<'a> {
             .is_some_and(|node| self.word(node, "a kind of checksum", &["bad"]).is_some());
         inject.offset = fields
             .get("offset")
-            .and_then(|node| self.count(node, 15))
+            .and_then(|node| self.limited_constant(node, &limits::OFFSET))
             .map(|value| value as u8);
-        let reserved = fields.get("reserved").and_then(|node| self.count(node, 15));
+        let reserved = fields
+            .get("reserved")
+            .and_then(|node| self.limited_constant(node, &limits::RESERVED));
         inject.reserved = reserved.unwrap_or(0) as u8;
         inject.counts = fields
             .get("counts")
             .is_none_or(|node| self.truth(node) == Some(true));
         inject.name = self.capture(&fields);
+        self.note_shift(self.own, &inject);
+        self.window_fits(&fields, &inject);
+        self.segment_fits(&fields, &inject);
         flags.map(|_| inject)
     }
 
@@ -110,18 +115,18 @@ impl<'a> Reader<'a> {
             flags,
             ..Inject::default()
         };
-        inject.seq = self.optional(fields.get("seq"), Type::Sequence);
+        inject.seq = self.field(fields, &limits::SEQ);
         if fields.get("seq").is_none() {
             inject.seq = Some(var(Var::RcvNxt));
             defaults.push("seq");
         }
-        inject.ack = self.optional(fields.get("ack"), Type::Sequence);
+        inject.ack = self.field(fields, &limits::ACK);
         if fields.get("ack").is_none() && flags.contains(Flags::ACK) {
             inject.ack = Some(var(Var::SndNxt));
             defaults.push("ack");
         }
-        inject.wnd = self.optional(fields.get("wnd"), Type::Number);
-        inject.wnd_raw = self.optional(fields.get("wnd_raw"), Type::Number);
+        inject.wnd = self.field(fields, &limits::WND);
+        inject.wnd_raw = self.field(fields, &limits::WND_RAW);
         match (fields.get("wnd"), fields.get("wnd_raw")) {
             (None, None) => defaults.push("wnd=65535"),
             (Some(_), Some(raw)) => {
@@ -133,19 +138,21 @@ impl<'a> Reader<'a> {
             }
             _ => {}
         }
-        inject.urg = self.optional(fields.get("urg"), Type::Number);
-        inject.data = fields.get("data").and_then(|node| self.payload(node));
+        inject.urg = self.field(fields, &limits::URG);
+        inject.data = fields
+            .get("data")
+            .and_then(|node| self.payload(node, &limits::DATA));
         inject
     }
 
     fn options(&mut self, fields: &Fields<'a>, inject: &mut Inject) {
         inject.mss = fields.get("mss").and_then(|node| self.mss(node));
-        inject.ws = self.optional(fields.get("ws"), Type::Number);
+        inject.ws = self.field(fields, &limits::WS);
         inject.sack_ok = fields
             .get("sack_ok")
             .is_some_and(|node| self.presence(node));
         if let Some(sack) = fields.get("sack") {
-            let blocks = self.blocks(sack, |reader, node| reader.value(node, Type::Sequence));
+            let blocks = self.blocks(sack, Self::field);
             inject.sack = blocks.unwrap_or_default();
         }
         if let Some(ts) = fields.get("ts") {
@@ -159,7 +166,7 @@ impl<'a> Reader<'a> {
         if node.text().is_some_and(|text| text == "absent") {
             return None;
         }
-        self.value(node, Type::Number)
+        self.limited(node, &limits::MSS)
     }
 
     fn presence(&mut self, node: &Node<'a>) -> bool {
@@ -175,13 +182,10 @@ impl<'a> Reader<'a> {
             Some("absent") => InjectTimestamps::Absent,
             _ => {
                 let fields = self.fields(node, "`ts`", &[TIMESTAMPS]);
-                let mut value = |name| {
-                    let node = fields.as_ref().and_then(|fields| fields.get(name));
-                    self.optional(node, Type::Sequence)
-                };
+                let mut value = |limit| self.field(fields.as_ref()?, limit);
                 InjectTimestamps::Given {
-                    val: value("val"),
-                    ecr: value("ecr"),
+                    val: value(&limits::VAL),
+                    ecr: value(&limits::ECR),
                 }
             }
         }
@@ -189,9 +193,12 @@ impl<'a> Reader<'a> {
 
     fn ip(&mut self, node: &Node<'a>) -> Option<InjectIp> {
         let fields = self.fields(node, "`ip`", &[IP])?;
-        let mut octet = |name, most| fields.get(name).and_then(|node| self.count(node, most));
-        let (ttl, tos) = (octet("ttl", 255), octet("tos", 255));
-        let id = octet("id", 65_535).map(|value| value as u16);
+        let mut constant = |name, limit| {
+            let node = fields.get(name)?;
+            self.limited_constant(node, limit)
+        };
+        let (ttl, tos) = (constant("ttl", &limits::TTL), constant("tos", &limits::TOS));
+        let id = constant("id", &limits::ID).map(|value| value as u16);
         let df = fields.get("df").and_then(|node| self.truth(node));
         Some(InjectIp {
             ttl: ttl.map(|v| v as u8),
@@ -262,10 +269,10 @@ impl<'a> Reader<'a> {
     }
 
     /// A count of octets, or a text in quotes.
-    pub(super) fn payload(&mut self, node: &Node<'a>) -> Option<Payload> {
+    pub(super) fn payload(&mut self, node: &Node<'a>, limit: &Limit) -> Option<Payload> {
         match quoted(node) {
             Some(text) => Some(Payload::Text(text)),
-            None => self.value(node, Type::Number).map(Payload::Pattern),
+            None => self.limited(node, limit).map(Payload::Pattern),
         }
     }
 
@@ -273,20 +280,19 @@ impl<'a> Reader<'a> {
     pub(super) fn blocks<T>(
         &mut self,
         node: &Node<'a>,
-        mut read: impl FnMut(&mut Self, &Node<'a>) -> Option<T>,
+        read: impl Fn(&mut Self, &Fields<'a>, &Limit) -> Option<T>,
     ) -> Option<Vec<(T, T)>> {
         let nodes = self.list(node, "`sack`");
         let mut blocks = Vec::new();
         for node in &nodes {
             let fields = self.fields(node, "a block", &[BLOCK])?;
-            let mut edge = |name| {
-                let node = fields.get(name);
-                if node.is_none() {
-                    self.missing(&fields.node, "a block", name);
+            for edge in ["from", "to"] {
+                if fields.get(edge).is_none() {
+                    self.missing(&fields.node, "a block", edge);
                 }
-                node.and_then(|node| read(self, node))
-            };
-            let (from, to) = (edge("from"), edge("to"));
+            }
+            let from = read(self, &fields, &limits::FROM);
+            let to = read(self, &fields, &limits::TO);
             blocks.push((from?, to?));
         }
         Some(blocks)

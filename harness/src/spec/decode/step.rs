@@ -1,5 +1,6 @@
 //! Steps: one verb each, `repeat` and `when` unrolled.
 
+use super::limits::{self, Limit};
 use super::{MAX_STEPS, Reader, shape};
 use crate::spec::case::{Pattern, Refusal, Step, Verb};
 use crate::spec::diagnostic::Diagnostic;
@@ -117,6 +118,7 @@ impl<'a> Reader<'a> {
         self.number += 1;
         let number = format!("{}{}", self.prefix, self.number);
         let conn = beside.conn.as_ref().and_then(|conn| self.conn(conn));
+        self.own = conn.unwrap_or(0);
         let mut defaults = Vec::new();
         let should = beside.should.as_ref().and_then(|node| self.resolve(node));
         let (id, part) = match should {
@@ -202,7 +204,7 @@ impl<'a> Reader<'a> {
         Some(match &*entry.key {
             "inject" => Verb::Inject(Box::new(self.inject(node, defaults)?)),
             "expect" => Verb::Expect(Box::new(self.expectation(node, should, defaults)?)),
-            "silence" => Verb::Silence(self.value(node, Type::Duration)?),
+            "silence" => Verb::Silence(self.limited(node, &limits::SILENCE)?),
             "call" => Verb::Call {
                 call: self.call(node)?,
                 refused: beside.refused.as_ref().and_then(|node| self.refusal(node)),
@@ -210,7 +212,7 @@ impl<'a> Reader<'a> {
             "app" => Verb::App(self.app(node, beside.within.as_ref())?),
             "state" => {
                 let state = self.state(node);
-                let within = self.optional(beside.within.as_ref(), Type::Duration);
+                let within = self.optional(beside.within.as_ref(), &limits::WITHIN);
                 Verb::State {
                     state: state?,
                     within,
@@ -237,9 +239,9 @@ impl<'a> Reader<'a> {
     pub(super) fn optional(
         &mut self,
         node: Option<&Node<'a>>,
-        want: Type,
+        limit: &Limit,
     ) -> Option<crate::spec::case::Expr> {
-        node.and_then(|node| self.value(node, want))
+        node.and_then(|node| self.limited(node, limit))
     }
 
     /// A state by its name.
