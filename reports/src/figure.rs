@@ -112,12 +112,16 @@ fn icmp(packet: &[u8]) -> Option<Vec<String>> {
     let name = match (start == IPV6_HEADER && packet[0] >> 4 == 6, kind, code) {
         (false, 3, 0) | (true, 1, 0) => "net-unreachable".to_owned(),
         (false, 3, 1) | (true, 1, 3) => "host-unreachable".to_owned(),
-        (false, 3, 2) => "proto-unreachable".to_owned(),
+        (false, 3, 2) | (true, 4, 1) => "proto-unreachable".to_owned(),
         (false, 3, 3) | (true, 1, 4) => "port-unreachable".to_owned(),
         (false, 3, 4) => "frag-needed".to_owned(),
         (true, 2, 0) => "packet-too-big".to_owned(),
+        (false, 3, 5) => "source-route-failed".to_owned(),
+        (false, 3, 13) | (true, 1, 1) => "admin-prohibited".to_owned(),
         (false, 4, 0) => "source-quench".to_owned(),
-        (false, 11, _) | (true, 3, _) => "time-exceeded".to_owned(),
+        (false, 11, 0) | (true, 3, 0) => "time-exceeded".to_owned(),
+        (false, 11, 1) | (true, 3, 1) => "reassembly-exceeded".to_owned(),
+        (false, 12, _) | (true, 4, _) => "parameter-problem".to_owned(),
         _ => format!("type {kind} code {code}"),
     };
     let mtu = match name.as_str() {

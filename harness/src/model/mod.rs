@@ -29,6 +29,8 @@ pub struct Conn {
     pub tcb: Tcb,
     /// The device's segments up to the last one that a step consumed: what a spec's SND.* means.
     pub seen: Sent,
+    /// The device's last packet as it was on the link: what an ICMP error is about.
+    pub last_sent: Option<Vec<u8>>,
     /// The tester's initial sequence number, if the spec leaves it to us.
     pub irs_choice: u32,
     /// An acknowledgment for segments that are injected before the device has sent any.

@@ -42,6 +42,7 @@ impl Runner<'_> {
         let model = &mut self.conns[conn];
         self.histories[conn].on_sent(at, tcp);
         model.tcb.on_sent(tcp);
+        model.last_sent = Some(packet.octets.clone());
         let window = window(tcp, model.tcb.device_shift());
         let lane = &mut self.lanes[conn];
         let kind = lane.classify(&packet, tcp, window);

@@ -36,6 +36,7 @@ pub(super) fn connections(case: &Case, link: LinkInfo, ancient: bool, seed: u64)
             tuple,
             tcb: Tcb::new(ancient),
             seen: Sent::default(),
+            last_sent: None,
             irs_choice: chance.next_u64() as u32,
             iss_guess: chance.next_u64() as u32,
             ts_base: chance.next_u64() as u32,

@@ -12,11 +12,11 @@ use tcpspec_reports::record::{EventKind, StepRef};
 /// A packet that the drive is handing to the device.
 #[derive(Debug)]
 pub(super) struct InFlight {
-    packet: Packet,
-    step: StepRef,
-    conn: usize,
-    counts: bool,
-    name: Option<String>,
+    pub(super) packet: Packet,
+    pub(super) step: StepRef,
+    pub(super) conn: usize,
+    pub(super) counts: bool,
+    pub(super) name: Option<String>,
 }
 
 impl Runner<'_> {

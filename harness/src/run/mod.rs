@@ -12,6 +12,7 @@ mod application;
 mod arrivals;
 mod choices;
 mod expect;
+mod icmp;
 mod inject;
 mod lane;
 mod log;
@@ -210,6 +211,7 @@ impl<'a> Runner<'a> {
         }
         match &step.verb {
             Verb::Inject(inject) => self.play_inject(now, step, inject),
+            Verb::InjectIcmp(icmp) => self.play_icmp(step, icmp),
             Verb::Expect(expect) => self.play_expect(now, running, expect),
             Verb::Silence(length) => self.play_silence(now, running, length),
             Verb::Call { call, .. } => self.play_call(step, call),
@@ -224,8 +226,11 @@ impl<'a> Runner<'a> {
 
     fn end_step(&mut self, running: Running<'a>) {
         // To ask for a state between two silences does not begin the wait anew.
-        if let Verb::Inject(_) | Verb::Expect(_) | Verb::Call { .. } | Verb::OneOf(_) =
-            running.step.verb
+        if let Verb::Inject(_)
+        | Verb::InjectIcmp(_)
+        | Verb::Expect(_)
+        | Verb::Call { .. }
+        | Verb::OneOf(_) = running.step.verb
         {
             self.silence_before = 0;
         }

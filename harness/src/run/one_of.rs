@@ -134,7 +134,7 @@ impl<'a> Runner<'a> {
                         .iter()
                         .any(|one| self.would_take(&one.steps, lane, frame));
                 }
-                Verb::Inject(_) | Verb::Call { .. } => return false,
+                Verb::Inject(_) | Verb::InjectIcmp(_) | Verb::Call { .. } => return false,
             }
         }
         false
@@ -326,7 +326,12 @@ fn acts_first(steps: &[Step]) -> bool {
     steps.first().is_none_or(|step| {
         matches!(
             step.verb,
-            Verb::Inject(_) | Verb::Call { .. } | Verb::Check(_) | Verb::Info(_) | Verb::Counter(_)
+            Verb::Inject(_)
+                | Verb::InjectIcmp(_)
+                | Verb::Call { .. }
+                | Verb::Check(_)
+                | Verb::Info(_)
+                | Verb::Counter(_)
         )
     })
 }

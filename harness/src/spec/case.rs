@@ -5,6 +5,10 @@
 //! profile (`MSL`, `LINK.MSS`, …) are numbers. What is left open is only what the device decides:
 //! the variables of the connection, and the branch that a `one_of` takes.
 
+mod icmp;
+
+pub use icmp::{IcmpSender, InjectIcmp, Quote};
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -148,6 +152,8 @@ pub struct Step {
 pub enum Verb {
     /// Tester to device.
     Inject(Box<Inject>),
+    /// Tester, or a router on the way, to device: an ICMP error.
+    InjectIcmp(Box<InjectIcmp>),
     /// Device to tester.
     Expect(Box<Expect>),
     /// Nothing comes for that long.

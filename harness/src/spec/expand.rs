@@ -73,6 +73,7 @@ impl<'a> Setting<'a> {
             Err(fault) => return (Vec::new(), vec![fault]),
         };
         let mut reader = Reader::new(Some(self.catalogue), self.profile);
+        reader.family = Some(family);
         reader.preamble = Some(preamble::name(state));
         reader.scope.conns = vec!["a".to_owned()];
         reader.shifts = vec![Some(0)];
@@ -90,6 +91,8 @@ pub(super) fn case(
     setting: &Setting<'_>,
 ) -> Result<Case, Vec<Diagnostic>> {
     let mut reader = Reader::new(Some(setting.catalogue), setting.profile);
+    reader.family = Some(family);
+    reader.families.clone_from(&spec.families);
     reader.scope.parameters = spec.bound(chosen);
     reader.scope.constants = constants(setting.profile, family);
     let root = spec.document.root();

@@ -246,6 +246,10 @@ fn row(step: &Step, names: Names<'_>) -> Row {
     }
     match &step.verb {
         Verb::Inject(inject) => inject_row(inject, names, &mut row),
+        Verb::InjectIcmp(icmp) => {
+            row.arrow = "-->";
+            row.segment = names.icmp(icmp);
+        }
         Verb::Expect(expect) => expect_row(expect, names, &mut row),
         Verb::Silence(time) => row.segment = format!("silence for {}", names.value(time)),
         Verb::Call { call, refused } => {

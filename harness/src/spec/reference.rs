@@ -22,6 +22,9 @@ pub fn reference() -> String {
         ("INJECT_FIELDS", entries(table::INJECT_FIELDS)),
         ("INJECT_NOTES", entries(table::INJECT_NOTES)),
         ("IP", entries(table::IP)),
+        ("ICMP", entries(table::ICMP)),
+        ("ICMP_KINDS", icmp_kinds()),
+        ("QUOTE", entries(table::QUOTE)),
         ("EXPECT_FIELDS", entries(table::EXPECT_FIELDS)),
         ("EXPECT_NOTES", entries(table::EXPECT_NOTES)),
         ("SHOULD_NOTES", entries(table::SHOULD_NOTES)),
@@ -81,6 +84,23 @@ fn policies() -> String {
             Values::OneOf(words) => coded(words),
         };
         row(&mut text, name, &format!(" {value} |"), doc);
+    }
+    text
+}
+
+fn icmp_kinds() -> String {
+    let mut text = String::from("| kind | IPv4 | IPv6 |\n| --- | --- | --- |\n");
+    let numbers = |numbers: Option<(u8, u8)>| match numbers {
+        Some((kind, code)) => format!("type {kind}, code {code}"),
+        None => "none".to_owned(),
+    };
+    for kind in table::ICMP_KINDS {
+        row(
+            &mut text,
+            kind.name,
+            &format!(" {} |", numbers(kind.v4)),
+            &numbers(kind.v6),
+        );
     }
     text
 }

@@ -5,10 +5,12 @@
 //! reference page `specs/README.md` are made of it.
 
 mod application;
+mod icmp;
 mod names;
 mod segment;
 
 pub use application::*;
+pub use icmp::*;
 pub use names::*;
 pub use segment::*;
 
@@ -215,7 +217,7 @@ pub const CONN: &[Entry] = &[entry(
 pub const VERBS: &[Entry] = &[
     entry(
         "inject",
-        Shape::Map(&[FIELDS, INJECT_FIELDS, INJECT_NOTES]),
+        Shape::Map(&[FIELDS, INJECT_FIELDS, INJECT_NOTES, ICMP]),
         "tester → device",
     ),
     entry(

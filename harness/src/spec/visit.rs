@@ -49,6 +49,13 @@ pub(super) fn expressions<'a>(step: &'a Step, see: &mut dyn FnMut(&'a Expr)) {
                     .for_each(|expr| expression(expr, see));
             }
         }
+        Verb::InjectIcmp(icmp) => {
+            let quote = &icmp.quote;
+            [&icmp.mtu, &quote.seq, &quote.port, &quote.length]
+                .into_iter()
+                .flatten()
+                .for_each(|expr| expression(expr, see));
+        }
         Verb::Expect(expect) => {
             if let Expected::Segment(segment) = &expect.what {
                 segment_pattern(segment, see);

@@ -114,7 +114,10 @@ fn read_tcp(octets: &[u8], at: Range<usize>, ip: &Ip, faults: &mut Vec<Fault>) -
         faults.push(Fault::TcpTooShort(segment.len()));
         return Body::Other(IpNextHeaderProtocols::Tcp.0);
     };
-    let (got, computed) = (packet.get_checksum(), checksum(&packet, ip));
+    let (got, computed) = (
+        packet.get_checksum(),
+        checksum(&packet, (ip.source, ip.destination)),
+    );
     // RFC 1071 §1:
     //   If the result
     //   is all 1 bits (-0 in 1's complement arithmetic), the check
@@ -153,8 +156,8 @@ fn read_tcp(octets: &[u8], at: Range<usize>, ip: &Ip, faults: &mut Vec<Fault>) -
 }
 
 /// The checksum that the segment ought to have (RFC 9293 §3.1).
-pub(super) fn checksum(packet: &TcpPacket<'_>, ip: &Ip) -> u16 {
-    match (ip.source, ip.destination) {
+pub(super) fn checksum(packet: &TcpPacket<'_>, ends: (IpAddr, IpAddr)) -> u16 {
+    match ends {
         (IpAddr::V4(source), IpAddr::V4(destination)) => {
             tcp::ipv4_checksum(packet, &source, &destination)
         }

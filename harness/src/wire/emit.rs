@@ -1,12 +1,11 @@
 //! [`Outgoing`] to octets: anything that fits into the fields can be said.
 
+use super::Packet;
 use super::decode::checksum;
-use super::{Ip, Packet};
+use super::ip::{self, Header};
 use pnet::packet::ip::IpNextHeaderProtocols;
-use pnet::packet::ipv4::{self, Ipv4Flags, MutableIpv4Packet};
-use pnet::packet::ipv6::MutableIpv6Packet;
 use pnet::packet::tcp::MutableTcpPacket;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 /// A segment to be written, with all that may be wrong about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +68,18 @@ impl<'a> Outgoing<'a> {
             bad_checksum: false,
         })
     }
+
+    fn header(&self) -> Header {
+        Header {
+            source: self.source.ip(),
+            destination: self.destination.ip(),
+            ttl: self.ttl,
+            tos: self.tos,
+            df: self.df,
+            id: self.id,
+            protocol: IpNextHeaderProtocols::Tcp,
+        }
+    }
 }
 
 /// Writes the segment in its IP packet.
@@ -80,21 +91,21 @@ impl<'a> Outgoing<'a> {
 ///
 /// If source and destination are of different IP versions, which no link has.
 pub fn emit(segment: &Outgoing<'_>) -> Vec<u8> {
+    ip::packet(&segment.header(), &tcp(segment))
+}
+
+/// The segment without its IP header.
+fn tcp(segment: &Outgoing<'_>) -> Vec<u8> {
     const TCP_HEADER: usize = 20;
     let options = segment.options.len().next_multiple_of(4);
-    let tcp_length = TCP_HEADER + options + segment.payload.len();
-    let ip_header = if segment.source.is_ipv4() { 20 } else { 40 };
-    let mut octets = vec![0; ip_header + tcp_length];
-
-    let ip = write_ip(&mut octets, segment, tcp_length);
-    let tcp = &mut octets[ip_header..];
+    let mut tcp = vec![0; TCP_HEADER + options + segment.payload.len()];
     tcp[TCP_HEADER..][..segment.options.len()].copy_from_slice(segment.options);
     tcp[TCP_HEADER + options..].copy_from_slice(segment.payload);
     let data_offset = segment
         .data_offset
         .unwrap_or(((TCP_HEADER + options) / 4) as u8);
-    // The slice holds at least the 20 octets of the fixed header.
-    let mut header = MutableTcpPacket::new(tcp).expect("room for a header");
+    // There are at least the 20 octets of the fixed header.
+    let mut header = MutableTcpPacket::new(&mut tcp).expect("room for a header");
     header.set_source(segment.source.port());
     header.set_destination(segment.destination.port());
     header.set_sequence(segment.seq);
@@ -104,59 +115,12 @@ pub fn emit(segment: &Outgoing<'_>) -> Vec<u8> {
     header.set_flags(segment.flags);
     header.set_window(segment.window);
     header.set_urgent_ptr(segment.urgent);
-    let right = checksum(&header.to_immutable(), &ip);
+    let ends = (segment.source.ip(), segment.destination.ip());
+    let right = checksum(&header.to_immutable(), ends);
     header.set_checksum(if segment.bad_checksum {
         right ^ 0x5555
     } else {
         right
     });
-    octets
-}
-
-fn write_ip(octets: &mut [u8], segment: &Outgoing<'_>, tcp_length: usize) -> Ip {
-    let total = octets.len() as u16;
-    match (segment.source.ip(), segment.destination.ip()) {
-        (IpAddr::V4(source), IpAddr::V4(destination)) => {
-            // The caller made room for the header of this IP version.
-            let mut header = MutableIpv4Packet::new(octets).expect("room for a header");
-            header.set_version(4);
-            header.set_header_length(5);
-            header.set_dscp(segment.tos >> 2);
-            header.set_ecn(segment.tos & 3);
-            header.set_total_length(total);
-            header.set_identification(segment.id);
-            header.set_flags(if segment.df {
-                Ipv4Flags::DontFragment
-            } else {
-                0
-            });
-            header.set_ttl(segment.ttl);
-            header.set_next_level_protocol(IpNextHeaderProtocols::Tcp);
-            header.set_source(source);
-            header.set_destination(destination);
-            header.set_checksum(ipv4::checksum(&header.to_immutable()));
-        }
-        (IpAddr::V6(source), IpAddr::V6(destination)) => {
-            // The caller made room for the header of this IP version.
-            let mut header = MutableIpv6Packet::new(octets).expect("room for a header");
-            header.set_version(6);
-            header.set_traffic_class(segment.tos);
-            header.set_payload_length(tcp_length as u16);
-            header.set_next_header(IpNextHeaderProtocols::Tcp);
-            header.set_hop_limit(segment.ttl);
-            header.set_source(source);
-            header.set_destination(destination);
-        }
-        (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => {
-            unreachable!("both ends of a four-tuple are of one IP version")
-        }
-    }
-    Ip {
-        source: segment.source.ip(),
-        destination: segment.destination.ip(),
-        ttl: segment.ttl,
-        tos: segment.tos,
-        df: segment.df,
-        id: segment.id,
-    }
+    tcp
 }

@@ -1,4 +1,5 @@
-//! The tester's own codec: IPv4 and IPv6 with TCP (RFC 9293 §3.1, RFC 791 §3.1, RFC 8200 §3).
+//! The tester's own codec: IPv4 and IPv6 with TCP (RFC 9293 §3.1, RFC 791 §3.1, RFC 8200 §3), and
+//! ICMP errors about it.
 //!
 //! It can say anything, also what is illegal, and reads whatever a device may send: a packet is
 //! read as far as it can be read, and each fault is listed. It shares no code with the codec of
@@ -7,10 +8,14 @@
 
 mod decode;
 mod emit;
+mod icmp;
+mod ip;
 pub mod options;
 
 pub use decode::decode;
 pub use emit::{Outgoing, emit};
+pub use icmp::{IcmpError, Lies, emit_icmp, quotation};
+pub use ip::Header;
 pub use options::{OptionError, OptionFault, Options};
 
 use std::fmt;

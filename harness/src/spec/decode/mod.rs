@@ -7,6 +7,7 @@
 mod call;
 mod choice;
 mod expect;
+mod icmp;
 mod limits;
 mod segment;
 mod step;
@@ -15,7 +16,7 @@ pub(super) use segment::Handshake;
 
 use limits::Limit;
 
-use super::case::{Pattern, Step};
+use super::case::{Family, Pattern, Step};
 use super::catalogue::Catalogue;
 use super::diagnostic::Diagnostic;
 use super::expr::{self, Constants, Names, Type};
@@ -165,6 +166,9 @@ pub(super) struct Reader<'a> {
     pub(super) scope: Scope<'a>,
     /// `None`: all that some device may need is read, to find the errors in it.
     pub(super) profile: Option<&'a Profile>,
+    /// IP version of the case, and all that the spec has.
+    pub(super) family: Option<Family>,
+    pub(super) families: Vec<Family>,
     /// Requirement ids are looked up here.
     pub(super) catalogue: Option<&'a Catalogue>,
     /// The preamble that is being read.

@@ -67,11 +67,6 @@ impl<'a> Reader<'a> {
         node: &Node<'a>,
         defaults: &mut Vec<&'static str>,
     ) -> Option<Inject> {
-        if let Some(icmp) = node.get("icmp") {
-            let message = "ICMP is part of the language, but not there yet";
-            self.fault(icmp.error("spec::not-yet", message));
-            return None;
-        }
         let fields = self.fields(node, "a segment", &[FIELDS, INJECT_FIELDS, INJECT_NOTES])?;
         let Some(flags) = fields.get("flags") else {
             self.missing(&fields.node, "a segment", "flags");

@@ -202,6 +202,9 @@ impl<'a> Reader<'a> {
     ) -> Option<Verb> {
         let node = &entry.node;
         Some(match &*entry.key {
+            "inject" if node.get("icmp").is_some() => {
+                Verb::InjectIcmp(Box::new(self.icmp(node, defaults)?))
+            }
             "inject" => Verb::Inject(Box::new(self.inject(node, defaults)?)),
             "expect" => Verb::Expect(Box::new(self.expectation(node, should, defaults)?)),
             "silence" => Verb::Silence(self.limited(node, &limits::SILENCE)?),

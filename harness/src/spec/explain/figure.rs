@@ -1,8 +1,8 @@
 //! Segments in the notation of RFC 9293's figures: `<SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>`.
 
 use crate::spec::case::{
-    DataPattern, Expected, Expr, Inject, InjectTimestamps, Pattern, Payload, SackPattern,
-    SegmentPattern, TimestampsPattern,
+    DataPattern, Expected, Expr, IcmpSender, Inject, InjectIcmp, InjectTimestamps, Pattern,
+    Payload, SackPattern, SegmentPattern, TimestampsPattern,
 };
 
 /// The names of the case's connections, for variables of other connections.
@@ -65,6 +65,37 @@ impl Names<'_> {
         odd.into_iter()
             .flatten()
             .for_each(|odd| parts.push(format!(" {odd}")));
+        parts.concat()
+    }
+
+    /// An injected ICMP error.
+    pub(super) fn icmp(self, icmp: &InjectIcmp) -> String {
+        let quote = &icmp.quote;
+        let number = |number: u16| Expr::Number(i64::from(number));
+        let (protocol, octets) = (
+            quote.protocol.map(|protocol| number(protocol.into())),
+            quote.octets.map(number),
+        );
+        let mut parts = vec![format!("<ICMP {}>", icmp.name)];
+        let fields = [
+            ("MTU", &icmp.mtu),
+            ("quoting SEQ", &quote.seq),
+            ("quoting port", &quote.port),
+            ("quoting protocol", &protocol),
+            ("quoting length", &quote.length),
+            ("quoted octets", &octets),
+        ];
+        for (name, value) in fields {
+            if let Some(value) = value {
+                parts.push(format!("<{name}={}>", self.value(value)));
+            }
+        }
+        if icmp.from == IcmpSender::Tester {
+            parts.push(" from the tester".to_owned());
+        }
+        if icmp.bad_checksum {
+            parts.push(" bad checksum".to_owned());
+        }
         parts.concat()
     }
 
