@@ -1,8 +1,7 @@
 //! ICMP errors that are injected.
 
-use super::{Fields, Reader};
+use super::{Fields, Reader, limits};
 use crate::spec::case::{Family, IcmpSender, InjectIcmp, Quote};
-use crate::spec::expr::Type;
 use crate::spec::table::{ICMP, ICMP_KINDS, IcmpKind, QUOTE};
 use crate::spec::yaml::Node;
 
@@ -16,7 +15,7 @@ impl<'a> Reader<'a> {
         let fields = self.fields(node, "an ICMP error", &[ICMP])?;
         let kind = self.icmp_kind(fields.get("icmp")?)?;
         let numbers = self.of_this_family(fields.get("icmp")?, kind)?;
-        let mtu = self.optional(fields.get("mtu"), Type::Number);
+        let mtu = self.field(&fields, &limits::MTU);
         self.check_mtu(&fields, kind);
         let senders = ["router", "tester"];
         let from = fields.get("from");
@@ -93,10 +92,10 @@ impl<'a> Reader<'a> {
         let mut count = |name, most| fields.get(name).and_then(|node| self.count(node, most));
         let (protocol, octets) = (count("protocol", 255), count("octets", 1480));
         Some(Quote {
-            seq: self.optional(fields.get("seq"), Type::Sequence),
-            port: self.optional(fields.get("port"), Type::Number),
+            seq: self.field(&fields, &limits::SEQ),
+            port: self.field(&fields, &limits::PORT),
             protocol: protocol.map(|value| value as u8),
-            length: self.optional(fields.get("length"), Type::Number),
+            length: self.field(&fields, &limits::LENGTH),
             octets: octets.map(|value| value as u16),
         })
     }
