@@ -1,5 +1,6 @@
 //! The command line: one table, from which parser and help follow.
 
+use super::remote::{self, AddressRange};
 use crate::select::Shard;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -7,7 +8,7 @@ use std::path::PathBuf;
 /// A TCP conformance test harness.
 ///
 /// YAML specs say which segments go in and which segments, silences and application events must
-/// come out. Run them against the bundled TCP or this machine's kernel.
+/// come out. Run them against the bundled TCP, this machine's kernel, or any host.
 #[derive(Debug, Parser)]
 #[command(name = "tcpspec", version, max_term_width = 100, after_help = EXIT_CODES)]
 pub(super) struct Arguments {
@@ -72,8 +73,10 @@ pub(super) struct ListArguments {
     #[command(flatten)]
     pub filter: FilterArguments,
     /// The device for whose claims cases are listed.
-    #[arg(short, long, default_value = "bundled", value_name = "NAME")]
+    #[arg(short, long, default_value = "bundled", value_name = "NAME|ADDRESS")]
     pub device: String,
+    #[command(flatten)]
+    pub host: HostArguments,
 }
 
 /// Flags that narrow a selection.
@@ -96,6 +99,29 @@ pub(super) struct FilterArguments {
     pub family: Families,
 }
 
+/// What is to be known of a host that is named by its address.
+#[derive(Debug, Args)]
+pub(super) struct HostArguments {
+    /// The tester's own spare address, or some (`192.0.2.200-215`): in the device's network, and
+    /// nobody's. The tester answers ARP and NDP for it.
+    #[arg(long, value_name = "ADDRESS", value_parser = AddressRange::parse, help_heading = "Host")]
+    pub from: Option<AddressRange>,
+    /// The interface to the device [default: as the routing table has it].
+    #[arg(long, value_name = "NAME", help_heading = "Host")]
+    pub interface: Option<String>,
+    /// Tag frames with this VLAN.
+    #[arg(long, value_name = "ID", help_heading = "Host",
+          value_parser = clap::value_parser!(u16).range(1..4095))]
+    pub vlan: Option<u16>,
+    /// A port of the device on which nobody listens.
+    #[arg(long, value_name = "PORT", help_heading = "Host",
+          value_parser = clap::value_parser!(u16).range(1..))]
+    pub closed_port: Option<u16>,
+    /// What the host claims, and what its makers chose: a profile of `specs/devices/`.
+    #[arg(long, value_name = "NAME", default_value = remote::DEFAULT_PROFILE, help_heading = "Host")]
+    pub profile: String,
+}
+
 /// `tcpspec run`.
 #[derive(Debug, Args)]
 pub(super) struct RunArguments {
@@ -110,15 +136,17 @@ pub(super) struct RunArguments {
     #[arg(long, help_heading = "Select")]
     pub dry_run: bool,
 
-    /// `bundled` or `kernel`.
+    /// `bundled`, `kernel`, or a host: `192.0.2.7`, `192.0.2.7:8080`, `[2001:db8::7]:22`.
     #[arg(
         short,
         long,
         default_value = "bundled",
-        value_name = "NAME",
+        value_name = "NAME|ADDRESS",
         help_heading = "Device"
     )]
     pub device: String,
+    #[command(flatten)]
+    pub host: HostArguments,
 
     /// A SHOULD that is not followed fails too.
     #[arg(long, help_heading = "Judge")]

@@ -13,7 +13,7 @@ pub(super) fn list(arguments: &ListArguments, context: &Context) -> Result<Exit,
     if arguments.devices {
         return devices(context);
     }
-    let target = Target::parse(&arguments.device)?;
+    let target = Target::parse(&arguments.device, &arguments.host)?;
     let plan = Plan::make(context, target, &arguments.select, &arguments.filter, true)?;
     if arguments.requirements {
         requirements(&plan, !arguments.select.is_empty())

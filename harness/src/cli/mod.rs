@@ -10,6 +10,7 @@ mod list;
 mod live;
 mod plan;
 mod play;
+mod remote;
 mod reports;
 mod run;
 

@@ -1,6 +1,7 @@
 //! What a command is about: the suite, the device's profile, and the cases that are meant.
 
-use super::arguments::{Families, FilterArguments};
+use super::arguments::{Families, FilterArguments, HostArguments};
+use super::remote::Remote;
 use super::{Context, Failure};
 use crate::select::filter::Filter;
 use crate::select::{Selection, Selector, Subject};
@@ -13,39 +14,64 @@ use std::path::Path;
 const SLOW: &str = "slow: more than 10 s on a real clock; --slow runs it";
 
 /// The devices that a run can name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Target {
     /// The bundled stack, on the virtual clock.
     Bundled,
     /// This machine's kernel, on the real clock.
     Kernel,
+    /// A host on the network, on the real clock.
+    Host(Box<Remote>),
 }
 
 impl Target {
     /// Reads the name of a device.
-    pub(super) fn parse(name: &str) -> Result<Self, Failure> {
+    pub(super) fn parse(name: &str, host: &HostArguments) -> Result<Self, Failure> {
         match name {
             "bundled" => Ok(Self::Bundled),
             "kernel" => Ok(Self::Kernel),
-            _ => Err(Failure::Usage(format!(
-                "no device `{name}`; there are `bundled` and `kernel` (`tcpspec list --devices`)"
-            ))),
+            _ => match Remote::named(name) {
+                Some(end) => Ok(Self::Host(Box::new(Remote::new(end, host)?))),
+                None => Err(Failure::Usage(format!(
+                    "no device `{name}`; there are `bundled`, `kernel` and IP addresses \
+                     (`192.0.2.7:8080`); `tcpspec list --devices`"
+                ))),
+            },
         }
     }
 
     /// The name by which reports call it.
-    pub(super) fn name(self) -> &'static str {
+    pub(super) fn name(&self) -> String {
         match self {
-            Self::Bundled => "bundled",
-            Self::Kernel => "kernel",
+            Self::Bundled => "bundled".to_owned(),
+            Self::Kernel => "kernel".to_owned(),
+            Self::Host(remote) => remote.name(),
         }
     }
 
     /// The file of its profile, without the ending.
-    pub(super) fn profile_name(self) -> &'static str {
+    pub(super) fn profile_name(&self) -> &str {
         match self {
             Self::Bundled => "bundled",
             Self::Kernel => "linux",
+            Self::Host(remote) => remote.profile(),
+        }
+    }
+
+    /// Its cases take as long as their timers do.
+    pub(super) fn is_on_the_real_clock(&self) -> bool {
+        *self != Self::Bundled
+    }
+
+    /// The IP versions that can reach it.
+    fn families(&self, asked: Families) -> &'static [Family] {
+        let both = families(asked);
+        match self {
+            Self::Bundled | Self::Kernel => both,
+            Self::Host(remote) => match both.iter().position(|it| *it == remote.family()) {
+                Some(at) => &both[at..=at],
+                None => &[],
+            },
         }
     }
 }
@@ -86,7 +112,7 @@ impl Plan {
                 ))
             })?;
         let cases = suite
-            .cases(&profile, families(filter.family))
+            .cases(&profile, target.families(filter.family))
             .map_err(Failure::Specs)?;
         check_selectors(select, &selection, &cases)?;
         let all = cases.len();
@@ -96,7 +122,10 @@ impl Plan {
         }
         let selected = cases.len();
         let whole = selected == all && filter.family == Families::Both;
-        if target == Target::Kernel && !slow {
+        if let Target::Host(remote) = &target {
+            remote.skip_unfit(&mut cases);
+        }
+        if target.is_on_the_real_clock() && !slow {
             for case in cases
                 .iter_mut()
                 .filter(|case| Subject::from(&**case).is_slow())

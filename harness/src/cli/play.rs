@@ -3,6 +3,7 @@
 use super::Failure;
 use super::interrupt::Interrupt;
 use super::plan::Target;
+use super::remote::Session;
 use crate::device::bundled::{self, Bundled};
 use crate::device::kernel::Kernel;
 use crate::drive::virtual_time;
@@ -88,15 +89,24 @@ impl Pace<'_> {
                 return Ok(());
             }
         }
-        match self.target {
+        match &self.target {
             Target::Bundled => self.bundled(cases, &ready, profile, done),
             Target::Kernel => self.kernel(cases, &ready, profile, done),
+            Target::Host(remote) => {
+                let session = Session {
+                    profile,
+                    seed: self.seed,
+                    jobs: self.jobs,
+                    interrupt: self.interrupt,
+                };
+                remote.play(&session, cases, &ready, done)
+            }
         }
     }
 
     /// What exactly answers, and over which link.
     pub(super) fn identity(&self) -> (String, String) {
-        match self.target {
+        match &self.target {
             Target::Bundled => {
                 let identity = concat!("tcpspec-stack ", env!("CARGO_PKG_VERSION"));
                 (identity.to_owned(), "memory".to_owned())
@@ -104,6 +114,10 @@ impl Pace<'_> {
             Target::Kernel => (
                 Kernel::identity(),
                 link::Kind::available().name().to_owned(),
+            ),
+            Target::Host(remote) => (
+                format!("{}-{}", remote.profile(), remote.name()),
+                "ethernet".to_owned(),
             ),
         }
     }

@@ -18,17 +18,17 @@ use tcpspec_reports::terminal::{self, Screen, ci};
 
 /// Runs cases and reports.
 pub(super) fn run(arguments: &RunArguments, context: &Context) -> Result<Exit, Failure> {
-    let target = Target::parse(&arguments.device)?;
+    let target = Target::parse(&arguments.device, &arguments.host)?;
     let (select, filter) = (&arguments.select, &arguments.filter);
-    let plan = Plan::make(context, target, select, filter, arguments.slow)?;
+    let plan = Plan::make(context, target.clone(), select, filter, arguments.slow)?;
     if arguments.dry_run {
         return super::list::print_cases(&plan.cases);
     }
     let interrupt = Interrupt::listen()
         .map_err(|error| Failure::Environment(format!("cannot listen for Ctrl-C: {error}")))?;
     let seed = arguments.seed.unwrap_or_else(fresh_seed);
-    let refusal = match target {
-        Target::Bundled => None,
+    let refusal = match &target {
+        Target::Bundled | Target::Host(_) => None,
         Target::Kernel => doctor::refusal(&doctor::probe()?),
     };
     let pace = Pace {
@@ -157,11 +157,12 @@ fn device(plan: &Plan, pace: &Pace<'_>) -> DeviceRecord {
     let policies = plan.profile.policies.iter();
     let policies = policies.map(|(name, value)| (name.clone(), value.clone()));
     DeviceRecord {
-        name: plan.target.name().to_owned(),
+        name: plan.target.name(),
         identity,
-        clock: match plan.target {
-            Target::Bundled => "virtual",
-            Target::Kernel => "real",
+        clock: if plan.target.is_on_the_real_clock() {
+            "real"
+        } else {
+            "virtual"
         }
         .to_owned(),
         link,

@@ -5,6 +5,7 @@
 //! device cannot do or tell it answers with `None` or a refusal; it never guesses.
 
 pub mod bundled;
+pub mod external;
 pub mod kernel;
 
 use crate::spec::case::{Family, SocketSettings, State};
@@ -34,6 +35,17 @@ pub struct LinkInfo {
     pub device: IpAddr,
     /// Largest IP packet, octets.
     pub mtu: u16,
+    /// Ports that are given; `None`: the tester chooses both.
+    pub ports: Option<Ports>,
+}
+
+/// The first port on either side; further connections of a case take the tester's next ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ports {
+    /// The tester's.
+    pub tester: u16,
+    /// The device's.
+    pub device: u16,
 }
 
 /// How the application of the device is set up for a case, before its first step.

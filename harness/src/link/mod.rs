@@ -6,6 +6,7 @@
 
 pub mod clock;
 mod echo;
+pub mod ethernet;
 pub mod netlink;
 pub mod packet_socket;
 pub mod readiness;
@@ -82,6 +83,7 @@ pub fn info(family: Family) -> LinkInfo {
         tester: tester_address(family),
         device: device_address(family),
         mtu: MTU,
+        ports: None,
     }
 }
 

@@ -16,7 +16,7 @@ use std::time::Duration;
 /// Wanted receive buffer: about 5,000 small packets.
 const RECEIVE_BUFFER: usize = 4 << 20;
 /// No IP packet is longer.
-const LARGEST_PACKET: usize = 65_535;
+pub(super) const LARGEST_PACKET: usize = 65_535;
 
 /// A packet as the tap saw it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,7 +130,7 @@ impl AsFd for PacketSocket {
     }
 }
 
-fn link_address(index: u32, protocol: u16, mac: [u8; 6]) -> io::Result<LinkAddr> {
+pub(super) fn link_address(index: u32, protocol: u16, mac: [u8; 6]) -> io::Result<LinkAddr> {
     let mut address = [0; 8];
     address[..6].copy_from_slice(&mac);
     let raw = libc::sockaddr_ll {
@@ -153,7 +153,7 @@ fn link_address(index: u32, protocol: u16, mac: [u8; 6]) -> io::Result<LinkAddr>
     address.ok_or_else(|| io::Error::other("a link address was not taken as one"))
 }
 
-fn statistics(socket: BorrowedFd<'_>) -> io::Result<libc::tpacket_stats> {
+pub(super) fn statistics(socket: BorrowedFd<'_>) -> io::Result<libc::tpacket_stats> {
     let mut statistics = libc::tpacket_stats {
         tp_packets: 0,
         tp_drops: 0,

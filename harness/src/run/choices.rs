@@ -1,6 +1,6 @@
 //! What is the tester's to choose: ports, initial sequence numbers, clocks; all from the seed.
 
-use crate::device::{FourTuple, LinkInfo};
+use crate::device::{FourTuple, LinkInfo, Ports};
 use crate::model::{Conn, Sent, Stream, Tcb};
 use crate::seed::Sequence;
 use crate::spec::case::{Branch, Call, Case, Step, Verb};
@@ -12,21 +12,24 @@ use tcpspec_reports::record::Connection;
 pub(super) fn connections(case: &Case, link: LinkInfo, ancient: bool, seed: u64) -> Vec<Conn> {
     let mut chance = Sequence::new(seed);
     let mut conns: Vec<Conn> = Vec::with_capacity(case.conns.len());
-    let tester_port = 20_000 + (chance.next_u64() % 10_000) as u16;
-    let device_port = 7_000 + (chance.next_u64() % 2_000) as u16;
+    let chosen = Ports {
+        tester: 20_000 + (chance.next_u64() % 10_000) as u16,
+        device: 7_000 + (chance.next_u64() % 2_000) as u16,
+    };
+    let Ports { tester, device } = link.ports.unwrap_or(chosen);
     for (index, plan) in case.conns.iter().enumerate() {
         let offset = index as u16;
         let opened_by_device = connects(&case.steps, index);
         let tuple = match plan.same_tuple.and_then(|other| conns.get(other)) {
             Some(other) => other.tuple,
             None => FourTuple {
-                tester: SocketAddr::new(link.tester, tester_port + offset),
+                tester: SocketAddr::new(link.tester, tester.wrapping_add(offset)),
                 device: SocketAddr::new(
                     link.device,
                     if opened_by_device {
-                        device_port + 10_000 + offset
+                        device + 10_000 + offset
                     } else {
-                        device_port
+                        device
                     },
                 ),
             },

@@ -60,7 +60,7 @@ impl Runner<'_> {
         Ok(Progress::Finished)
     }
 
-    fn unchecked(&mut self, now: Instant, step: &Step, text: String) {
+    pub(super) fn unchecked(&mut self, now: Instant, step: &Step, text: String) {
         self.log.leave_unchecked(step);
         self.note(now, step, EventKind::Checked { text, holds: None });
     }

@@ -156,6 +156,7 @@ pub const POLICIES: &[Policy] = &[
 
 /// What can be observed of a device beside its frames.
 pub const OBSERVABLES: &[Entry] = &[
+    claim("app", "what the device's application sees"),
     claim("counter", "counters of the device"),
     claim("info", "status of a connection: cwnd, rto, …"),
     claim("state", "state of a connection"),

@@ -45,6 +45,28 @@ pub struct Outgoing<'a> {
 }
 
 impl<'a> Outgoing<'a> {
+    /// A segment of nothing but a header with these control bits, SEQ and ACK zero.
+    pub fn bare(source: SocketAddr, destination: SocketAddr, flags: u8) -> Self {
+        Self {
+            source,
+            destination,
+            ttl: 64,
+            tos: 0,
+            df: true,
+            id: 0,
+            seq: 0,
+            ack: 0,
+            flags,
+            window: 0,
+            urgent: 0,
+            options: &[],
+            payload: &[],
+            data_offset: None,
+            reserved: 0,
+            bad_checksum: false,
+        }
+    }
+
     /// The same segment again, as it was read; `None` if the packet is not a TCP segment.
     pub fn again(packet: &'a Packet) -> Option<Self> {
         let (ip, tcp) = (packet.ip.as_ref()?, packet.tcp()?);

@@ -81,6 +81,7 @@ impl Bundled {
             tester,
             device,
             mtu: config.mtu,
+            ports: None,
         };
         Self {
             stack: Stack::new(config.clone(), &[device], [0; 16]),

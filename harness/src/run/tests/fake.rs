@@ -121,6 +121,7 @@ impl Device for Fake {
             tester: "192.0.2.1".parse().unwrap(),
             device: "192.0.2.2".parse().unwrap(),
             mtu: 1500,
+            ports: None,
         }
     }
 

@@ -1,0 +1,318 @@
+//! A host on the network as the device: what the command line says of it, and its cases side by
+//! side over one station.
+
+use super::Failure;
+use super::arguments::HostArguments;
+use super::interrupt::Interrupt;
+use super::play::{Go, unplayed};
+use crate::device::external::{External, Host, Reach, unfit};
+use crate::drive::real_time;
+use crate::link::ethernet::{self, Station, StationError};
+use crate::seed::{self, Sequence};
+use crate::spec::case::{Case, Family};
+use crate::spec::profile::Profile;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::time::Duration;
+use tcpspec_reports::record::{CaseRecord, Verdict};
+
+/// Cases side by side where nobody says: a small device has few connections to give.
+const DEFAULT_JOBS: usize = 32;
+/// No case takes longer than this and twice its least time.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// The tester's ports: above those that a device's own services have, and enough of them that
+/// none comes again while the device may still remember it.
+const FIRST_PORT: u16 = 20_000;
+/// Ports kept for one case: no spec has more connections.
+const PORTS_PER_CASE: u16 = 16;
+
+/// The port of a host where nobody says.
+const DEFAULT_PORT: u16 = 80;
+/// The profile of a host where nobody says.
+pub(super) const DEFAULT_PROFILE: &str = "host";
+
+/// A host that was named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Remote {
+    host: Host,
+    /// The addresses that the tester speaks from.
+    from: Vec<IpAddr>,
+    interface: Option<u32>,
+    vlan: Option<u16>,
+    profile: String,
+}
+
+impl Remote {
+    /// Reads `ADDRESS` or `ADDRESS:PORT`; `None` if the text is neither.
+    pub(super) fn named(text: &str) -> Option<(IpAddr, u16)> {
+        let bare = |text: &str| text.parse::<IpAddr>().ok();
+        bare(text)
+            .or_else(|| bare(text.strip_prefix('[')?.strip_suffix(']')?))
+            .map(|address| (address, DEFAULT_PORT))
+            .or_else(|| {
+                let end: SocketAddr = text.parse().ok()?;
+                Some((end.ip(), end.port()))
+            })
+    }
+
+    /// What the command line says of the host with that address.
+    pub(super) fn new(
+        (address, port): (IpAddr, u16),
+        arguments: &HostArguments,
+    ) -> Result<Self, Failure> {
+        let from = match &arguments.from {
+            Some(range) => range.addresses(),
+            None => {
+                return Err(Failure::Usage(format!(
+                    "`-d {address}` needs `--from ADDRESS`: a spare address of the same network, \
+                     which nobody has; the tester answers for it (this machine's own TCP would \
+                     reset connections that it does not know)"
+                )));
+            }
+        };
+        if let Some(other) = from.iter().find(|from| from.is_ipv4() != address.is_ipv4()) {
+            return Err(Failure::Usage(format!(
+                "--from {other} and the device {address} are of different IP versions"
+            )));
+        }
+        let index_of = |name: &String| {
+            nix::net::if_::if_nametoindex(name.as_str()).map_err(|_| {
+                Failure::Usage(format!("no interface `{name}`; `ip link` lists them"))
+            })
+        };
+        Ok(Self {
+            host: Host {
+                address,
+                reach: Reach {
+                    port,
+                    closed_port: arguments.closed_port,
+                },
+                mtu: crate::link::MTU,
+            },
+            from,
+            interface: arguments.interface.as_ref().map(index_of).transpose()?,
+            vlan: arguments.vlan,
+            profile: arguments.profile.clone(),
+        })
+    }
+
+    /// The IP version of the host.
+    pub(super) fn family(&self) -> Family {
+        if self.host.address.is_ipv4() {
+            Family::V4
+        } else {
+            Family::V6
+        }
+    }
+
+    /// `192.0.2.7:80`
+    pub(super) fn name(&self) -> String {
+        SocketAddr::new(self.host.address, self.host.reach.port).to_string()
+    }
+
+    /// The profile by which it is judged.
+    pub(super) fn profile(&self) -> &str {
+        &self.profile
+    }
+
+    /// Skips what nobody can make this host do, with the reason.
+    pub(super) fn skip_unfit(&self, cases: &mut [Case]) {
+        for case in cases {
+            if case.skip.is_none() {
+                case.skip = unfit(case, self.host.reach);
+            }
+        }
+    }
+
+    /// Plays the cases with the given indices and hands over their records as they finish.
+    pub(super) fn play(
+        &self,
+        session: &Session<'_>,
+        cases: &[Case],
+        ready: &[usize],
+        done: &mut dyn FnMut(usize, CaseRecord) -> Go,
+    ) -> Result<(), Failure> {
+        if ready.is_empty() {
+            return Ok(());
+        }
+        let station = Arc::new(self.station(session.seed)?);
+        let jobs = session.jobs.unwrap_or(DEFAULT_JOBS).min(ready.len());
+        let next = AtomicUsize::new(0);
+        let (sender, receiver) = mpsc::channel();
+        std::thread::scope(|scope| {
+            for _ in 0..jobs {
+                let sender = sender.clone();
+                scope.spawn(|| {
+                    let sender = sender;
+                    loop {
+                        let turn = next.fetch_add(1, Ordering::Relaxed);
+                        let Some(&index) = ready.get(turn) else { break };
+                        if session.interrupt.is_set() {
+                            break;
+                        }
+                        let record = self.play_one(session, &station, &cases[index], turn);
+                        if sender.send((index, record)).is_err() {
+                            break;
+                        }
+                    }
+                });
+            }
+            drop(sender);
+            for (index, record) in &receiver {
+                if done(index, record) == Go::Stop {
+                    next.store(ready.len(), Ordering::Relaxed);
+                    break;
+                }
+            }
+            drop(receiver);
+        });
+        Ok(())
+    }
+
+    fn play_one(
+        &self,
+        session: &Session<'_>,
+        station: &Arc<Station>,
+        case: &Case,
+        turn: usize,
+    ) -> CaseRecord {
+        let seed = seed::of_case(session.seed, &case.id);
+        let limit = PATIENCE + case.least_time * 2;
+        match External::start(case, station, &self.host, self.end_of(session.seed, turn)) {
+            Ok(mut device) => {
+                let clock = device.clock();
+                let profile = session.profile;
+                real_time::play(case, profile, &mut device, clock, seed, limit).record
+            }
+            Err(error) => unplayed(case, seed, Verdict::Inconclusive, error.to_string()),
+        }
+    }
+
+    /// The tester's first end of the case whose turn it is: no other case of the run has it, and
+    /// another run most likely begins elsewhere.
+    fn end_of(&self, seed: u64, turn: usize) -> SocketAddr {
+        let blocks = usize::from((u16::MAX - FIRST_PORT) / PORTS_PER_CASE);
+        let address = self.from[turn % self.from.len()];
+        let block = (turn / self.from.len() + seed as usize % blocks) % blocks;
+        SocketAddr::new(address, FIRST_PORT + block as u16 * PORTS_PER_CASE)
+    }
+
+    fn station(&self, seed: u64) -> Result<Station, Failure> {
+        let plan = ethernet::Plan {
+            device: self.host.address,
+            addresses: self.from.clone(),
+            interface: self.interface,
+            vlan: self.vlan,
+            seed: Sequence::new(seed).next_u64(),
+        };
+        Station::start(&plan).map_err(|error| {
+            let cure = match &error {
+                StationError::Refused(_, cause)
+                    if cause.kind() == std::io::ErrorKind::PermissionDenied =>
+                {
+                    "; raw packets need CAP_NET_RAW: \
+                     sudo setcap cap_net_raw,cap_net_admin+ep \"$(command -v tcpspec)\""
+                }
+                _ => "",
+            };
+            Failure::Environment(format!("{error}{cure}"))
+        })
+    }
+}
+
+/// What all cases of a run share.
+pub(super) struct Session<'s> {
+    /// The profile by which the host is judged.
+    pub(super) profile: &'s Profile,
+    /// The seed of the run.
+    pub(super) seed: u64,
+    /// Cases side by side; `None`: what suits a host.
+    pub(super) jobs: Option<usize>,
+    /// Set when the user wants to stop.
+    pub(super) interrupt: &'s Interrupt,
+}
+
+/// Addresses that follow each other, at most 256.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct AddressRange {
+    first: IpAddr,
+    count: u16,
+}
+
+impl AddressRange {
+    /// Reads `192.0.2.200` or `192.0.2.200-215` (the last part of the last address; hexadecimal
+    /// for IPv6).
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let (first, last) = text.split_once('-').unwrap_or((text, ""));
+        let first: IpAddr = first
+            .parse()
+            .map_err(|_| format!("`{first}` is no IP address; write `192.0.2.200-215`"))?;
+        let (radix, lowest, most) = match first {
+            IpAddr::V4(address) => (10, u16::from(address.octets()[3]), 0xff),
+            IpAddr::V6(address) => (16, address.segments()[7], 0xffff),
+        };
+        let end = match last {
+            "" => lowest,
+            last => u16::from_str_radix(last, radix)
+                .map_err(|_| format!("`{last}` is not the last part of an address"))?,
+        };
+        if end < lowest || end > most || end - lowest > 255 {
+            return Err(format!(
+                "a range goes up, and has at most 256 addresses; this one is {lowest:x} to {end:x}"
+            ));
+        }
+        Ok(Self {
+            first,
+            count: end - lowest + 1,
+        })
+    }
+
+    fn addresses(&self) -> Vec<IpAddr> {
+        let nth = |offset: u16| match self.first {
+            IpAddr::V4(first) => IpAddr::V4((u32::from(first) + u32::from(offset)).into()),
+            IpAddr::V6(first) => IpAddr::V6((u128::from(first) + u128::from(offset)).into()),
+        };
+        (0..self.count).map(nth).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("192.0.2.200", &["192.0.2.200"])]
+    #[case("192.0.2.254-255", &["192.0.2.254", "192.0.2.255"])]
+    #[case("2001:db8::f-10", &["2001:db8::f", "2001:db8::10"])]
+    fn ranges(#[case] text: &str, #[case] addresses: &[&str]) {
+        let range = AddressRange::parse(text).unwrap();
+        let shown: Vec<String> = range.addresses().iter().map(ToString::to_string).collect();
+        assert_eq!(shown, addresses);
+    }
+
+    #[rstest]
+    #[case("192.0.2.200-100")]
+    #[case("192.0.2.200-256")]
+    #[case("192.0.2.200-192.0.2.210")]
+    #[case("host")]
+    #[case("2001:db8::1-1000")]
+    fn no_ranges(#[case] text: &str) {
+        assert!(AddressRange::parse(text).is_err());
+    }
+
+    #[rstest]
+    #[case("192.0.2.7", Some("192.0.2.7:80"))]
+    #[case("192.0.2.7:8080", Some("192.0.2.7:8080"))]
+    #[case("2001:db8::7", Some("[2001:db8::7]:80"))]
+    #[case("[2001:db8::7]", Some("[2001:db8::7]:80"))]
+    #[case("[2001:db8::7]:22", Some("[2001:db8::7]:22"))]
+    #[case("bundled", None)]
+    #[case("192.0.2.7:http", None)]
+    fn devices(#[case] text: &str, #[case] end: Option<&str>) {
+        let named = Remote::named(text).map(|(address, port)| SocketAddr::new(address, port));
+        assert_eq!(named, end.map(|end| end.parse().unwrap()));
+    }
+}

@@ -1,0 +1,14 @@
+//! Somebody's Ethernet: raw frames between a station of our own and a host that is not ours.
+//!
+//! It knows nothing of TCP but the ports by which packets find their mailbox.
+
+mod address;
+mod frame;
+mod mailbox;
+mod neighbour;
+mod route;
+mod socket;
+mod station;
+
+pub use mailbox::Mailbox;
+pub use station::{Plan, Station, StationError};

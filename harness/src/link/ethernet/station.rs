@@ -1,0 +1,347 @@
+//! A station of our own on somebody's Ethernet: addresses that no machine has, which we answer
+//! for, and a mailbox for every connection.
+//!
+//! The local kernel never hears of it: frames for our link-layer address are somebody else's to
+//! it, so it neither answers nor forwards, and no firewall rule is needed. One thread reads for
+//! all cases; whoever sends does so on its own thread.
+
+use super::address;
+use super::frame::{Frame, ethertype_of};
+use super::mailbox::Mailbox;
+use super::neighbour::{self, Message};
+use super::route::{self, Way};
+use super::socket::{Arrived, FrameSocket};
+use pnet::packet::ethernet::EtherTypes;
+use pnet::util::MacAddr;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// Questions that are asked before an address is taken for unused (RFC 5227 §1.1: three).
+const PROBES: u32 = 3;
+/// How long an answer to a question may take.
+const ANSWER: Duration = Duration::from_millis(150);
+/// How often the device, or the router before it, is asked for.
+const ATTEMPTS: u32 = 20;
+
+/// What a station is to be.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The device.
+    pub device: IpAddr,
+    /// The addresses that the station speaks from; nobody else may have them.
+    pub addresses: Vec<IpAddr>,
+    /// The interface, if not the one that the routing table names.
+    pub interface: Option<u32>,
+    /// The VLAN, if frames are to carry a tag.
+    pub vlan: Option<u16>,
+    /// Chance for the link-layer address: two testers on one link must differ.
+    pub seed: u64,
+}
+
+/// Why there is no station.
+#[derive(Debug, thiserror::Error)]
+pub enum StationError {
+    /// No way to the device.
+    #[error("no way to {0}: {1}")]
+    NoWay(IpAddr, io::Error),
+    /// Somebody has the address.
+    #[error("{0} is in use by {1}; `--from` needs an address of the device's network that nobody has")]
+    Taken(IpAddr, String),
+    /// The device does not answer.
+    #[error(
+        "{0} does not answer {1} on interface {2}: is it up, and is this the right interface \
+         (`--interface`)?"
+    )]
+    Silent(IpAddr, &'static str, u32),
+    /// Raw packets are not allowed, or something else went wrong.
+    #[error("cannot {0}: {1}")]
+    Refused(&'static str, io::Error),
+}
+
+/// The station. It goes with the last handle.
+#[derive(Debug)]
+pub struct Station {
+    shared: Arc<Shared>,
+    device_mac: MacAddr,
+    stop: Arc<AtomicBool>,
+    reader: Option<JoinHandle<()>>,
+}
+
+/// What the reading thread and the cases share.
+#[derive(Debug)]
+struct Shared {
+    socket: FrameSocket,
+    mac: MacAddr,
+    vlan: Option<u16>,
+    addresses: BTreeSet<IpAddr>,
+    mailboxes: Mutex<BTreeMap<SocketAddr, Arc<Mailbox>>>,
+    dropped: AtomicU64,
+    unfinished: AtomicU64,
+    broken: AtomicBool,
+}
+
+impl Station {
+    /// Makes sure that the addresses are free and the device answers, then begins to read.
+    pub fn start(plan: &Plan) -> Result<Self, StationError> {
+        let way = route::to(plan.device, plan.interface)
+            .map_err(|error| StationError::NoWay(plan.device, error))?;
+        let socket = FrameSocket::open(way.index)
+            .map_err(|error| StationError::Refused("open a packet socket", error))?;
+        let shared = Shared {
+            socket,
+            mac: link_layer_address(plan.seed),
+            vlan: plan.vlan,
+            addresses: plan.addresses.iter().copied().collect(),
+            mailboxes: Mutex::new(BTreeMap::new()),
+            dropped: AtomicU64::new(0),
+            unfinished: AtomicU64::new(0),
+            broken: AtomicBool::new(false),
+        };
+        shared.claim()?;
+        let device_mac = shared.resolve(&way)?;
+        let shared = Arc::new(shared);
+        let stop = Arc::new(AtomicBool::new(false));
+        let reader = {
+            let (shared, stop) = (Arc::clone(&shared), Arc::clone(&stop));
+            let read = move || shared.read_until(&stop);
+            let thread = thread::Builder::new().name("station".to_owned());
+            let refused = |error| StationError::Refused("start a thread", error);
+            thread.spawn(read).map_err(refused)?
+        };
+        Ok(Self {
+            shared,
+            device_mac,
+            stop,
+            reader: Some(reader),
+        })
+    }
+
+    /// From now on, packets for that end are put into the mailbox.
+    pub fn open(&self, end: SocketAddr, mailbox: &Arc<Mailbox>) {
+        self.shared.mailboxes().insert(end, Arc::clone(mailbox));
+    }
+
+    /// Packets for that end are nobody's again.
+    pub fn close(&self, end: SocketAddr) {
+        self.shared.mailboxes().remove(&end);
+    }
+
+    /// A mailbox for a case.
+    pub fn mailbox(&self) -> io::Result<Arc<Mailbox>> {
+        Mailbox::new().map(Arc::new)
+    }
+
+    /// Sends an IP packet to the device, or to the router before it.
+    pub fn send(&self, packet: &[u8]) -> io::Result<()> {
+        let frame = Frame {
+            from: self.shared.mac,
+            to: self.device_mac,
+            vlan: self.shared.vlan,
+            ethertype: ethertype_of(packet),
+            payload: packet,
+        };
+        self.shared.socket.send(&frame.write())
+    }
+
+    /// Frames that the kernel dropped because we did not read fast enough, so far.
+    pub fn dropped(&self) -> u64 {
+        self.shared.count_dropped()
+    }
+
+    /// Segments whose checksum was left to hardware that they never passed: it says nothing.
+    pub fn unfinished(&self) -> u64 {
+        self.shared.unfinished.load(Ordering::Relaxed)
+    }
+
+    /// The interface is gone, or was taken down.
+    pub fn is_broken(&self) -> bool {
+        self.shared.broken.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Station {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(reader) = self.reader.take() {
+            let _ = reader.join();
+        }
+    }
+}
+
+impl Shared {
+    fn mailboxes(&self) -> std::sync::MutexGuard<'_, BTreeMap<SocketAddr, Arc<Mailbox>>> {
+        self.mailboxes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// RFC 5227 §2.1.1 and RFC 4862 §5.4: before an address is used, see that nobody has it.
+    fn claim(&self) -> Result<(), StationError> {
+        for address in &self.addresses {
+            let ours = route::is_ours(*address)
+                .map_err(|error| StationError::Refused("ask the routing table", error))?;
+            if ours {
+                let whom = "this machine itself (its kernel would reset every connection)";
+                return Err(StationError::Taken(*address, whom.to_owned()));
+            }
+        }
+        for _ in 0..PROBES {
+            for address in &self.addresses {
+                self.ask(*address, unspecified(*address))?;
+            }
+            let end = Instant::now() + ANSWER;
+            let taken = self.listen_until(end, |message| match message {
+                Message::Here { owner, mac } => {
+                    self.addresses.contains(&owner).then_some((owner, mac))
+                }
+                Message::Who { target, from, mac } => {
+                    let claims = from.is_unspecified() && self.addresses.contains(&target);
+                    claims.then_some((target, mac))
+                }
+            })?;
+            if let Some((address, mac)) = taken {
+                return Err(StationError::Taken(address, mac.to_string()));
+            }
+        }
+        Ok(())
+    }
+
+    /// The link-layer address of the next hop.
+    fn resolve(&self, way: &Way) -> Result<MacAddr, StationError> {
+        let same_family = |address: &&IpAddr| address.is_ipv4() == way.next_hop.is_ipv4();
+        let from = self.addresses.iter().find(same_family).copied();
+        let from = from.unwrap_or_else(|| unspecified(way.next_hop));
+        for _ in 0..ATTEMPTS {
+            self.ask(way.next_hop, from)?;
+            let end = Instant::now() + ANSWER;
+            let found = self.listen_until(end, |message| match message {
+                Message::Here { owner, mac } if owner == way.next_hop => Some(mac),
+                _ => None,
+            })?;
+            if let Some(mac) = found {
+                return Ok(mac);
+            }
+        }
+        let protocol = if way.next_hop.is_ipv4() { "ARP" } else { "neighbour discovery" };
+        Err(StationError::Silent(way.next_hop, protocol, way.index))
+    }
+
+    fn ask(&self, target: IpAddr, from: IpAddr) -> Result<(), StationError> {
+        let question = neighbour::who(target, from, self.mac, self.vlan);
+        self.socket
+            .send(&question)
+            .map_err(|error| StationError::Refused("send a frame", error))
+    }
+
+    /// What others say about addresses, until one message is what is looked for. Meanwhile we
+    /// answer, so that a device that asks back is served.
+    fn listen_until<T>(
+        &self,
+        end: Instant,
+        mut wanted: impl FnMut(Message) -> Option<T>,
+    ) -> Result<Option<T>, StationError> {
+        let mut buffer = Vec::new();
+        while Instant::now() < end {
+            let arrived = self
+                .socket
+                .receive(&mut buffer)
+                .map_err(|error| StationError::Refused("read from the interface", error))?;
+            let Some(message) = arrived.as_ref().and_then(|arrived| self.message(arrived)) else {
+                continue;
+            };
+            if let Some(found) = wanted(message) {
+                return Ok(Some(found));
+            }
+            self.answer(message);
+        }
+        Ok(None)
+    }
+
+    fn message(&self, arrived: &Arrived) -> Option<Message> {
+        let frame = Frame::read(&arrived.octets)?;
+        let ours = arrived.vlan.or(frame.vlan) == self.vlan && frame.from != self.mac;
+        neighbour::read(&frame).filter(|_| ours)
+    }
+
+    /// Tells whoever asks for an address of ours. Nobody is told while the address is probed for:
+    /// that would be a conflict, which `claim` reports.
+    fn answer(&self, message: Message) {
+        if let Message::Who { target, from, mac } = message
+            && self.addresses.contains(&target)
+        {
+            let answer = neighbour::here(target, self.mac, (from, mac), self.vlan);
+            // Whoever asked will ask again.
+            let _ = self.socket.send(&answer);
+        }
+    }
+
+    fn read_until(&self, stop: &AtomicBool) {
+        let mut buffer = Vec::new();
+        while !stop.load(Ordering::Relaxed) {
+            match self.socket.receive(&mut buffer) {
+                Ok(Some(arrived)) => self.take_in(arrived),
+                Ok(None) => {}
+                Err(error) if error.raw_os_error() == Some(libc::ENETDOWN) => {
+                    self.broken.store(true, Ordering::Relaxed);
+                }
+                Err(_) => {
+                    self.broken.store(true, Ordering::Relaxed);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn take_in(&self, arrived: Arrived) {
+        let Some(frame) = Frame::read(&arrived.octets) else {
+            return;
+        };
+        if arrived.vlan.or(frame.vlan) != self.vlan || frame.from == self.mac {
+            return;
+        }
+        if let Some(message) = neighbour::read(&frame) {
+            return self.answer(message);
+        }
+        let is_ip = [EtherTypes::Ipv4, EtherTypes::Ipv6].contains(&frame.ethertype);
+        if frame.to != self.mac || !is_ip {
+            return;
+        }
+        let Some(packet) = address::trimmed(frame.payload) else {
+            return;
+        };
+        let Some(end) = address::tester_end(packet) else {
+            return;
+        };
+        let Some(mailbox) = self.mailboxes().get(&end).cloned() else {
+            return;
+        };
+        let mut packet = packet.to_vec();
+        if arrived.unfinished {
+            address::finish_checksum(&mut packet);
+            self.unfinished.fetch_add(1, Ordering::Relaxed);
+        }
+        mailbox.put((arrived.stamp, packet));
+    }
+
+    fn count_dropped(&self) -> u64 {
+        // Reading resets the kernel's counter. One that cannot be read proves no loss.
+        let new = self.socket.dropped().unwrap_or_default();
+        self.dropped.fetch_add(new, Ordering::Relaxed) + new
+    }
+}
+
+fn unspecified(like: IpAddr) -> IpAddr {
+    match like {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    }
+}
+
+/// A locally administered address for one station.
+fn link_layer_address(seed: u64) -> MacAddr {
+    let [a, b, c, d, e, ..] = seed.to_be_bytes();
+    MacAddr::new(0x02, a, b, c, d, e)
+}
