@@ -101,7 +101,7 @@ impl Plan {
     ) -> Result<Self, Failure> {
         let suite = context.suite(select)?;
         let selection = selection(select, filter, suite.catalogue())?;
-        let profile = suite
+        let mut profile = suite
             .profile(target.profile_name())
             .cloned()
             .ok_or_else(|| {
@@ -111,6 +111,11 @@ impl Plan {
                     target.name()
                 ))
             })?;
+        if let Target::Host(_) = target {
+            // Without an agent nobody tells what goes on in it, and nobody can pin its settings.
+            profile.observes.clear();
+            profile.pinned.clear();
+        }
         let cases = suite
             .cases(&profile, target.families(filter.family))
             .map_err(Failure::Specs)?;
@@ -121,7 +126,10 @@ impl Plan {
             return Err(nothing(select, &suite));
         }
         let selected = cases.len();
-        let whole = selected == all && filter.family == Families::Both;
+        // What nobody can see of a host is no proof that a deviation is gone.
+        let whole = selected == all
+            && filter.family == Families::Both
+            && !matches!(target, Target::Host(_));
         if let Target::Host(remote) = &target {
             remote.skip_unfit(&mut cases);
         }

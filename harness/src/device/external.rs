@@ -16,7 +16,7 @@ use crate::spec::case::{Case, State};
 use crate::time::Instant;
 use crate::wire::{self, Outgoing, bit};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -26,6 +26,8 @@ pub use fitness::{Reach, unfit};
 
 /// How long a challenge ACK to our last RST is waited for.
 const CHALLENGE_MS: u8 = 20;
+/// Guesses at a device's RCV.NXT that are kept.
+const GUESSES: usize = 16;
 
 /// A host, and what is known of it beside its profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,8 +63,7 @@ pub struct External {
     station: Arc<Station>,
     mailbox: Arc<Mailbox>,
     info: LinkInfo,
-    /// What the device last acknowledged on each connection: the one RST that it has to take.
-    open: BTreeMap<FourTuple, Option<u32>>,
+    open: BTreeMap<FourTuple, Traces>,
     dropped_before: u64,
 }
 
@@ -93,20 +94,48 @@ impl External {
         self.clock
     }
 
-    /// Remembers what would end the connection that the packet belongs to.
-    fn follow(&mut self, packet: &[u8]) {
+    /// Remembers what would end the connection that a packet of the device belongs to.
+    fn heard(&mut self, packet: &[u8]) {
         let packet = wire::decode(packet.to_vec());
         let (Some((device, tester)), Some(tcp)) = (packet.ends(), packet.tcp()) else {
             return;
         };
-        if let Some(last) = self.open.get_mut(&FourTuple { tester, device }) {
-            *last = if tcp.has(bit::RST) {
-                None
-            } else if tcp.has(bit::ACK) {
-                Some(tcp.ack)
-            } else {
-                *last
-            };
+        if let Some(traces) = self.open.get_mut(&FourTuple { tester, device }) {
+            // Its RST may refuse one segment only (RFC 9293 §3.5.2) and leave the connection.
+            if tcp.has(bit::ACK) && !tcp.has(bit::RST) {
+                traces.answered = true;
+                traces.note(tcp.ack);
+            }
+        }
+    }
+
+    /// Remembers where the device's RCV.NXT may be after a packet of ours.
+    fn said(&mut self, packet: &[u8]) {
+        let packet = wire::decode(packet.to_vec());
+        let (Some((tester, device)), Some(tcp)) = (packet.ends(), packet.tcp()) else {
+            return;
+        };
+        if let Some(traces) = self.open.get_mut(&FourTuple { tester, device }) {
+            traces.note(tcp.end());
+        }
+    }
+}
+
+/// Where the RCV.NXT of a connection may be: an RST has to hit it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Traces {
+    /// The device has something open.
+    answered: bool,
+    /// The latest guesses: what the device acknowledged, and where our segments ended (it may
+    /// have taken one and not have acknowledged it yet).
+    rcv_nxt: VecDeque<u32>,
+}
+
+impl Traces {
+    fn note(&mut self, seq: u32) {
+        if !self.rcv_nxt.contains(&seq) {
+            self.rcv_nxt.truncate(GUESSES - 1);
+            self.rcv_nxt.push_front(seq);
         }
     }
 }
@@ -126,6 +155,7 @@ impl Device for External {
     }
 
     fn inject(&mut self, _now: Instant, packet: &[u8]) -> Result<Instant, DeviceError> {
+        self.said(packet);
         self.station.send(packet).map_err(|source| DeviceError {
             what: "inject a packet",
             source,
@@ -148,7 +178,7 @@ impl Device for External {
         }
         let taken = self.mailbox.take().map_err(broken("read from the mailbox"))?;
         Ok(taken.map(|(stamp, packet)| {
-            self.follow(&packet);
+            self.heard(&packet);
             let at = self.clock.at_stamp(stamp);
             Output::Packet { at, packet }
         }))
@@ -183,9 +213,12 @@ impl External {
     fn reset(&mut self) -> bool {
         while let Ok(Some(_)) = self.poll(self.clock.now()) {}
         let mut any = false;
-        for (tuple, last) in &mut self.open {
-            if let Some(seq) = last.take() {
-                any = true;
+        for (tuple, traces) in &mut self.open {
+            if !std::mem::take(&mut traces.answered) {
+                continue;
+            }
+            any = true;
+            for &seq in &traces.rcv_nxt {
                 let reset = wire::emit(&Outgoing {
                     seq,
                     ..Outgoing::bare(tuple.tester, tuple.device, bit::RST)

@@ -244,20 +244,26 @@ fn own_file<'c>(case: &'c CaseRecord, run: &Run) -> Option<&'c str> {
     is_own.then_some(case.file.as_str())
 }
 
-/// `--specs DIR` of the run, which a repetition needs as well.
-fn specs_flag(run: &Run) -> String {
+/// Flags of the run that a repetition needs as well: where the specs are, and how the device is
+/// reached.
+const KEPT: [&str; 6] = ["--specs", "--from", "--interface", "--vlan", "--closed-port", "--profile"];
+
+/// The [`KEPT`] flags of the run, as a shell reads them.
+fn kept_flags(run: &Run) -> String {
+    let mut kept = String::new();
     let mut words = run.command.iter();
     while let Some(word) = words.next() {
-        let folder = match word.strip_prefix("--specs") {
-            Some("") => words.next().cloned(),
-            Some(rest) => rest.strip_prefix('=').map(str::to_owned),
-            None => None,
+        let (name, value) = match word.split_once('=') {
+            Some((name, value)) => (name, Some(value)),
+            None => (word.as_str(), None),
         };
-        if let Some(folder) = folder {
-            return format!(" --specs {}", shell_word(&clean(&folder)));
+        if KEPT.contains(&name)
+            && let Some(value) = value.or_else(|| words.next().map(String::as_str))
+        {
+            let _ = write!(kept, " {name} {}", shell_word(&clean(value)));
         }
     }
-    String::new()
+    kept
 }
 
 /// The command that plays a case again, as a shell reads it.
@@ -275,6 +281,6 @@ pub fn again(case: &CaseRecord, run: &Run) -> String {
         "bundled" => String::new(),
         name => format!(" -d {}", shell_word(&clean(name))),
     };
-    let (specs, seed) = (specs_flag(run), names::seed(run.seed));
-    format!("tcpspec run {id}{device}{specs} --seed {seed}")
+    let (flags, seed) = (kept_flags(run), names::seed(run.seed));
+    format!("tcpspec run {id}{device}{flags} --seed {seed}")
 }
