@@ -118,7 +118,8 @@ pub(super) struct HostArguments {
           value_parser = clap::value_parser!(u16).range(1..))]
     pub closed_port: Option<u16>,
     /// What the host claims, and what its makers chose: a profile of `specs/devices/`.
-    #[arg(long, value_name = "NAME", default_value = remote::DEFAULT_PROFILE, help_heading = "Host")]
+    #[arg(long, value_name = "NAME", default_value = remote::DEFAULT_PROFILE,
+          help_heading = "Host")]
     pub profile: String,
 }
 

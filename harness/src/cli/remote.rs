@@ -78,9 +78,8 @@ impl Remote {
             )));
         }
         let index_of = |name: &String| {
-            nix::net::if_::if_nametoindex(name.as_str()).map_err(|_| {
-                Failure::Usage(format!("no interface `{name}`; `ip link` lists them"))
-            })
+            nix::net::if_::if_nametoindex(name.as_str())
+                .map_err(|_| Failure::Usage(format!("no interface `{name}`; `ip link` lists them")))
         };
         Ok(Self {
             host: Host {

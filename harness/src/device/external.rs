@@ -8,7 +8,8 @@
 mod fitness;
 
 use super::{
-    AppCall, ConnId, Device, DeviceError, FourTuple, LinkInfo, Output, Ports, Refused, Setup, Waitable,
+    AppCall, ConnId, Device, DeviceError, FourTuple, LinkInfo, Output, Ports, Refused, Setup,
+    Waitable,
 };
 use crate::link::clock::CaseClock;
 use crate::link::ethernet::{Mailbox, Station};
@@ -176,7 +177,10 @@ impl Device for External {
             let gone = io::Error::other("the interface is down or gone");
             return Err(broken("read from the interface")(gone));
         }
-        let taken = self.mailbox.take().map_err(broken("read from the mailbox"))?;
+        let taken = self
+            .mailbox
+            .take()
+            .map_err(broken("read from the mailbox"))?;
         Ok(taken.map(|(stamp, packet)| {
             self.heard(&packet);
             let at = self.clock.at_stamp(stamp);

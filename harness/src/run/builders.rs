@@ -28,7 +28,9 @@ pub(crate) fn is(expr: Expr) -> Pattern {
 pub(crate) fn profile() -> Profile {
     Profile {
         device: "fake".to_owned(),
-        observes: ["app", "state", "info", "counter"].map(str::to_owned).into(),
+        observes: ["app", "state", "info", "counter"]
+            .map(str::to_owned)
+            .into(),
         slack: Slack {
             reply: ms(50),
             ..Slack::default()

@@ -246,7 +246,14 @@ fn own_file<'c>(case: &'c CaseRecord, run: &Run) -> Option<&'c str> {
 
 /// Flags of the run that a repetition needs as well: where the specs are, and how the device is
 /// reached.
-const KEPT: [&str; 6] = ["--specs", "--from", "--interface", "--vlan", "--closed-port", "--profile"];
+const KEPT: [&str; 6] = [
+    "--specs",
+    "--from",
+    "--interface",
+    "--vlan",
+    "--closed-port",
+    "--profile",
+];
 
 /// The [`KEPT`] flags of the run, as a shell reads them.
 fn kept_flags(run: &Run) -> String {

@@ -23,7 +23,9 @@ pub fn unfit(case: &Case, reach: Reach) -> Option<String> {
     let mut scan = Scan::default();
     scan.steps(&case.steps);
     if let Some(call) = scan.call {
-        return Some(format!("needs the device's application to {call} (no agent)"));
+        return Some(format!(
+            "needs the device's application to {call} (no agent)"
+        ));
     }
     if scan.fin {
         let reason = "closes the tester's side; a service answers that by closing (no agent)";

@@ -31,7 +31,10 @@ pub(super) fn tester_end(packet: &[u8]) -> Option<SocketAddr> {
     match protocol {
         IpNextHeaderProtocols::Tcp => {
             let ports: &[u8; 4] = octets.first_chunk()?;
-            Some(SocketAddr::new(to, u16::from_be_bytes([ports[2], ports[3]])))
+            Some(SocketAddr::new(
+                to,
+                u16::from_be_bytes([ports[2], ports[3]]),
+            ))
         }
         IpNextHeaderProtocols::Icmp => {
             let kind = IcmpPacket::new(octets)?.get_icmp_type();
@@ -132,7 +135,10 @@ mod tests {
     fn octets(hex: &str) -> Vec<u8> {
         let digits: Vec<u8> = hex.bytes().filter(u8::is_ascii_hexdigit).collect();
         let pair = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16);
-        digits.chunks(2).map(|digits| pair(digits).unwrap()).collect()
+        digits
+            .chunks(2)
+            .map(|digits| pair(digits).unwrap())
+            .collect()
     }
 
     #[test]

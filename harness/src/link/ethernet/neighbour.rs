@@ -150,7 +150,12 @@ pub(super) fn who(target: IpAddr, from: IpAddr, mac: MacAddr, vlan: Option<u16>)
 }
 
 /// The frame that tells `asker` that `owner` is at `mac`.
-pub(super) fn here(owner: IpAddr, mac: MacAddr, asker: (IpAddr, MacAddr), vlan: Option<u16>) -> Vec<u8> {
+pub(super) fn here(
+    owner: IpAddr,
+    mac: MacAddr,
+    asker: (IpAddr, MacAddr),
+    vlan: Option<u16>,
+) -> Vec<u8> {
     match (owner, asker) {
         (IpAddr::V4(owner), (IpAddr::V4(from), to)) => {
             arp(ArpOperations::Reply, [(mac, owner), (to, from)], to, vlan)

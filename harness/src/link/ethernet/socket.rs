@@ -4,7 +4,9 @@
 use crate::link::packet_socket::{self, LARGEST_PACKET};
 use nix::errno::Errno;
 use nix::sys::socket::sockopt::{RcvBuf, RcvBufForce, ReceiveTimeout, ReceiveTimestampns};
-use nix::sys::socket::{AddressFamily, ControlMessageOwned, LinkAddr, MsgFlags, SockFlag, SockType};
+use nix::sys::socket::{
+    AddressFamily, ControlMessageOwned, LinkAddr, MsgFlags, SockFlag, SockType,
+};
 use nix::sys::socket::{bind, recvmsg, send, setsockopt, socket};
 use nix::sys::time::{TimeVal, TimeValLike};
 use std::io::{self, IoSliceMut};
@@ -41,13 +43,22 @@ pub(super) struct FrameSocket {
 impl FrameSocket {
     /// Opens it on the interface with that index. Needs CAP_NET_RAW.
     pub(super) fn open(index: u32) -> io::Result<Self> {
-        let socket = socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, None)?;
+        let socket = socket(
+            AddressFamily::Packet,
+            SockType::Raw,
+            SockFlag::SOCK_CLOEXEC,
+            None,
+        )?;
         let this = Self { socket };
         this.enable(libc::PACKET_AUXDATA, &1_i32.to_ne_bytes())?;
         this.enable(libc::PACKET_IGNORE_OUTGOING, &1_i32.to_ne_bytes())?;
         this.enable(libc::PACKET_ADD_MEMBERSHIP, &promiscuous(index))?;
         setsockopt(&this.socket, ReceiveTimestampns, &true)?;
-        setsockopt(&this.socket, ReceiveTimeout, &TimeVal::milliseconds(PATIENCE_MS))?;
+        setsockopt(
+            &this.socket,
+            ReceiveTimeout,
+            &TimeVal::milliseconds(PATIENCE_MS),
+        )?;
         // Beyond net.core.rmem_max only with CAP_NET_ADMIN in the first user namespace.
         if setsockopt(&this.socket, RcvBufForce, &RECEIVE_BUFFER).is_err() {
             setsockopt(&this.socket, RcvBuf, &RECEIVE_BUFFER)?;
@@ -100,7 +111,9 @@ impl FrameSocket {
 
     /// Frames that found the receive buffer full since this was last asked.
     pub(super) fn dropped(&self) -> io::Result<u64> {
-        Ok(u64::from(packet_socket::statistics(self.socket.as_fd())?.tp_drops))
+        Ok(u64::from(
+            packet_socket::statistics(self.socket.as_fd())?.tp_drops,
+        ))
     }
 
     fn enable(&self, option: libc::c_int, value: &[u8]) -> io::Result<()> {
@@ -143,7 +156,9 @@ struct Auxiliary {
 impl Auxiliary {
     /// Reads a `struct tpacket_auxdata`: status, length, captured length, two offsets, tag.
     fn read(octets: &[u8]) -> Self {
-        let status = octets.first_chunk().map_or(0, |word| u32::from_ne_bytes(*word));
+        let status = octets
+            .first_chunk()
+            .map_or(0, |word| u32::from_ne_bytes(*word));
         let tag = octets.get(16..18).and_then(|tag| tag.first_chunk());
         let tag = tag.map(|tag| u16::from_ne_bytes(*tag) & 0x0fff);
         Self {

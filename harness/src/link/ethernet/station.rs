@@ -50,7 +50,9 @@ pub enum StationError {
     #[error("no way to {0}: {1}")]
     NoWay(IpAddr, io::Error),
     /// Somebody has the address.
-    #[error("{0} is in use by {1}; `--from` needs an address of the device's network that nobody has")]
+    #[error(
+        "{0} is in use by {1}; `--from` needs an address of the device's network that nobody has"
+    )]
     Taken(IpAddr, String),
     /// The device does not answer.
     #[error(
@@ -175,7 +177,9 @@ impl Drop for Station {
 
 impl Shared {
     fn mailboxes(&self) -> std::sync::MutexGuard<'_, BTreeMap<SocketAddr, Arc<Mailbox>>> {
-        self.mailboxes.lock().unwrap_or_else(PoisonError::into_inner)
+        self.mailboxes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// RFC 5227 §2.1.1 and RFC 4862 §5.4: before an address is used, see that nobody has it.
@@ -225,7 +229,11 @@ impl Shared {
                 return Ok(mac);
             }
         }
-        let protocol = if way.next_hop.is_ipv4() { "ARP" } else { "neighbour discovery" };
+        let protocol = if way.next_hop.is_ipv4() {
+            "ARP"
+        } else {
+            "neighbour discovery"
+        };
         Err(StationError::Silent(way.next_hop, protocol, way.index))
     }
 
@@ -282,7 +290,7 @@ impl Shared {
         let mut buffer = Vec::new();
         while !stop.load(Ordering::Relaxed) {
             match self.socket.receive(&mut buffer) {
-                Ok(Some(arrived)) => self.take_in(arrived),
+                Ok(Some(arrived)) => self.take_in(&arrived),
                 Ok(None) => {}
                 Err(error) if error.raw_os_error() == Some(libc::ENETDOWN) => {
                     self.broken.store(true, Ordering::Relaxed);
@@ -295,7 +303,7 @@ impl Shared {
         }
     }
 
-    fn take_in(&self, arrived: Arrived) {
+    fn take_in(&self, arrived: &Arrived) {
         let Some(frame) = Frame::read(&arrived.octets) else {
             return;
         };
@@ -342,6 +350,7 @@ fn unspecified(like: IpAddr) -> IpAddr {
 
 /// A locally administered address for one station.
 fn link_layer_address(seed: u64) -> MacAddr {
-    let [a, b, c, d, e, ..] = seed.to_be_bytes();
-    MacAddr::new(0x02, a, b, c, d, e)
+    let mut octets = [0x02; 6];
+    octets[1..].copy_from_slice(&seed.to_be_bytes()[..5]);
+    octets.into()
 }
