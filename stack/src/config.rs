@@ -52,6 +52,14 @@ pub struct Config {
     pub keepalive: KeepAlive,
     /// Maximum Segment Lifetime; TIME-WAIT lasts twice as long (RFC 9293 §3.6.1, MUST-13).
     pub msl: Duration,
+    /// Connections in TIME-WAIT at most: beyond that the oldest gives way.
+    pub time_wait_limit: usize,
+    /// An active OPEN may take the place of a connection in TIME-WAIT that used timestamps
+    /// (RFC 6191 §3); without that, and before a second has passed, it is refused.
+    pub time_wait_reuse: bool,
+    /// How long a connection that the application has given up waits in FIN-WAIT-2 for the
+    /// peer's FIN; `None` waits for ever, as RFC 9293 has it. Half-closed connections wait on.
+    pub fin_wait_2: Option<Duration>,
 
     /// The checks of RFC 5961 on RST, SYN and ACK; without them, RFC 793's.
     pub rfc5961: bool,
@@ -97,6 +105,9 @@ impl Default for Config {
             sws_override: Duration::from_millis(500),
             keepalive: KeepAlive::default(),
             msl: Duration::from_secs(30),
+            time_wait_limit: 262_144,
+            time_wait_reuse: true,
+            fin_wait_2: Some(Duration::from_secs(60)),
             rfc5961: true,
             challenge_ack_limit: 1000,
             challenge_ack_interval: Duration::from_secs(5),
@@ -149,6 +160,9 @@ pub enum SynInTimeWait {
     Rfc6191,
     /// It draws a challenge ACK as in every other state (RFC 5961 §4).
     Challenge,
+    /// It is acknowledged and dropped, however new it is (RFC 793 without the permission to
+    /// reopen, RFC 1337).
+    Acknowledge,
 }
 
 /// What a SYN that also has FIN set does in LISTEN and SYN-SENT.

@@ -47,7 +47,9 @@ counters! {
     window_probes: "zero-window probes sent",
     keepalive_probes: "keep-alive probes sent",
     listen_drops: "SYNs dropped because a queue of the listener was full",
+    time_waits: "connections in TIME-WAIT now",
     time_wait_reuses: "connections that left TIME-WAIT for a new incarnation",
+    time_wait_overflows: "connections that left TIME-WAIT because there were too many",
     icmp_errors: "ICMP errors that belonged to a connection",
 }
 

@@ -24,6 +24,7 @@ mod demux;
 mod icmp;
 mod rtt;
 mod sack;
+pub mod schedule;
 mod segment;
 mod seq;
 mod signals;
@@ -32,6 +33,7 @@ mod state;
 mod status;
 mod tcb;
 mod time;
+mod time_wait;
 mod timeouts;
 mod timestamps;
 mod transmit;
@@ -42,6 +44,7 @@ pub use config::{
     SynInTimeWait,
 };
 pub use counters::Counters;
+pub use schedule::Schedule;
 pub use seq::{SeqNum, Window, WindowScale, WireWindow};
 pub use signals::{CallError, CloseReason, ConnectionId, Event, ListenerId};
 pub use stack::Stack;

@@ -8,6 +8,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 /// A connection at one moment. Octets are octets of text unless a field says otherwise.
+///
+/// Of a connection in TIME-WAIT that the application has given up only the sockets, SND.NXT,
+/// RCV.NXT, the receive window and the timer are left; the rest is zero.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Status {
     /// When this was so.
@@ -87,6 +90,53 @@ pub struct Status {
 }
 
 impl Status {
+    /// What there is to tell of a connection of which only this is known.
+    pub(crate) fn bare(
+        (local, remote): (SocketAddr, SocketAddr),
+        state: State,
+        at: Instant,
+    ) -> Self {
+        Self {
+            at,
+            local,
+            remote,
+            state,
+            passive: false,
+            iss: SeqNum(0),
+            snd_una: SeqNum(0),
+            snd_nxt: SeqNum(0),
+            snd_wnd: 0,
+            max_snd_wnd: 0,
+            irs: SeqNum(0),
+            rcv_nxt: SeqNum(0),
+            rcv_wnd: 0,
+            mss: 0,
+            rcv_mss: 0,
+            pmtu: 0,
+            rto: Duration::ZERO,
+            backoff: 0,
+            srtt: None,
+            rttvar: Duration::ZERO,
+            retransmits: 0,
+            total_retransmits: 0,
+            probes: 0,
+            in_flight: 0,
+            unacked: 0,
+            unsent: 0,
+            unread: 0,
+            urgent: 0,
+            bytes_sent: 0,
+            bytes_retrans: 0,
+            bytes_received: 0,
+            timestamps: false,
+            rcv_wscale: 0,
+            snd_wscale: 0,
+            nodelay: false,
+            soft_error: None,
+            timers: Vec::new(),
+        }
+    }
+
     /// How much is left of a timer; `None` if it is not running.
     pub fn left(&self, timer: Timer) -> Option<Duration> {
         let running = self.timers.iter().find(|(running, _)| *running == timer);

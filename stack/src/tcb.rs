@@ -64,18 +64,14 @@ pub(crate) struct Tcb {
     pub(crate) settings: Settings,
     /// Which events the application has been given and not used up.
     pub(crate) told: Told,
-    /// Challenge ACKs in the current interval, and when it began (RFC 5961 §7).
-    pub(crate) challenges: (u32, Instant),
+    /// Challenge ACKs (RFC 5961 §7).
+    pub(crate) challenges: Challenges,
     /// Largest IP packet to the peer, octets.
     pub(crate) path_mtu: u16,
     /// The last soft ICMP error: type and code.
     pub(crate) soft_error: Option<(u8, u8)>,
-    /// The connection in TIME-WAIT that this one takes the place of, once it is established.
-    pub(crate) previous: Option<ConnectionId>,
     /// It stands in the queue of connections that may have something to send.
     pub(crate) in_output: bool,
-    /// The deadline under which it stands in the schedule of the host.
-    pub(crate) scheduled: Option<Instant>,
 }
 
 /// Who began the connection.
@@ -170,6 +166,34 @@ pub(crate) struct Owed {
     pub(crate) window_probe: bool,
 }
 
+/// The challenge ACKs of a connection in the current interval (RFC 5961 §7).
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Challenges {
+    sent: u32,
+    since: Instant,
+}
+
+impl Challenges {
+    /// Whether one more may be sent now; it is counted either way.
+    pub(crate) fn permit(
+        &mut self,
+        now: Instant,
+        config: &Config,
+        counters: &mut Counters,
+    ) -> bool {
+        if self.sent == 0 || now.since(self.since) >= config.challenge_ack_interval {
+            (self.sent, self.since) = (0, now);
+        }
+        if self.sent >= config.challenge_ack_limit {
+            counters.challenge_acks_throttled += 1;
+            return false;
+        }
+        self.sent += 1;
+        counters.challenge_acks += 1;
+        true
+    }
+}
+
 /// Which events wait for the application to do something about them.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Told {
@@ -236,8 +260,6 @@ pub(crate) struct Context<'a> {
     pub(crate) events: &'a mut VecDeque<Event>,
     /// The accept queue has no room for the connection, should its handshake complete now.
     pub(crate) accept_queue_full: bool,
-    /// A listener would take a SYN to the local socket.
-    pub(crate) has_listener: bool,
 }
 
 impl Tcb {
@@ -273,12 +295,10 @@ impl Tcb {
             probe_backoff: 0,
             settings,
             told: Told::default(),
-            challenges: (0, Instant::ZERO),
+            challenges: Challenges::default(),
             path_mtu: config.mtu,
             soft_error: None,
-            previous: None,
             in_output: false,
-            scheduled: None,
         }
     }
 

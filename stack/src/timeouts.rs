@@ -1,12 +1,10 @@
-//! Timeouts (RFC 9293 §3.10.8, §3.8): one table of timers per connection, one schedule per host.
-//!
-//! A connection without a running timer costs the schedule nothing.
+//! Timeouts (RFC 9293 §3.10.8, §3.8): one table of timers per connection. The earliest of each
+//! stands in the [`Schedule`](crate::Schedule) of the host; one without a running timer does not.
 
 use crate::signals::CloseReason;
 use crate::tcb::{Context, Origin, Tcb};
 use crate::time::Instant;
 use crate::{Config, State};
-use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -21,10 +19,12 @@ pub enum Timer {
     KeepAlive,
     /// Delayed acknowledgment.
     DelayedAck,
-    /// TIME-WAIT TIMEOUT.
-    TimeWait,
+    /// Waiting for the FIN of a peer whose connection nobody here owns any more.
+    FinWait2,
     /// USER TIMEOUT.
     User,
+    /// TIME-WAIT TIMEOUT, which the record of the connection keeps.
+    TimeWait,
 }
 
 impl fmt::Display for Timer {
@@ -34,6 +34,7 @@ impl fmt::Display for Timer {
             Self::Persist => "persist",
             Self::KeepAlive => "keepalive",
             Self::DelayedAck => "delayed-ack",
+            Self::FinWait2 => "fin-wait-2",
             Self::TimeWait => "time-wait",
             Self::User => "user",
         })
@@ -46,7 +47,7 @@ const TIMERS: [Timer; 6] = [
     Timer::Persist,
     Timer::KeepAlive,
     Timer::DelayedAck,
-    Timer::TimeWait,
+    Timer::FinWait2,
 ];
 
 /// When each timer runs out.
@@ -115,35 +116,6 @@ impl Timers {
     }
 }
 
-/// The next deadline of every connection that has one, by time: O(log n).
-#[derive(Debug, Default)]
-pub(crate) struct Schedule(BTreeSet<(Instant, u32)>);
-
-impl Schedule {
-    /// Moves a connection from one deadline to another.
-    pub(crate) fn moved(&mut self, slot: u32, from: Option<Instant>, to: Option<Instant>) {
-        if let Some(from) = from {
-            self.0.remove(&(from, slot));
-        }
-        if let Some(to) = to {
-            self.0.insert((to, slot));
-        }
-    }
-
-    /// The first deadline of all.
-    pub(crate) fn next(&self) -> Option<Instant> {
-        self.0.first().map(|(at, _)| *at)
-    }
-
-    /// A connection whose deadline has come.
-    pub(crate) fn due(&self, now: Instant) -> Option<u32> {
-        self.0
-            .first()
-            .filter(|(at, _)| *at <= now)
-            .map(|(_, slot)| *slot)
-    }
-}
-
 /// Lets every timer of the connection expire that has run out. Returns why it ends, if it does.
 pub(crate) fn expire(tcb: &mut Tcb, cx: &mut Context<'_>) -> Option<CloseReason> {
     while let Some(timer) = tcb.timers.expire(cx.now) {
@@ -156,10 +128,8 @@ pub(crate) fn expire(tcb: &mut Tcb, cx: &mut Context<'_>) -> Option<CloseReason>
                 tcb.owed.ack = true;
                 None
             }
-            // RFC 9293 §3.10.8:
-            //   If the time-wait timeout expires on a connection, delete the TCB,
-            //   enter the CLOSED state, and return.
-            Timer::TimeWait => Some(CloseReason::Normal),
+            // Nobody is left to be told; TIME-WAIT is kept in its own records.
+            Timer::FinWait2 | Timer::TimeWait => Some(CloseReason::Normal),
             // RFC 9293 §3.10.8:
             //   For any state if the user timeout expires, flush all queues,
             //   signal the user "error: connection aborted due to user timeout" in
@@ -261,7 +231,7 @@ pub(crate) fn heard(tcb: &mut Tcb, now: Instant) {
     if let Some(keepalive) = tcb
         .settings
         .keepalive
-        .filter(|_| tcb.state.is_synchronized())
+        .filter(|_| tcb.state.is_synchronized() && tcb.state != State::TimeWait)
     {
         tcb.timers.start(Timer::KeepAlive, now + keepalive.idle);
     }
@@ -271,17 +241,18 @@ pub(crate) fn heard(tcb: &mut Tcb, now: Instant) {
     }
 }
 
-/// Enters TIME-WAIT, or stays there for another 2 MSL.
-pub(crate) fn time_wait(tcb: &mut Tcb, cx: &mut Context<'_>) {
-    tcb.timers.stop_all();
-    tcb.timers
-        .start(Timer::TimeWait, cx.now + cx.config.msl * 2);
-}
-
 /// Brings the timers of the sender in line with what is outstanding, after any event.
 pub(crate) fn settle(tcb: &mut Tcb, cx: &mut Context<'_>) {
-    if tcb.state == State::Closed || tcb.state == State::TimeWait {
+    if matches!(tcb.state, State::Closed | State::TimeWait) {
         return;
+    }
+    match cx
+        .config
+        .fin_wait_2
+        .filter(|_| tcb.state == State::FinWait2 && !tcb.owned)
+    {
+        Some(timeout) => tcb.timers.start_if_idle(Timer::FinWait2, cx.now + timeout),
+        None => tcb.timers.stop(Timer::FinWait2),
     }
     let unfinished = tcb.has_unacked() || tcb.snd.una.before(tcb.snd_end());
     match tcb.settings.user_timeout.filter(|_| unfinished) {
@@ -323,19 +294,5 @@ mod tests {
             (timers.expire(NEVER.min(Instant(100))), timers.next()),
             (None, None)
         );
-    }
-
-    #[test]
-    fn the_schedule_knows_the_first_of_many() {
-        let mut schedule = Schedule::default();
-        schedule.moved(1, None, Some(Instant(20)));
-        schedule.moved(2, None, Some(Instant(10)));
-        schedule.moved(1, Some(Instant(20)), Some(Instant(5)));
-        assert_eq!(
-            (schedule.next(), schedule.due(Instant(4))),
-            (Some(Instant(5)), None)
-        );
-        schedule.moved(1, Some(Instant(5)), None);
-        assert_eq!(schedule.due(Instant(10)), Some(2));
     }
 }

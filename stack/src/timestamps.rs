@@ -76,6 +76,11 @@ impl TimestampState {
         }
     }
 
+    /// How long TS.Recent has not moved.
+    pub(crate) fn idle(&self, now: Instant) -> Duration {
+        now.since(self.recent_at)
+    }
+
     /// TS.Recent.
     pub(crate) fn recent(&self) -> u32 {
         self.recent

@@ -40,7 +40,7 @@ pub(crate) fn next<'a>(tcb: &'a mut Tcb, cx: &mut Context<'_>) -> Option<Segment
 
 fn plan(tcb: &mut Tcb, cx: &Context<'_>) -> Option<Plan> {
     let snd = &tcb.snd;
-    if tcb.state == State::Closed {
+    if matches!(tcb.state, State::Closed | State::TimeWait) {
         return None;
     }
     if snd.next == snd.iss && snd.una == snd.iss {

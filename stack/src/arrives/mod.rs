@@ -7,6 +7,7 @@ pub(crate) mod closed;
 pub(crate) mod listen;
 pub(crate) mod other;
 pub(crate) mod syn_sent;
+pub(crate) mod time_wait;
 
 use crate::CloseReason;
 use crate::buffers::Acked;

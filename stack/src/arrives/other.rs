@@ -1,11 +1,12 @@
-//! SEGMENT ARRIVES in all other states (RFC 9293 §3.10.7.4): eight checks, in order.
+//! SEGMENT ARRIVES in all other states (RFC 9293 §3.10.7.4): eight checks, in order. TIME-WAIT
+//! has a module of its own, since nothing of the connection but a record is left there.
 
 use super::{Checked, Disposition, acknowledged, establish};
-use crate::config::{AcceptOverflow, RstInTimeWait, SynInTimeWait};
+use crate::config::AcceptOverflow;
 use crate::segment::{Control, Segment};
 use crate::seq::SeqNum;
 use crate::tcb::{Context, Origin, Tcb};
-use crate::timeouts::{Timer, time_wait};
+use crate::timeouts::Timer;
 use crate::{CloseReason, Config, Event, State, sack};
 use std::ops::ControlFlow::{Break, Continue};
 
@@ -42,7 +43,6 @@ pub(crate) fn from_sixth(tcb: &mut Tcb, segment: &Segment<'_>, cx: &mut Context<
 }
 
 fn first_sequence(tcb: &mut Tcb, segment: &mut Segment<'_>, cx: &mut Context<'_>) -> Checked {
-    new_incarnation(tcb, segment, cx)?;
     crossing_syn(tcb, segment);
     timestamps(tcb, segment, cx)?;
     let (nxt, wnd) = (tcb.rcv.nxt, tcb.rcv.wnd());
@@ -75,9 +75,6 @@ fn first_sequence(tcb: &mut Tcb, segment: &mut Segment<'_>, cx: &mut Context<'_>
         };
         return Continue(());
     }
-    if tcb.state == State::TimeWait && segment.is_fin() {
-        time_wait(tcb, cx);
-    }
     duplicate(tcb, segment, cx.config);
     // RFC 9293 §3.10.7.4:
     //   If an incoming segment is not acceptable, an acknowledgment
@@ -97,7 +94,7 @@ fn duplicate(tcb: &mut Tcb, segment: &Segment<'_>, config: &Config) {
 
 /// Table 6 of RFC 9293. A RST counts by its sequence number alone, whatever text it has
 /// (SHLD-2), and so does a SYN, whose text nobody would look at.
-fn is_acceptable(segment: &Segment<'_>, nxt: SeqNum, wnd: u32) -> bool {
+pub(super) fn is_acceptable(segment: &Segment<'_>, nxt: SeqNum, wnd: u32) -> bool {
     let len = if segment.is_rst() || segment.is_syn() {
         0
     } else {
@@ -108,36 +105,6 @@ fn is_acceptable(segment: &Segment<'_>, nxt: SeqNum, wnd: u32) -> bool {
         (_, 0) => false,
         (0, _) => segment.seq.within(nxt, wnd),
         (_, _) => segment.seq.within(nxt, wnd) || (segment.end() - 1).within(nxt, wnd),
-    }
-}
-
-/// A SYN that may start a new connection out of TIME-WAIT.
-fn new_incarnation(tcb: &Tcb, segment: &Segment<'_>, cx: &Context<'_>) -> Checked {
-    let plain_syn = matches!(segment.control, Control::Syn { fin: false, .. });
-    let asked = tcb.state == State::TimeWait && plain_syn && segment.ack.is_none();
-    let willing = cx.has_listener && cx.config.syn_in_time_wait == SynInTimeWait::Rfc6191;
-    if !asked || !willing {
-        return Continue(());
-    }
-    // RFC 6191 §2, where the last sequence number seen is that of the FIN.
-    let newer = segment.seq.after_or_eq(tcb.rcv.nxt);
-    let accepted = match (tcb.ts.enabled, segment.timestamps) {
-        (true, Some(timestamps)) => {
-            let (val, recent) = (SeqNum(timestamps.val), SeqNum(tcb.ts.recent()));
-            val.after(recent) || val == recent && newer
-        }
-        (false, Some(_)) => true,
-        (_, None) => newer,
-    };
-    match (accepted, segment.timestamps) {
-        (true, _) => Break(Disposition::NewIncarnation),
-        // RFC 6191 §2:
-        //   Otherwise, silently drop the incoming SYN segment, thus leaving
-        //   the previous incarnation of the connection in the TIME-WAIT
-        //   state.
-        (false, Some(_)) => Break(Disposition::Done),
-        // RFC 9293 §3.10.7.4 keeps its own logic for a SYN without timestamps.
-        (false, None) => Continue(()),
     }
 }
 
@@ -187,9 +154,6 @@ fn second_rst(tcb: &mut Tcb, segment: &Segment<'_>, cx: &mut Context<'_>) -> Che
     if !segment.is_rst() {
         return Continue(());
     }
-    if tcb.state == State::TimeWait && cx.config.rst_in_time_wait == RstInTimeWait::Ignore {
-        return Break(Disposition::Done);
-    }
     // RFC 9293 §3.10.7.4:
     //   If the RST bit is set and the sequence number does not
     //   exactly match the next expected sequence value, yet is
@@ -205,10 +169,6 @@ fn second_rst(tcb: &mut Tcb, segment: &Segment<'_>, cx: &mut Context<'_>) -> Che
         //   connection to LISTEN state and return.
         (State::SynReceived, Origin::Passive(_)) => Disposition::ReturnToListen,
         (State::SynReceived, Origin::Active) => Disposition::Close(CloseReason::Refused),
-        // RFC 9293 §3.10.7.4:
-        //   If the RST bit is set, then enter the CLOSED state, delete
-        //   the TCB, and return.
-        (State::TimeWait, _) => Disposition::Close(CloseReason::Normal),
         // RFC 9293 §3.10.7.4:
         //   Users should also receive an unsolicited
         //   general "connection reset" signal.  Enter the CLOSED state,
@@ -255,7 +215,6 @@ fn fifth_ack(tcb: &mut Tcb, segment: &Segment<'_>, cx: &mut Context<'_>) -> Chec
     };
     match tcb.state {
         State::SynReceived => ack_of_syn(tcb, segment, ack, cx)?,
-        State::TimeWait => {}
         // RFC 9293 §3.10.7.4 (MAY-12):
         //   TCP stacks that implement RFC
         //   5961 MUST add an input check that the ACK value is
@@ -279,7 +238,7 @@ fn fifth_ack(tcb: &mut Tcb, segment: &Segment<'_>, cx: &mut Context<'_>) -> Chec
     if ack == tcb.snd.una && updates_window(tcb, segment, ack) {
         tcb.update_send_window(segment, ack);
     }
-    ack_of_fin(tcb, cx)
+    ack_of_fin(tcb)
 }
 
 /// In SYN-RECEIVED the ACK has to acknowledge our SYN.
@@ -316,16 +275,13 @@ fn updates_window(tcb: &Tcb, segment: &Segment<'_>, ack: SeqNum) -> bool {
 }
 
 /// What follows once our FIN is acknowledged.
-fn ack_of_fin(tcb: &mut Tcb, cx: &mut Context<'_>) -> Checked {
+fn ack_of_fin(tcb: &mut Tcb) -> Checked {
     match (tcb.state, tcb.fin_is_acked()) {
         (State::FinWait1, true) => tcb.state = State::FinWait2,
         // RFC 9293 §3.10.7.4:
         //   if the ACK acknowledges our FIN, then enter the TIME-WAIT
         //   state; otherwise, ignore the segment.
-        (State::Closing, true) => {
-            tcb.state = State::TimeWait;
-            time_wait(tcb, cx);
-        }
+        (State::Closing, true) => tcb.state = State::TimeWait,
         (State::Closing, false) => return Break(Disposition::Done),
         // RFC 9293 §3.10.7.4:
         //   If our FIN is now
@@ -409,7 +365,8 @@ fn acknowledge_text(tcb: &mut Tcb, at_once: bool, cx: &mut Context<'_>) {
 fn eighth_fin(tcb: &mut Tcb, segment: &Segment<'_>, cx: &mut Context<'_>) -> Checked {
     let fin = segment.is_fin().then(|| segment.end() - 1);
     if !tcb.state.receives_text() {
-        another_fin(tcb, fin, cx);
+        // A FIN at RCV.NXT after the first one is acknowledged, and nothing else.
+        tcb.owed.ack |= fin == Some(tcb.rcv.nxt);
         return Continue(());
     }
     tcb.rcv.fin = fin.or(tcb.rcv.fin);
@@ -435,23 +392,7 @@ fn eighth_fin(tcb: &mut Tcb, segment: &Segment<'_>, cx: &mut Context<'_>) -> Che
         //   enter TIME-WAIT, start the time-wait timer, turn off the
         //   other timers; otherwise, enter the CLOSING state.
         State::FinWait1 => tcb.state = State::Closing,
-        _ => {
-            tcb.state = State::TimeWait;
-            time_wait(tcb, cx);
-        }
+        _ => tcb.state = State::TimeWait,
     }
     Continue(())
-}
-
-/// A FIN at RCV.NXT after the first one: it is acknowledged, and nothing else.
-fn another_fin(tcb: &mut Tcb, fin: Option<SeqNum>, cx: &mut Context<'_>) {
-    if fin == Some(tcb.rcv.nxt) {
-        tcb.owed.ack = true;
-        if tcb.state == State::TimeWait {
-            // RFC 9293 §3.10.7.4:
-            //   Remain in the TIME-WAIT state.  Restart the 2 MSL time-
-            //   wait timeout.
-            time_wait(tcb, cx);
-        }
-    }
 }

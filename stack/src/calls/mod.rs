@@ -14,7 +14,7 @@ pub(crate) use close::{close, release};
 pub(crate) use open::open_active;
 pub(crate) use receive::receive;
 pub(crate) use send::send;
-pub(crate) use status::status;
+pub(crate) use status::{status, status_of_record};
 
 use crate::segment::{Control, Segment};
 use crate::tcb::Tcb;

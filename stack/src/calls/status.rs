@@ -1,7 +1,9 @@
 //! STATUS (RFC 9293 §3.10.6).
 
 use crate::tcb::{Origin, Tcb};
-use crate::{Instant, Status};
+use crate::time_wait::TimeWait;
+use crate::timeouts::Timer;
+use crate::{Instant, State, Status};
 
 /// Everything that can be told about a connection.
 pub(crate) fn status(tcb: &Tcb, now: Instant) -> Status {
@@ -9,10 +11,6 @@ pub(crate) fn status(tcb: &Tcb, now: Instant) -> Status {
     let sent_text = snd.nxt.earliest(snd.queue.end());
     let unsent = snd.queue.end().since(sent_text.latest(snd.iss + 1));
     Status {
-        at: now,
-        local: tcb.local,
-        remote: tcb.remote,
-        state: tcb.state,
         passive: tcb.origin != Origin::Active,
         iss: snd.iss,
         snd_una: snd.una,
@@ -46,5 +44,19 @@ pub(crate) fn status(tcb: &Tcb, now: Instant) -> Status {
         nodelay: tcb.settings.nodelay,
         soft_error: tcb.soft_error,
         timers: tcb.timers.running(),
+        ..Status::bare((tcb.local, tcb.remote), tcb.state, now)
+    }
+}
+
+/// What is left to be told of a connection in TIME-WAIT.
+pub(crate) fn status_of_record(record: &TimeWait, now: Instant) -> Status {
+    Status {
+        snd_una: record.snd_nxt,
+        snd_nxt: record.snd_nxt,
+        rcv_nxt: record.rcv_nxt,
+        rcv_wnd: record.rcv_wnd,
+        timestamps: record.ts.enabled,
+        timers: vec![(Timer::TimeWait, record.until)],
+        ..Status::bare(record.sockets, State::TimeWait, now)
     }
 }

@@ -2,14 +2,15 @@
 
 use super::{MAX_REPLIES, Stack, is_unicast, settle};
 use crate::arrives::listen::Heard;
+use crate::arrives::time_wait::{self, Around};
 use crate::arrives::{Disposition, closed, listen, other, syn_sent};
 use crate::demux::Sockets;
 use crate::icmp;
 use crate::segment::{Segment, SynOptions};
-use crate::tcb::{Context, Origin, Settings, Tcb};
+use crate::tcb::{Origin, Settings, Tcb};
 use crate::timeouts;
 use crate::wire::{self, IpHeader, Malformed, Packet};
-use crate::{CloseReason, ConnectionId, Instant, ListenerId, State};
+use crate::{CloseReason, Instant, ListenerId, State};
 
 impl Stack {
     /// An IP packet arrived.
@@ -49,8 +50,10 @@ impl Stack {
         let sockets = (packet.dst(), packet.src());
         if let Some(slot) = self.connections.find(sockets) {
             self.connection_hears(now, slot, sockets, &packet.segment);
+        } else if self.time_waits.find(sockets).is_some() {
+            self.time_wait_hears(now, sockets, &packet.segment);
         } else if let Some(listener) = self.listeners.find(sockets.0) {
-            self.listener_hears(now, listener, sockets, &packet.segment, None);
+            self.listener_hears(now, listener, sockets, &packet.segment);
         } else if let Some(reset) = closed::arrives(&packet.segment) {
             self.reply(sockets, reset, (self.config.ttl, 0));
         }
@@ -71,7 +74,9 @@ impl Stack {
             };
             match disposition {
                 Disposition::Acknowledge => tcb.owed.ack = true,
-                Disposition::Challenge => challenge(tcb, cx),
+                Disposition::Challenge => {
+                    tcb.owed.ack |= tcb.challenges.permit(now, cx.config, cx.counters);
+                }
                 Disposition::Close(reason) => settle::end(tcb, Some(reason), cx),
                 Disposition::ResetAndClose => settle::end(tcb, Some(CloseReason::Reset), cx),
                 Disposition::ReturnToListen => settle::end(tcb, None, cx),
@@ -94,18 +99,50 @@ impl Stack {
                     settle::end(tcb, Some(CloseReason::Aborted), cx);
                 });
             }
-            Some(Disposition::NewIncarnation) => self.reopen(now, slot, sockets, segment),
             _ => {}
         }
     }
 
-    /// TIME-WAIT gives way to a new connection, for good when that is established: until then
-    /// the old one waits in the background (RFC 6191, RFC 9293 §3.6.1).
-    fn reopen(&mut self, now: Instant, slot: u32, sockets: Sockets, segment: &Segment<'_>) {
-        let previous = self.connections.at(slot).map(|tcb| tcb.id);
-        if let Some(listener) = self.listeners.find(sockets.0) {
-            self.counters.time_wait_reuses += 1;
-            self.listener_hears(now, listener, sockets, segment, previous);
+    fn time_wait_hears(&mut self, now: Instant, sockets: Sockets, segment: &Segment<'_>) {
+        let listener = self.listeners.find(sockets.0);
+        let mut cx = Around {
+            now,
+            config: &self.config,
+            counters: &mut self.counters,
+            has_listener: listener.is_some(),
+        };
+        let answer = self.time_waits.change(sockets, |record| {
+            let disposition = time_wait::arrives(record, segment, &mut cx);
+            let acknowledges = match disposition {
+                Disposition::Acknowledge => true,
+                Disposition::Challenge => record.challenges.permit(now, cx.config, cx.counters),
+                _ => false,
+            };
+            let acknowledgment = acknowledges.then(|| record.acknowledgment(now));
+            (disposition, acknowledgment, record.ip)
+        });
+        let Some((disposition, acknowledgment, ip)) = answer else {
+            return;
+        };
+        if let Some(acknowledgment) = acknowledgment {
+            self.reply(sockets, acknowledgment, ip);
+        }
+        match (disposition, listener) {
+            // TIME-WAIT waits in the background until the new connection is established.
+            (Disposition::NewIncarnation, Some(listener)) => {
+                self.listener_hears(now, listener, sockets, segment);
+            }
+            (Disposition::Close(_) | Disposition::ResetAndClose, _) => {
+                if let Some(record) = self.time_waits.remove(sockets) {
+                    self.time_wait_is_over(&record, now);
+                }
+                if disposition == Disposition::ResetAndClose
+                    && let Some(reset) = Segment::reset_for(segment)
+                {
+                    self.reply(sockets, reset, ip);
+                }
+            }
+            _ => {}
         }
     }
 
@@ -115,7 +152,6 @@ impl Stack {
         listener: ListenerId,
         sockets: Sockets,
         segment: &Segment<'_>,
-        previous: Option<ConnectionId>,
     ) {
         match listen::arrives(segment, &self.config) {
             Heard::Ignore => {}
@@ -125,7 +161,7 @@ impl Stack {
                 }
             }
             Heard::Open(options) => {
-                self.passive_open(now, listener, sockets, segment, options, previous);
+                self.passive_open(now, listener, sockets, segment, options);
             }
         }
     }
@@ -137,7 +173,6 @@ impl Stack {
         sockets: Sockets,
         segment: &Segment<'_>,
         options: SynOptions,
-        previous: Option<ConnectionId>,
     ) {
         let limit = self.config.syn_backlog;
         let Some(queues) = self.listeners.get_mut(listener) else {
@@ -155,13 +190,12 @@ impl Stack {
         //   assigns its initial sequence number for the new connection to be
         //   larger than the largest sequence number it used on the previous
         //   connection incarnation
-        if let Some(old) = previous.and_then(|id| self.connections.at(id.slot)) {
-            iss = iss.latest(old.snd.nxt + 1);
+        if let Some(old) = self.time_waits.find(sockets) {
+            iss = iss.latest(old.snd_nxt + 1);
         }
         let id = self.connections.reserve();
         let origin = Origin::Passive(listener);
         let mut tcb = Tcb::new(id, sockets, origin, iss, settings, &self.config);
-        tcb.previous = previous;
         tcb.ts.enabled = self.config.timestamps;
         tcb.ts.offset = self.secret.timestamp_offset(sockets);
         self.connections.insert(tcb);
@@ -221,22 +255,4 @@ impl Stack {
             }
         });
     }
-}
-
-/// A challenge ACK, unless the connection has sent too many (RFC 5961 §7).
-fn challenge(tcb: &mut Tcb, cx: &mut Context<'_>) {
-    let (sent, since) = tcb.challenges;
-    let fresh = cx.now.since(since) >= cx.config.challenge_ack_interval;
-    let (sent, since) = if fresh || sent == 0 {
-        (0, cx.now)
-    } else {
-        (sent, since)
-    };
-    if sent >= cx.config.challenge_ack_limit {
-        cx.counters.challenge_acks_throttled += 1;
-        return;
-    }
-    tcb.challenges = (sent + 1, since);
-    tcb.owed.ack = true;
-    cx.counters.challenge_acks += 1;
 }

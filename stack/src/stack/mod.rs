@@ -9,12 +9,13 @@ mod settle;
 use crate::calls::{self, Aftermath};
 use crate::demux::{Connections, Listener, Listeners, Secret, Sockets};
 use crate::tcb::{Context, Origin, Settings, Tcb};
-use crate::timeouts::{self, Schedule};
+use crate::time_wait::TimeWaits;
+use crate::timeouts::{self, Timer};
 use crate::transmit;
 use crate::wire::{IpHeader, Packet};
 use crate::{
-    CallError, Config, ConnectionId, Counters, Event, Instant, ListenerId, SocketOptions, State,
-    Status,
+    CallError, Config, ConnectionId, Counters, Event, Instant, ListenerId, Schedule, SocketOptions,
+    State, Status,
 };
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
@@ -31,6 +32,7 @@ pub struct Stack {
     addresses: Vec<IpAddr>,
     secret: Secret,
     connections: Connections,
+    time_waits: TimeWaits,
     listeners: Listeners,
     schedule: Schedule,
     /// Packets that answer segments of no connection, or of one that is gone.
@@ -54,6 +56,7 @@ impl Stack {
             addresses: addresses.to_vec(),
             secret: Secret::new(secret),
             connections: Connections::default(),
+            time_waits: TimeWaits::default(),
             listeners: Listeners::default(),
             schedule: Schedule::default(),
             replies: VecDeque::new(),
@@ -73,6 +76,12 @@ impl Stack {
                     settle::end(tcb, Some(reason), cx);
                 }
             });
+        }
+        // RFC 9293 §3.10.8:
+        //   If the time-wait timeout expires on a connection, delete the TCB,
+        //   enter the CLOSED state, and return.
+        while let Some(record) = self.time_waits.expire(now) {
+            self.time_wait_is_over(&record, now);
         }
     }
 
@@ -96,7 +105,8 @@ impl Stack {
 
     /// When `on_timeout` wants to be called.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.schedule.next()
+        let connections = self.schedule.first().map(|(at, _)| at);
+        connections.into_iter().chain(self.time_waits.next()).min()
     }
 
     /// The next event for the application.
@@ -160,11 +170,14 @@ impl Stack {
         remote: SocketAddr,
         options: SocketOptions,
     ) -> Result<ConnectionId, CallError> {
-        let sockets = self.sockets_for(local, remote)?;
+        let sockets = self.sockets_for(now, local, remote)?;
         let mut settings = Settings::of_host(&self.config);
         settings.apply(&options);
         let id = self.connections.reserve();
-        let iss = self.secret.isn(sockets, now);
+        let mut iss = self.secret.isn(sockets, now);
+        if let Some(old) = self.time_waits.find(sockets) {
+            iss = iss.latest(old.snd_nxt + 1);
+        }
         let mut tcb = Tcb::new(id, sockets, Origin::Active, iss, settings, &self.config);
         tcb.ts.enabled = self.config.timestamps;
         tcb.ts.offset = self.secret.timestamp_offset(sockets);
@@ -246,14 +259,24 @@ impl Stack {
     /// STATUS of a connection; `None` once its id is gone.
     pub fn status(&self, now: Instant, id: ConnectionId) -> Option<Status> {
         let tcb = self.connections.owned(id)?;
-        Some(calls::status(tcb, now))
+        let mut status = calls::status(tcb, now);
+        let record = self.time_waits.find((tcb.local, tcb.remote));
+        if let Some(record) = record.filter(|record| record.owner == Some(id)) {
+            status.timers.push((Timer::TimeWait, record.until));
+        }
+        Some(status)
     }
 
     /// STATUS of whatever connection has these sockets.
     pub fn status_of(&self, now: Instant, local: SocketAddr, remote: SocketAddr) -> Option<Status> {
-        let slot = self.connections.find((local, remote))?;
-        let tcb = self.connections.at(slot)?;
-        Some(calls::status(tcb, now))
+        let connection = self.connections.find((local, remote));
+        match connection.and_then(|slot| self.connections.at(slot)) {
+            Some(tcb) => Some(calls::status(tcb, now)),
+            None => {
+                let record = self.time_waits.find((local, remote))?;
+                Some(calls::status_of_record(record, now))
+            }
+        }
     }
 
     /// The state for these sockets: CLOSED if nothing is there, LISTEN if only a listener is.
@@ -261,6 +284,7 @@ impl Stack {
         let connection = self.connections.find((local, remote));
         match connection.and_then(|slot| self.connections.at(slot)) {
             Some(tcb) => tcb.state,
+            None if self.time_waits.find((local, remote)).is_some() => State::TimeWait,
             None if self.listeners.find(local).is_some() => State::Listen,
             None => State::Closed,
         }
@@ -282,7 +306,12 @@ impl Stack {
     }
 
     /// Checks the sockets of an active OPEN and fills in what is unspecified.
-    fn sockets_for(&self, local: SocketAddr, remote: SocketAddr) -> Result<Sockets, CallError> {
+    fn sockets_for(
+        &self,
+        now: Instant,
+        local: SocketAddr,
+        remote: SocketAddr,
+    ) -> Result<Sockets, CallError> {
         // RFC 9293 §3.9.1.1 (MUST-46):
         //   reject as an error a local OPEN call for an invalid remote IP address
         if !is_unicast(remote.ip()) || remote.port() == 0 {
@@ -305,8 +334,7 @@ impl Stack {
         };
         if local.port() != 0 {
             let local = SocketAddr::new(ip, local.port());
-            let free = self.connections.find((local, remote)).is_none();
-            return if free {
+            return if self.is_free(now, (local, remote)) {
                 Ok((local, remote))
             } else {
                 Err(CallError::Exists)
@@ -314,14 +342,32 @@ impl Stack {
         }
         // The dynamic ports, from a place that only this host knows (RFC 6056 §3.3.3).
         let offset = self.secret.port_offset(ip, remote);
-        (0..16_384_u16)
-            .map(|step| SocketAddr::new(ip, 49_152 + offset.wrapping_add(step) % 16_384))
-            .find(|local| {
-                self.connections.find((*local, remote)).is_none()
-                    && self.listeners.find(*local).is_none()
-            })
-            .map(|local| (local, remote))
+        let dynamic = || {
+            (0..16_384_u16)
+                .map(|step| SocketAddr::new(ip, 49_152 + offset.wrapping_add(step) % 16_384))
+                .filter(|local| self.listeners.find(*local).is_none())
+                .map(|local| (local, remote))
+        };
+        // One in TIME-WAIT is the second choice.
+        let unused = |sockets: &Sockets| {
+            self.connections.find(*sockets).is_none() && self.time_waits.find(*sockets).is_none()
+        };
+        dynamic()
+            .find(unused)
+            .or_else(|| dynamic().find(|sockets| self.is_free(now, *sockets)))
             .ok_or(CallError::Resources)
+    }
+
+    /// Whether an active OPEN may have these sockets.
+    fn is_free(&self, now: Instant, sockets: Sockets) -> bool {
+        // RFC 9293 §3.10.1:
+        //   Return "error: connection already exists".
+        let reuse = self.config.time_wait_reuse;
+        self.connections.find(sockets).is_none()
+            && self
+                .time_waits
+                .find(sockets)
+                .is_none_or(|record| reuse && record.may_be_reopened(now))
     }
 
     /// Lets the application act on a connection that it owns.
@@ -369,7 +415,6 @@ impl Stack {
             counters: &mut self.counters,
             events: &mut self.events,
             accept_queue_full: false,
-            has_listener: false,
         };
         let ip = IpHeader {
             src: tcb.local.ip(),

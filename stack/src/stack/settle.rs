@@ -4,8 +4,9 @@ use super::Stack;
 use crate::demux::Sockets;
 use crate::seq::SeqNum;
 use crate::tcb::{Context, Origin, Tcb};
-use crate::timeouts::{self, Schedule, Timer};
-use crate::{CloseReason, ConnectionId, Event, Instant, SocketOptions, State};
+use crate::time_wait::TimeWait;
+use crate::timeouts::{self, Timer};
+use crate::{CloseReason, ConnectionId, Event, Instant, Schedule, SocketOptions, State};
 
 impl Stack {
     /// Lets something happen to the connection in `slot`, and draws the consequences.
@@ -15,7 +16,7 @@ impl Stack {
         now: Instant,
         happens: impl FnOnce(&mut Tcb, &mut Context<'_>) -> T,
     ) -> Option<T> {
-        let (accept_queue_full, has_listener) = self.listener_of(slot);
+        let accept_queue_full = self.accept_queue_is_full(slot);
         let tcb = self.connections.at_mut(slot)?;
         let before = tcb.state;
         let mut cx = Context {
@@ -24,7 +25,6 @@ impl Stack {
             counters: &mut self.counters,
             events: &mut self.events,
             accept_queue_full,
-            has_listener,
         };
         let result = happens(tcb, &mut cx);
         timeouts::settle(tcb, &mut cx);
@@ -37,21 +37,15 @@ impl Stack {
         Some(result)
     }
 
-    /// What the listener of a passive connection, and of the local socket, would say.
-    fn listener_of(&self, slot: u32) -> (bool, bool) {
-        let Some(tcb) = self.connections.at(slot) else {
-            return (false, false);
-        };
-        let full = match (tcb.state, tcb.origin) {
-            (State::SynReceived, Origin::Passive(id)) => self
+    /// Whether the handshake of the connection would find no room in the accept queue.
+    fn accept_queue_is_full(&self, slot: u32) -> bool {
+        match self.connections.at(slot).map(|tcb| (tcb.state, tcb.origin)) {
+            Some((State::SynReceived, Origin::Passive(id))) => self
                 .listeners
                 .get(id)
                 .is_none_or(|listener| listener.ready.len() >= listener.backlog),
             _ => false,
-        };
-        // Only TIME-WAIT asks.
-        let asks = tcb.state == State::TimeWait;
-        (full, asks && self.listeners.find(tcb.local).is_some())
+        }
     }
 
     fn changed_state(&mut self, slot: u32, before: State, now: Instant) {
@@ -59,7 +53,7 @@ impl Stack {
             return;
         };
         let (after, id, origin, owned) = (tcb.state, tcb.id, tcb.origin, tcb.owned);
-        let (sockets, previous) = ((tcb.local, tcb.remote), tcb.previous);
+        let sockets = (tcb.local, tcb.remote);
         let timed_out = tcb.reason == Some(CloseReason::TimedOut);
         let reset = timed_out || tcb.reason == Some(CloseReason::Reset);
         match (before.is_current(), after.is_current()) {
@@ -80,10 +74,14 @@ impl Stack {
                 self.counters.estab_resets += 1;
             }
             self.ended(id, origin, sockets, owned);
+        } else if before < State::Established && after >= State::Established {
+            self.took_over(sockets, now);
         }
-        if let Some(previous) = previous.filter(|_| before == State::SynReceived && after != before)
-        {
-            self.replaced(previous, sockets, after, now);
+        match (before == State::TimeWait, after == State::TimeWait) {
+            (false, true) => self.enter_time_wait(slot, now),
+            (true, false) => self.leave_time_wait(id, sockets),
+            (true, true) if !owned => self.give_up_in_time_wait(slot, sockets),
+            _ => {}
         }
     }
 
@@ -106,22 +104,66 @@ impl Stack {
         }
     }
 
-    /// A connection in TIME-WAIT gave way to one that is established now, or never will be.
-    fn replaced(&mut self, previous: ConnectionId, sockets: Sockets, now_is: State, now: Instant) {
-        let old = self.connections.at(previous.slot);
-        if old.is_none_or(|old| old.id != previous || old.state != State::TimeWait) {
-            return;
+    /// The connection is established: one in TIME-WAIT between the same sockets, which has waited
+    /// for that in the background, is over (RFC 9293 §3.6.1, RFC 6191). Had the SYN turned out to
+    /// be an old duplicate, segments would find that one again.
+    fn took_over(&mut self, sockets: Sockets, now: Instant) {
+        if let Some(old) = self.time_waits.remove(sockets) {
+            self.counters.time_wait_reuses += 1;
+            self.time_wait_is_over(&old, now);
         }
-        if now_is == State::Closed {
-            // RFC 9293 §3.6.1 (MAY-2):
-            //   returns to TIME-WAIT state if the SYN turns out to be an old
-            //   duplicate.
-            self.connections.link(sockets, previous.slot);
-        } else {
-            self.act(previous.slot, now, |tcb, cx| {
+    }
+
+    /// A record takes the place of the connection; the application may still read.
+    fn enter_time_wait(&mut self, slot: u32, now: Instant) {
+        let Some(tcb) = self.connections.at_mut(slot) else {
+            return;
+        };
+        tcb.timers.stop_all();
+        self.schedule.set(slot, None);
+        let owes = std::mem::take(&mut tcb.owed).ack;
+        let record = TimeWait::of(tcb, now, &self.config);
+        let (sockets, owned) = (record.sockets, tcb.owned);
+        if owes {
+            self.reply(sockets, record.acknowledgment(now), record.ip);
+        }
+        self.connections.unlink(sockets, slot);
+        if !owned {
+            self.connections.remove(slot);
+        }
+        self.counters.time_waits += 1;
+        self.time_waits.add(record);
+        if let Some(oldest) = self.time_waits.shed(self.config.time_wait_limit) {
+            self.counters.time_wait_overflows += 1;
+            self.time_wait_is_over(&oldest, now);
+        }
+    }
+
+    /// The record of a connection is gone, or is about to go: so is TIME-WAIT for its owner.
+    pub(super) fn time_wait_is_over(&mut self, record: &TimeWait, now: Instant) {
+        self.counters.time_waits -= 1;
+        let Some(id) = record.owner else { return };
+        if self.connections.at(id.slot).is_some_and(|tcb| tcb.id == id) {
+            self.act(id.slot, now, |tcb, cx| {
                 end(tcb, Some(CloseReason::Normal), cx);
             });
         }
+    }
+
+    /// The block of a connection in TIME-WAIT ended: by ABORT, or since its record is gone.
+    fn leave_time_wait(&mut self, id: ConnectionId, sockets: Sockets) {
+        let record = self.time_waits.find(sockets);
+        if record.is_some_and(|record| record.owner == Some(id)) {
+            self.time_waits.remove(sockets);
+            self.counters.time_waits -= 1;
+        }
+    }
+
+    /// The application has given up a connection in TIME-WAIT: the record is enough.
+    fn give_up_in_time_wait(&mut self, slot: u32, sockets: Sockets) {
+        self.connections.remove(slot);
+        self.time_waits
+            .change(sockets, |record| record.owner = None);
     }
 
     /// The connection is CLOSED: segments find it no more, the application may still read.
@@ -140,12 +182,8 @@ impl Stack {
 }
 
 /// Brings the schedule of the host in line with the timers of a connection.
-pub(super) fn reschedule(tcb: &mut Tcb, schedule: &mut Schedule) {
-    let next = tcb.timers.next();
-    if next != tcb.scheduled {
-        schedule.moved(tcb.id.slot, tcb.scheduled, next);
-        tcb.scheduled = next;
-    }
+pub(super) fn reschedule(tcb: &Tcb, schedule: &mut Schedule) {
+    schedule.set(tcb.id.slot, tcb.timers.next());
 }
 
 /// Enters CLOSED; without a reason the user is not informed.

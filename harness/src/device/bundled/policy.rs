@@ -99,6 +99,7 @@ fn follow(config: &mut Config, name: &str, value: &str) -> Option<()> {
             config.syn_in_time_wait = match value {
                 "reopen" => SynInTimeWait::Rfc6191,
                 "challenge" => SynInTimeWait::Challenge,
+                "ack" => SynInTimeWait::Acknowledge,
                 _ => return None,
             }
         }
