@@ -5,6 +5,7 @@
 //! through calls and events, as any application would.
 
 mod policy;
+mod sysctl;
 
 pub use policy::{PolicyError, config};
 

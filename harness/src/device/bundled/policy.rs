@@ -1,5 +1,6 @@
 //! The policies of a device profile as the stack's configuration.
 
+use super::sysctl;
 use crate::spec::profile::Profile;
 use std::time::Duration;
 use tcpspec_stack::{AcceptOverflow, Config, IcmpHard, RstInTimeWait, SynFin, SynInTimeWait};
@@ -63,12 +64,15 @@ const NAMES: [&str; 15] = [
 
 /// Makes the stack follow one policy.
 pub(super) fn apply(config: &mut Config, name: &str, value: &str) -> Result<(), PolicyError> {
-    if !NAMES.contains(&name) {
-        return Err(PolicyError::Name {
-            name: name.to_owned(),
-        });
-    }
-    follow(config, name, value).ok_or_else(|| PolicyError::Value {
+    let followed = if NAMES.contains(&name) {
+        Some(follow(config, name, value))
+    } else {
+        sysctl::follow(config, name, value)
+    };
+    let followed = followed.ok_or_else(|| PolicyError::Name {
+        name: name.to_owned(),
+    })?;
+    followed.ok_or_else(|| PolicyError::Value {
         name: name.to_owned(),
         value: value.to_owned(),
     })

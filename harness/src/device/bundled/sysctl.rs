@@ -1,0 +1,77 @@
+//! Settings by the names that Linux gives them, as far as the stack has the same choice: a spec
+//! says `set: {tcp_rfc1337: 1}` once, for both devices.
+
+use std::str::FromStr;
+use std::time::Duration;
+use tcpspec_stack::{Config, RstInTimeWait};
+
+/// Follows a setting; `None` if the stack has no such choice, `Some(None)` if not this value.
+pub(super) fn follow(config: &mut Config, name: &str, value: &str) -> Option<Option<()>> {
+    let change: fn(&mut Config, &str) -> Option<()> = match name {
+        "tcp_fin_timeout" => |config, value| {
+            config.fin_wait_2 = Some(seconds(value)?);
+            Some(())
+        },
+        "tcp_keepalive_intvl" => {
+            |config, value| put(&mut config.keepalive.interval, seconds(value))
+        }
+        "tcp_keepalive_probes" => |config, value| put(&mut config.keepalive.count, number(value)),
+        "tcp_keepalive_time" => |config, value| put(&mut config.keepalive.idle, seconds(value)),
+        "tcp_max_tw_buckets" => |config, value| put(&mut config.time_wait_limit, number(value)),
+        "tcp_retries1" => |config, value| put(&mut config.r1, number(value)),
+        "tcp_retries2" => |config, value| put(&mut config.r2, number(value)),
+        "tcp_rfc1337" => |config, value| {
+            config.rst_in_time_wait = if flag(value)? {
+                RstInTimeWait::Ignore
+            } else {
+                RstInTimeWait::Close
+            };
+            Some(())
+        },
+        "tcp_syn_retries" => |config, value| put(&mut config.syn_retries, number(value)),
+        "tcp_synack_retries" => |config, value| put(&mut config.synack_retries, number(value)),
+        "tcp_tw_reuse" => |config, value| put(&mut config.time_wait_reuse, flag(value)),
+        _ => return None,
+    };
+    Some(change(config, value))
+}
+
+fn put<T>(place: &mut T, value: Option<T>) -> Option<()> {
+    *place = value?;
+    Some(())
+}
+
+fn number<T: FromStr>(value: &str) -> Option<T> {
+    value.parse().ok()
+}
+
+fn seconds(value: &str) -> Option<Duration> {
+    number(value).map(Duration::from_secs)
+}
+
+fn flag(value: &str) -> Option<bool> {
+    match value {
+        "0" => Some(false),
+        "1" => Some(true),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_is_followed_refused_or_unknown() {
+        let mut config = Config::default();
+        assert_eq!(follow(&mut config, "tcp_rfc1337", "1"), Some(Some(())));
+        assert_eq!(config.rst_in_time_wait, RstInTimeWait::Ignore);
+        assert_eq!(
+            follow(&mut config, "tcp_max_tw_buckets", "7"),
+            Some(Some(()))
+        );
+        assert_eq!(config.time_wait_limit, 7);
+        assert_eq!(follow(&mut config, "tcp_tw_reuse", "often"), Some(None));
+        assert_eq!(follow(&mut config, "tcp_autocorking", "0"), None);
+    }
+}
