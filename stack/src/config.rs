@@ -27,6 +27,8 @@ pub struct Config {
     pub sack: bool,
     /// Report duplicates where SACK is permitted (RFC 2883).
     pub dsack: bool,
+    /// Explicit congestion notification (RFC 3168).
+    pub ecn: EcnPolicy,
 
     /// RTO before there is any RTT sample (RFC 6298 §2.1).
     pub initial_rto: Duration,
@@ -94,6 +96,7 @@ impl Default for Config {
             window_scale: Some(0),
             sack: true,
             dsack: true,
+            ecn: EcnPolicy::Answer,
             initial_rto: Duration::from_secs(1),
             min_rto: Duration::from_secs(1),
             max_rto: Duration::from_secs(60),
@@ -119,6 +122,17 @@ impl Default for Config {
             accept_overflow: AcceptOverflow::Drop,
         }
     }
+}
+
+/// Whether connections use ECN (RFC 3168 §6.1.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EcnPolicy {
+    /// No connection.
+    Off,
+    /// Those whose peer asks for it.
+    Answer,
+    /// An active OPEN asks for it too.
+    Ask,
 }
 
 /// Keep-alive of a connection (RFC 9293 §3.8.4).

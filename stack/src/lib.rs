@@ -5,11 +5,11 @@
 //!
 //! Where to look: [`Stack`] finds the connection; `calls` are the user's (RFC 9293 §3.10.1 to
 //! §3.10.6), `arrives` is SEGMENT ARRIVES (§3.10.7) with the eight checks as eight functions,
-//! `timeouts` is §3.10.8, `transmit` decides what to send and when (§3.8). RFC 2018, 2883, 5961,
-//! 6191, 6298, 6528 and 7323 stand where they act; every policy is a value of [`Config`].
+//! `timeouts` is §3.10.8, `transmit` decides what to send and when (§3.8). RFC 2018, 2883, 3168,
+//! 5961, 6191, 6298, 6528 and 7323 stand where they act; every policy is a value of [`Config`].
 //!
 //! Not here yet: congestion windows and loss recovery beyond the timeout (`congestion` is the
-//! seam), ECN, Fast Open, SYN cookies. Not here on purpose: clocks, sockets, threads, IP
+//! seam), Fast Open, SYN cookies. Not here on purpose: clocks, sockets, threads, IP
 //! reassembly, source routes, security compartments.
 #![forbid(unsafe_code)]
 
@@ -21,6 +21,7 @@ mod config;
 mod congestion;
 mod counters;
 mod demux;
+mod ecn;
 mod icmp;
 mod rtt;
 mod sack;
@@ -40,7 +41,7 @@ mod transmit;
 mod wire;
 
 pub use config::{
-    AcceptOverflow, Config, IcmpHard, KeepAlive, RstInTimeWait, SocketOptions, SynFin,
+    AcceptOverflow, Config, EcnPolicy, IcmpHard, KeepAlive, RstInTimeWait, SocketOptions, SynFin,
     SynInTimeWait,
 };
 pub use counters::Counters;

@@ -4,6 +4,7 @@
 
 use crate::buffers::{ReceiveQueue, SendQueue};
 use crate::congestion::Congestion;
+use crate::ecn::EcnState;
 use crate::rtt::Rtt;
 use crate::sack::SackReport;
 use crate::segment::{SackBlocks, Segment, Timestamps};
@@ -50,6 +51,8 @@ pub(crate) struct Tcb {
     pub(crate) timers: Timers,
     /// Congestion control.
     pub(crate) congestion: Congestion,
+    /// Explicit congestion notification (RFC 3168).
+    pub(crate) ecn: EcnState,
     /// What has to be sent although no data asks for it.
     pub(crate) owed: Owed,
     /// Retransmissions of the segment that is waited for.
@@ -260,6 +263,10 @@ pub(crate) struct Context<'a> {
     pub(crate) events: &'a mut VecDeque<Event>,
     /// The accept queue has no room for the connection, should its handshake complete now.
     pub(crate) accept_queue_full: bool,
+    /// The packet that arrives says Congestion Experienced (RFC 3168 §5).
+    pub(crate) ce: bool,
+    /// The packet that leaves is ECN-capable.
+    pub(crate) ect: bool,
 }
 
 impl Tcb {
@@ -288,6 +295,7 @@ impl Tcb {
             rtt: Rtt::new(config),
             timers: Timers::default(),
             congestion: Congestion::default(),
+            ecn: EcnState::default(),
             owed: Owed::default(),
             retransmits: 0,
             total_retransmits: 0,

@@ -155,6 +155,7 @@ fn retransmission(tcb: &mut Tcb, cx: &mut Context<'_>) -> Option<CloseReason> {
     tcb.retransmits += 1;
     tcb.rtt.back_off(cx.config);
     tcb.congestion.on_timeout(tcb.snd.nxt);
+    tcb.ecn.reduced();
     // RFC 9293 §3.10.8:
     //   For any state if the retransmission timeout expires on a segment
     //   in the retransmission queue, send the segment at the front of the

@@ -6,7 +6,7 @@
 
 use crate::State;
 use crate::buffers::SendQueue;
-use crate::segment::{Control, SackBlocks, Segment, SynOptions};
+use crate::segment::{Control, Ecn, SackBlocks, Segment, SynOptions};
 use crate::seq::{SeqNum, WireWindow};
 use crate::tcb::{Context, Tcb};
 use crate::timeouts::Timer;
@@ -22,6 +22,13 @@ struct Plan {
     fin: bool,
 }
 
+impl Plan {
+    /// Text that was never on the wire; a probe was, even if nothing notes it.
+    fn has_new_text(self, tcb: &Tcb) -> bool {
+        self.what == What::Text && self.len > 0 && self.seq.after_or_eq(tcb.snd.nxt)
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum What {
     Syn,
@@ -34,8 +41,12 @@ enum What {
 /// The next segment of the connection, if there is one to send.
 pub(crate) fn next<'a>(tcb: &'a mut Tcb, cx: &mut Context<'_>) -> Option<Segment<'a>> {
     let plan = plan(tcb, cx)?;
+    let ecn = ecn(tcb, plan, cx);
     note(tcb, plan, cx);
-    Some(build(tcb, plan, cx))
+    Some(Segment {
+        ecn,
+        ..build(tcb, plan, cx)
+    })
 }
 
 fn plan(tcb: &mut Tcb, cx: &Context<'_>) -> Option<Plan> {
@@ -160,6 +171,25 @@ fn holds(tcb: &Tcb, d: u32, u: u32, mss: u32) -> (bool, bool) {
     }
     // (4) or if the override timeout occurs.
     (false, !tcb.snd.sws_override)
+}
+
+/// The ECN bits, and the ECN codepoint of the packet (RFC 3168 §6.1).
+fn ecn(tcb: &mut Tcb, plan: Plan, cx: &mut Context<'_>) -> Ecn {
+    if plan.what == What::Syn {
+        let answers = tcb.state != State::SynSent;
+        return tcb.ecn.syn(cx.config.ecn, answers, tcb.retransmits > 0);
+    }
+    // RFC 3168 §6.1.5:
+    //   ECN-capable TCP implementations MUST NOT set
+    //   either ECT codepoint (ECT(0) or ECT(1)) in the IP header for
+    //   retransmitted data packets
+    // §6.1.4 and §6.1.6 say the same of pure ACKs and window probes.
+    let new_text = plan.has_new_text(tcb);
+    cx.ect = new_text && tcb.ecn.is_capable();
+    Ecn {
+        ece: tcb.ecn.echoes(),
+        cwr: new_text && tcb.ecn.take_cwr(),
+    }
 }
 
 /// Moves the variables of the connection over the segment that goes out now.

@@ -137,7 +137,7 @@ pub fn expected_figure(scope: &Scope<'_>, pattern: &SegmentPattern) -> String {
     let flags: Vec<String> = pattern
         .flags
         .iter()
-        .map(|flags| flags.set.to_string())
+        .map(ToString::to_string)
         .collect();
     if !flags.is_empty() {
         field("CTL", flags.join(" or "));
@@ -150,7 +150,7 @@ pub fn expected_fields(scope: &Scope<'_>, pattern: &SegmentPattern) -> Vec<Field
     let flags: Vec<String> = pattern
         .flags
         .iter()
-        .map(|flags| flags.set.to_string())
+        .map(ToString::to_string)
         .collect();
     let with_ack = pattern
         .flags

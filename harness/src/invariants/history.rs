@@ -1,6 +1,7 @@
 //! Rules that depend on what went before.
 
 use super::Violation;
+use super::ecn::Negotiation;
 use crate::model::{Tcb, sent::window, seq};
 use crate::time::Instant;
 use crate::wire::{Packet, Tcp, bit};
@@ -21,18 +22,22 @@ pub struct History {
     syn_window: Option<u16>,
     /// When the device's last segment was on the link.
     last_sent: Instant,
+    /// Who agreed to ECN.
+    ecn: Negotiation,
 }
 
 impl History {
     /// Takes in a segment of the device, after it was checked.
     pub fn on_sent(&mut self, at: Instant, tcp: &Tcp) {
         self.last_sent = at;
+        self.ecn.on_sent(tcp);
         self.syn_window = tcp.has(bit::SYN).then_some(tcp.window);
     }
 
     /// Takes in a packet of the tester; `before` and `after` are the connection around it.
     pub fn on_injected(&mut self, at: Instant, tcp: &Tcp, before: Option<u32>, after: &Tcb) {
         self.reset_by_tester = tcp.has(bit::RST);
+        self.ecn.on_injected(tcp);
         self.edge_before = before.map(|edge| (edge, at));
         if let Some(edge) = send_edge(after) {
             let highest = self.highest_edge.filter(|_| !tcp.has(bit::SYN));
@@ -72,6 +77,8 @@ impl History {
         timestamps(tcb, idle, tcp, violations);
         sack(tcb, tcp, violations);
         segment_size(tcb, packet, tcp, violations);
+        self.ecn
+            .check(tcb, send_edge(tcb), packet, tcp, violations);
         self.send_window(tcb, at, tcp, violations);
         self.receive_window(tcb, tcp, violations);
     }

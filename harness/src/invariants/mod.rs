@@ -4,6 +4,7 @@
 //! stands for. They look at segments in the order of the wire, through what [`Tcb`] shows; what a
 //! connection may do as a whole (retransmit, back off, close) is the business of specs.
 
+mod ecn;
 mod header;
 mod history;
 

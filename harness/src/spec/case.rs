@@ -351,12 +351,40 @@ pub struct SegmentPattern {
 }
 
 /// Expected control bits: those in `mask` are compared. PSH, ECE and CWR are free unless named.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FlagsPattern {
     /// The bits that are set.
     pub set: Flags,
     /// The bits that are compared.
     pub mask: Flags,
+}
+
+impl FlagsPattern {
+    /// The same, with `bit` compared as well.
+    #[must_use]
+    pub fn comparing(self, bit: Flags, is_set: bool) -> Self {
+        let set = if is_set {
+            self.set.with(bit)
+        } else {
+            self.set.without(bit)
+        };
+        Self {
+            set,
+            mask: self.mask.with(bit),
+        }
+    }
+}
+
+impl std::fmt::Display for FlagsPattern {
+    /// `SYN,ACK`; `SYN,ACK,no ECE` if a spec says that ECE must be clear.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.set)?;
+        let clear = self.mask.without(self.set);
+        [("ECE", Flags::ECE), ("CWR", Flags::CWR)]
+            .iter()
+            .filter(|(_, bit)| clear.contains(*bit))
+            .try_for_each(|(name, _)| write!(f, ",no {name}"))
+    }
 }
 
 /// Expected payload.

@@ -52,6 +52,7 @@ pub(crate) fn negotiate(
     cx: &Context<'_>,
 ) {
     tcb.snd.mss = offered.mss.unwrap_or(tcb.snd.mss);
+    tcb.ecn.heard_syn(segment);
     // RFC 7323 §2.2:
     //   both sides MUST send Window
     //   Scale options in their <SYN> segments to enable window scaling in

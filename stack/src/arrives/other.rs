@@ -19,6 +19,8 @@ pub(crate) fn arrives(tcb: &mut Tcb, segment: &Segment<'_>, cx: &mut Context<'_>
 }
 
 fn checks(tcb: &mut Tcb, mut segment: Segment<'_>, cx: &mut Context<'_>) -> Checked {
+    // RFC 3168 §6.1.5: marks count on text in the window; a pure ACK cannot have any.
+    cx.ce &= !segment.text.is_empty();
     // First, check sequence number; what goes on is "the idealized segment".
     first_sequence(tcb, &mut segment, cx)?;
     // Second, check the RST bit.
@@ -29,6 +31,7 @@ fn checks(tcb: &mut Tcb, mut segment: Segment<'_>, cx: &mut Context<'_>) -> Chec
     fourth_syn(tcb, &segment, cx)?;
     // Fifth, check the ACK field.
     fifth_ack(tcb, &segment, cx)?;
+    tcb.ecn.heard(segment.ecn.cwr, cx.ce);
     from_sixth(tcb, &segment, cx)
 }
 
@@ -111,8 +114,13 @@ pub(super) fn is_acceptable(segment: &Segment<'_>, nxt: SeqNum, wnd: u32) -> boo
 /// In a simultaneous open the peer's SYN,ACK repeats the SYN that was taken already; without
 /// this its ACK would be lost to the sequence check (RFC 9293 §A.2).
 fn crossing_syn(tcb: &mut Tcb, segment: &mut Segment<'_>) {
-    let repeated = segment.is_syn() && segment.ack.is_some() && segment.seq == tcb.rcv.irs;
-    if tcb.state == State::SynReceived && tcb.origin == Origin::Active && repeated {
+    let repeated = segment.is_syn() && segment.seq == tcb.rcv.irs;
+    if !repeated || tcb.state != State::SynReceived {
+        return;
+    }
+    // The repetition may have given up ECN (RFC 3168 §6.1.1.1).
+    tcb.ecn.heard_syn(segment);
+    if tcb.origin == Origin::Active && segment.ack.is_some() {
         *segment = segment.without_syn();
         let acceptable = segment
             .ack
@@ -234,6 +242,9 @@ fn fifth_ack(tcb: &mut Tcb, segment: &Segment<'_>, cx: &mut Context<'_>) -> Chec
     }
     if tcb.snd.una.before(ack) {
         acknowledged(tcb, ack, segment, cx);
+    }
+    if segment.ecn.ece && tcb.ecn.heard_echo(ack, tcb.snd.nxt) {
+        tcb.ecn.reduced();
     }
     if ack == tcb.snd.una && updates_window(tcb, segment, ack) {
         tcb.update_send_window(segment, ack);

@@ -5,6 +5,7 @@ use crate::arrives::listen::Heard;
 use crate::arrives::time_wait::{self, Around};
 use crate::arrives::{Disposition, closed, listen, other, syn_sent};
 use crate::demux::Sockets;
+use crate::ecn;
 use crate::icmp;
 use crate::segment::{Segment, SynOptions};
 use crate::tcb::{Origin, Settings, Tcb};
@@ -49,7 +50,8 @@ impl Stack {
     fn segment_arrives(&mut self, now: Instant, packet: &Packet<'_>) {
         let sockets = (packet.dst(), packet.src());
         if let Some(slot) = self.connections.find(sockets) {
-            self.connection_hears(now, slot, sockets, &packet.segment);
+            let ce = packet.ip.tos & ecn::FIELD == ecn::CE;
+            self.connection_hears(now, slot, sockets, &packet.segment, ce);
         } else if self.time_waits.find(sockets).is_some() {
             self.time_wait_hears(now, sockets, &packet.segment);
         } else if let Some(listener) = self.listeners.find(sockets.0) {
@@ -65,8 +67,10 @@ impl Stack {
         slot: u32,
         sockets: Sockets,
         segment: &Segment<'_>,
+        ce: bool,
     ) {
         let disposition = self.act(slot, now, |tcb, cx| {
+            cx.ce = ce;
             timeouts::heard(tcb, now);
             let disposition = match tcb.state {
                 State::SynSent => syn_sent::arrives(tcb, segment, cx),

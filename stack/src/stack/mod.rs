@@ -8,6 +8,7 @@ mod settle;
 
 use crate::calls::{self, Aftermath};
 use crate::demux::{Connections, Listener, Listeners, Secret, Sockets};
+use crate::ecn;
 use crate::tcb::{Context, Origin, Settings, Tcb};
 use crate::time_wait::TimeWaits;
 use crate::timeouts::{self, Timer};
@@ -415,8 +416,10 @@ impl Stack {
             counters: &mut self.counters,
             events: &mut self.events,
             accept_queue_full: false,
+            ce: false,
+            ect: false,
         };
-        let ip = IpHeader {
+        let mut ip = IpHeader {
             src: tcb.local.ip(),
             dst: tcb.remote.ip(),
             tos: tcb.settings.tos,
@@ -432,6 +435,9 @@ impl Stack {
         let segment = transmit::next(tcb, &mut cx);
         let sent = segment.is_some();
         if let Some(segment) = segment {
+            if cx.ect {
+                ip.tos = ip.tos & !ecn::FIELD | ecn::ECT0;
+            }
             Packet {
                 ip,
                 src_port,

@@ -25,6 +25,8 @@ impl Stack {
             counters: &mut self.counters,
             events: &mut self.events,
             accept_queue_full,
+            ce: false,
+            ect: false,
         };
         let result = happens(tcb, &mut cx);
         timeouts::settle(tcb, &mut cx);

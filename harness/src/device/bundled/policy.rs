@@ -3,7 +3,7 @@
 use super::sysctl;
 use crate::spec::profile::Profile;
 use std::time::Duration;
-use tcpspec_stack::{AcceptOverflow, Config, IcmpHard, RstInTimeWait, SynFin, SynInTimeWait};
+use tcpspec_stack::{AcceptOverflow, Config, EcnPolicy, IcmpHard, RstInTimeWait, SynFin, SynInTimeWait};
 
 /// A policy that the bundled stack cannot follow.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,6 +32,11 @@ pub fn config(profile: &Profile) -> Result<Config, PolicyError> {
         sack: profile.claims.contains("sack"),
         timestamps: profile.claims.contains("timestamps"),
         window_scale: profile.claims.contains("window-scale").then_some(0),
+        ecn: if profile.claims.contains("ecn") {
+            EcnPolicy::Answer
+        } else {
+            EcnPolicy::Off
+        },
         ..Config::default()
     };
     for (name, value) in &profile.policies {
@@ -43,8 +48,9 @@ pub fn config(profile: &Profile) -> Result<Config, PolicyError> {
     Ok(config)
 }
 
-/// The policies that [`follow`] knows.
-const NAMES: [&str; 15] = [
+/// The policies that [`follow`] knows, and the settings that it takes by their names on Linux, so
+/// that a spec can set them on both.
+const NAMES: [&str; 16] = [
     "msl",
     "initial_rto",
     "min_rto",
@@ -60,6 +66,7 @@ const NAMES: [&str; 15] = [
     "syn_fin",
     "icmp_hard",
     "accept_overflow",
+    "tcp_ecn",
 ];
 
 /// Makes the stack follow one policy.
@@ -125,6 +132,14 @@ fn follow(config: &mut Config, name: &str, value: &str) -> Option<()> {
             config.accept_overflow = match value {
                 "drop" => AcceptOverflow::Drop,
                 "reset" => AcceptOverflow::Reset,
+                _ => return None,
+            }
+        }
+        "tcp_ecn" => {
+            config.ecn = match value {
+                "0" => EcnPolicy::Off,
+                "1" => EcnPolicy::Ask,
+                "2" => EcnPolicy::Answer,
                 _ => return None,
             }
         }

@@ -139,6 +139,7 @@ impl<'a> Reader<'a> {
         if let Some(flags) = fields.get("flags") {
             pattern.flags = self.flags_patterns(flags);
         }
+        self.congestion_bits(fields, &mut pattern.flags);
         pattern.data = fields.get("data").and_then(|node| self.data_pattern(node));
         if let Some(node) = fields.get("sack_ok") {
             let word = self.word(node, "a presence", &["present", "absent", "any"]);
@@ -163,6 +164,26 @@ impl<'a> Reader<'a> {
             pattern.ip_id = self.field_pattern(&ip, &limits::ID);
         }
         pattern
+    }
+
+    /// ECE and CWR, which `flags` can only demand.
+    fn congestion_bits(&mut self, fields: &Fields<'a>, flags: &mut Vec<FlagsPattern>) {
+        for (name, bit) in [("ece", Flags::ECE), ("cwr", Flags::CWR)] {
+            let Some(node) = fields.get(name) else {
+                continue;
+            };
+            let word = self.word(node, "a presence", &["present", "absent", "any"]);
+            if flags.is_empty() {
+                flags.push(FlagsPattern::default());
+            }
+            for one in flags.iter_mut() {
+                match word {
+                    Some("present") => *one = one.comparing(bit, true),
+                    Some("absent") => *one = one.comparing(bit, false),
+                    _ => {}
+                }
+            }
+        }
     }
 
     /// Control bits, a list of alternatives, or `any` (an empty list).

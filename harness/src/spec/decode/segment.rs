@@ -15,6 +15,8 @@ pub(in crate::spec) struct Handshake {
     sack_ok: bool,
     ts: InjectTimestamps,
     opts: Option<Vec<u8>>,
+    /// RFC 3168 §6.1.1: an ECN-setup SYN or SYN,ACK.
+    ecn: bool,
 }
 
 impl Handshake {
@@ -27,6 +29,7 @@ impl Handshake {
             sack_ok: false,
             ts: InjectTimestamps::Automatic,
             opts: None,
+            ecn: false,
         }
     }
 
@@ -40,6 +43,11 @@ impl Handshake {
         inject.sack_ok = self.sack_ok;
         inject.ts = self.ts.clone();
         inject.opts.clone_from(&self.opts);
+        if self.ecn {
+            let answers = inject.flags.contains(Flags::ACK);
+            let cwr = if answers { Flags(0) } else { Flags::CWR };
+            inject.flags = inject.flags.with(Flags::ECE).with(cwr);
+        }
     }
 }
 
@@ -59,6 +67,7 @@ impl<'a> Reader<'a> {
             handshake.ts = self.timestamps(ts);
         }
         handshake.opts = fields.get("opts").and_then(|node| self.octets(node));
+        handshake.ecn = fields.get("ecn").is_some_and(|node| self.presence(node));
         Some(handshake)
     }
 

@@ -163,7 +163,7 @@ impl Names<'_> {
                 parts.push(format!("<DATA={:?}>", String::from_utf8_lossy(octets)));
             }
         }
-        let flags: Vec<String> = segment.flags.iter().map(|f| f.set.to_string()).collect();
+        let flags: Vec<String> = segment.flags.iter().map(ToString::to_string).collect();
         if !flags.is_empty() {
             parts.push(format!("<CTL={}>", flags.join(" or ")));
         }

@@ -56,6 +56,8 @@ pub const EXPECT_FIELDS: &[Entry] = &[
         Shape::FlagsPattern,
         "control bits; PSH, ECE, CWR are free unless named",
     ),
+    entry("ece", Shape::Presence, "the ECE bit (free)"),
+    entry("cwr", Shape::Presence, "the CWR bit (free)"),
     entry("seq", Shape::SequencePattern, "SEG.SEQ (SND.NXT)"),
     entry(
         "ack",
