@@ -77,8 +77,7 @@ impl EcnState {
         //   we call a SYN-ACK packet with only the ECE
         //   flag set but the CWR flag not set an "ECN-setup SYN-ACK packet"
         let cwr = segment.ack.is_none();
-        self.theirs
-            .add(segment.ecn.ece && segment.ecn.cwr == cwr);
+        self.theirs.add(segment.ecn.ece && segment.ecn.cwr == cwr);
     }
 
     /// New text is sent with an ECT codepoint.

@@ -134,11 +134,7 @@ pub fn expected_figure(scope: &Scope<'_>, pattern: &SegmentPattern) -> String {
         Some(DataPattern::Text(text)) => field("DATA", text.len().to_string()),
         Some(DataPattern::Count(_)) | None => {}
     }
-    let flags: Vec<String> = pattern
-        .flags
-        .iter()
-        .map(ToString::to_string)
-        .collect();
+    let flags: Vec<String> = pattern.flags.iter().map(ToString::to_string).collect();
     if !flags.is_empty() {
         field("CTL", flags.join(" or "));
     }
@@ -147,11 +143,7 @@ pub fn expected_figure(scope: &Scope<'_>, pattern: &SegmentPattern) -> String {
 
 /// All fields of an expected segment that did not come.
 pub fn expected_fields(scope: &Scope<'_>, pattern: &SegmentPattern) -> Vec<Field> {
-    let flags: Vec<String> = pattern
-        .flags
-        .iter()
-        .map(ToString::to_string)
-        .collect();
+    let flags: Vec<String> = pattern.flags.iter().map(ToString::to_string).collect();
     let with_ack = pattern
         .flags
         .iter()

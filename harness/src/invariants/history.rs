@@ -77,8 +77,7 @@ impl History {
         timestamps(tcb, idle, tcp, violations);
         sack(tcb, tcp, violations);
         segment_size(tcb, packet, tcp, violations);
-        self.ecn
-            .check(tcb, send_edge(tcb), packet, tcp, violations);
+        self.ecn.check(tcb, send_edge(tcb), packet, tcp, violations);
         self.send_window(tcb, at, tcp, violations);
         self.receive_window(tcb, tcp, violations);
     }

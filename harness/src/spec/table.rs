@@ -204,7 +204,11 @@ pub const WITH: &[Entry] = &[
     entry("sack_ok", Shape::Presence, "SACK-permitted"),
     entry("ts", Shape::Timestamps, "timestamps"),
     entry("opts", Shape::Octets, "these octets instead of all options"),
-    entry("ecn", Shape::Presence, "ECN-setup: ECE and CWR on the SYN, ECE on the SYN-ACK"),
+    entry(
+        "ecn",
+        Shape::Presence,
+        "ECN-setup: ECE and CWR on the SYN, ECE on the SYN-ACK",
+    ),
 ];
 
 /// Fields of a declared connection.

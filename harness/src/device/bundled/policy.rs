@@ -3,7 +3,9 @@
 use super::sysctl;
 use crate::spec::profile::Profile;
 use std::time::Duration;
-use tcpspec_stack::{AcceptOverflow, Config, EcnPolicy, IcmpHard, RstInTimeWait, SynFin, SynInTimeWait};
+use tcpspec_stack::{
+    AcceptOverflow, Config, EcnPolicy, IcmpHard, RstInTimeWait, SynFin, SynInTimeWait,
+};
 
 /// A policy that the bundled stack cannot follow.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -135,15 +137,17 @@ fn follow(config: &mut Config, name: &str, value: &str) -> Option<()> {
                 _ => return None,
             }
         }
-        "tcp_ecn" => {
-            config.ecn = match value {
-                "0" => EcnPolicy::Off,
-                "1" => EcnPolicy::Ask,
-                "2" => EcnPolicy::Answer,
-                _ => return None,
-            }
-        }
+        "tcp_ecn" => config.ecn = ecn(value)?,
         _ => return None,
     }
     Some(())
+}
+
+fn ecn(value: &str) -> Option<EcnPolicy> {
+    Some(match value {
+        "0" => EcnPolicy::Off,
+        "1" => EcnPolicy::Ask,
+        "2" => EcnPolicy::Answer,
+        _ => return None,
+    })
 }
