@@ -55,6 +55,28 @@ pub fn apply(
         .collect()
 }
 
+/// The symptoms of a record that no entry in force foretold; none unless the case went wrong.
+pub fn unforetold(
+    entries: &[Deviation],
+    identity: &str,
+    today: &str,
+    record: &CaseRecord,
+) -> Vec<String> {
+    if !matches!(record.verdict, Verdict::Fail | Verdict::Deviates) {
+        return Vec::new();
+    }
+    let about: Vec<&Deviation> = entries
+        .iter()
+        .filter(|entry| entry.expires.as_str() >= today && entry.applies_to(&record.id, identity))
+        .collect();
+    if record.mismatches.is_empty() {
+        return vec![record.symptom().to_owned()];
+    }
+    let symptoms = record.mismatches.iter().map(|mismatch| &mismatch.symptom);
+    let is_new = |symptom: &&String| !about.iter().any(|entry| entry.symptom == **symptom);
+    symptoms.filter(is_new).cloned().collect()
+}
+
 fn is_judged(record: &CaseRecord) -> bool {
     matches!(
         record.verdict,

@@ -56,6 +56,8 @@ enum Line<'a> {
         verdict: Verdict,
         known: bool,
         flaky: bool,
+        /// The earlier ones.
+        attempts: Vec<Attempt<'a>>,
         symptom: &'a str,
         headline: String,
         wall_ns: u64,
@@ -70,6 +72,24 @@ enum Line<'a> {
         inconclusive: usize,
         skipped: usize,
     },
+}
+
+/// An earlier attempt at a case.
+#[derive(Serialize)]
+struct Attempt<'a> {
+    verdict: Verdict,
+    symptom: &'a str,
+    wall_ns: u64,
+}
+
+impl<'a> Attempt<'a> {
+    fn of(record: &'a CaseRecord) -> Self {
+        Self {
+            verdict: record.verdict,
+            symptom: record.symptom(),
+            wall_ns: record.wall_ns,
+        }
+    }
 }
 
 /// The first line of a run.
@@ -109,6 +129,7 @@ pub fn case(record: &CaseRecord) -> String {
             verdict: record.verdict,
             known: record.known.is_some(),
             flaky: record.flaky,
+            attempts: record.earlier.iter().map(Attempt::of).collect(),
             symptom: record.symptom(),
             headline: record.headline(),
             wall_ns: record.wall_ns,

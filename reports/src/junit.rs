@@ -6,6 +6,8 @@
 //! that XML can carry, and tidies its layout. Nothing is left out in silence: skipped cases and
 //! foretold failures are there with their reasons.
 
+mod attempts;
+
 use crate::ladder;
 use crate::names;
 use crate::record::{CaseRecord, DeviationFinding, Level, Run, Verdict};
@@ -19,25 +21,31 @@ use std::fmt::Write;
 /// `system-out` only.
 pub fn write(run: &Run, strict: bool) -> String {
     let mut report = Report::new();
-    let mut suites: Vec<(&str, TestSuite)> = Vec::new();
+    let mut suites: Vec<(&str, TestSuite, Vec<String>)> = Vec::new();
     for case in &run.cases {
         // Cases come in the order of their sections: the suite is nearly always the last.
         let at = suites
             .iter()
-            .rposition(|(section, _)| *section == case.section);
+            .rposition(|(section, ..)| *section == case.section);
         let at = at.unwrap_or_else(|| {
-            suites.push((&case.section, suite(run, &case.section)));
+            suites.push((&case.section, suite(run, &case.section), Vec::new()));
             suites.len() - 1
         });
-        suites[at].1.add_testcase(testcase(case, run, strict));
+        let (_, suite, earlier) = &mut suites[at];
+        suite.add_testcase(testcase(case, run, strict));
+        earlier.push(attempts::elements(case, run));
     }
-    report.add_testsuites(suites.into_iter().map(|(_, suite)| suite));
+    let mut earlier = Vec::new();
+    for (_, suite, elements) in suites {
+        report.add_testsuite(suite);
+        earlier.extend(elements);
+    }
     if !run.findings.is_empty() {
         let mut suite = suite(run, "deviations");
         suite.add_testcases(run.findings.iter().map(|finding| deviation(finding, run)));
         report.add_testsuite(suite);
     }
-    tidy(&written(&report))
+    attempts::insert(&tidy(&written(&report)), &earlier)
 }
 
 fn written(report: &Report) -> String {
@@ -161,7 +169,11 @@ fn story(case: &CaseRecord, run: &Run) -> String {
     if !sentences.is_empty() {
         let _ = writeln!(text, "\n{}", sentences.join("\n"));
     }
-    let _ = writeln!(text, "\nagain   {}", terminal::again(case, run));
+    text.push('\n');
+    if let Some(tried) = crate::attempts::tried(case) {
+        let _ = writeln!(text, "tried   {tried}");
+    }
+    let _ = writeln!(text, "again   {}", terminal::again(case, run));
     text
 }
 
@@ -190,7 +202,9 @@ fn properties(case: &CaseRecord, run: &Run) -> String {
         );
     }
     if case.flaky {
-        property("flaky", &format!("passed on attempt {}", case.attempts));
+        property("flaky", &crate::attempts::flaky(case));
+    } else if let Some(tried) = crate::attempts::tried(case) {
+        property("tried", &tried);
     }
     if case.unchecked > 0 {
         property(
@@ -201,8 +215,10 @@ fn properties(case: &CaseRecord, run: &Run) -> String {
     for branch in &case.branches {
         property("branch", branch);
     }
-    if let Some(capture) = &case.capture {
-        let _ = writeln!(lines, "[[ATTACHMENT|{}]]", clean(capture));
+    for record in [case].into_iter().chain(&case.earlier) {
+        if let Some(capture) = &record.capture {
+            let _ = writeln!(lines, "[[ATTACHMENT|{}]]", clean(capture));
+        }
     }
     lines
 }

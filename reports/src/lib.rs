@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod atomic;
+pub mod attempts;
 pub mod counts;
 pub mod figure;
 pub mod json;

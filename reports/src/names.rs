@@ -206,7 +206,7 @@ pub fn capture_path(out: &Path, record: &CaseRecord) -> PathBuf {
     let (folder, name) = record.id.split_once('/').unwrap_or(("", &record.id));
     let folder = file_name(folder, FILE_NAME_OCTETS);
     let ending = ".pcapng";
-    let room = FILE_NAME_OCTETS - ending.len();
+    let room = FILE_NAME_OCTETS - ATTEMPT.len() - ending.len();
     let mut file = file_name(name, room);
     if file != name {
         let tag = format!("~{:016x}", fnv1a(record.id.as_bytes()));
@@ -214,6 +214,15 @@ pub fn capture_path(out: &Path, record: &CaseRecord) -> PathBuf {
     }
     out.join(folder).join(file + ending)
 }
+
+/// Where the capture of an earlier attempt belongs, `number` counted from 1: beside the capture of
+/// the last one, as `….attempt-1.pcapng`.
+pub fn attempt_path(capture: &Path, number: usize) -> PathBuf {
+    capture.with_extension(format!("attempt-{number}.pcapng"))
+}
+
+/// What [`attempt_path`] needs at most.
+const ATTEMPT: &str = ".attempt-9999";
 
 /// The longest name that the usual file systems take, octets.
 const FILE_NAME_OCTETS: usize = 255;

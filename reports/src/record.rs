@@ -90,10 +90,13 @@ pub struct CaseRecord {
     pub reason: Option<String>,
     /// The entry of the deviation list that foretold this failure.
     pub known: Option<Known>,
-    /// How often the case was tried; more than one only on a real clock.
+    /// How often the case was played, this record included; more than once only on a real clock.
     pub attempts: u32,
-    /// Passed, but only on a retry.
+    /// An earlier attempt went wrong as nobody foretold, and this one did not.
     pub flaky: bool,
+    /// The earlier attempts, whole, the first one first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<CaseRecord>,
     /// Assertions that the device could not answer (no introspection).
     pub unchecked: u32,
     /// Assertions in the case, the unchecked ones included.

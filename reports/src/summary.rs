@@ -3,6 +3,7 @@
 //! The counts as a table, then at most twenty failures, each with its exchange as a diagram. What
 //! was cut is said; the reports beside the page have everything.
 
+use crate::attempts;
 use crate::counts::{Counts, chapters};
 use crate::ladder::{self, FieldRow};
 use crate::names;
@@ -34,7 +35,20 @@ pub fn write(run: &Run, strict: bool) -> String {
     if let Some(cut) = groups.len().checked_sub(FAILURES).filter(|cut| *cut > 0) {
         let _ = writeln!(page, "\n{cut} more differences are not shown here.");
     }
-    page + &device(run)
+    page + &flaky(run) + &device(run)
+}
+
+/// The cases that went wrong at first, and what they showed.
+fn flaky(run: &Run) -> String {
+    let mut text = String::new();
+    for case in run.cases.iter().filter(|case| case.flaky) {
+        if text.is_empty() {
+            text.push_str("\n### Flaky\n\n");
+        }
+        let told = markdown(&attempts::flaky(case));
+        let _ = writeln!(text, "- {} {told}", code(&case.id));
+    }
+    text
 }
 
 /// What the device was taken for: the policies that decided where the RFCs leave a choice.
@@ -155,6 +169,9 @@ fn failure(group: &Group, run: &Run) -> String {
     let _ = writeln!(text, "- spec {}", code(&case.place()));
     if let Some(capture) = &case.capture {
         let _ = writeln!(text, "- pcap {}", code(capture));
+    }
+    if let Some(tried) = attempts::tried(case) {
+        let _ = writeln!(text, "- tried {}", markdown(&tried));
     }
     let _ = writeln!(text, "- again {}", code(&terminal::again(case, run)));
     text

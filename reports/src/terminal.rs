@@ -10,6 +10,7 @@ mod failure;
 pub use failure::{Group, again, groups};
 pub(crate) use failure::{cited, sentences, violated};
 
+use crate::attempts;
 use crate::counts::{Chapter, Counts};
 use crate::names;
 use crate::palette::Palette;
@@ -169,13 +170,16 @@ impl Screen {
             ),
             ("known", known(run)),
             ("flaky", flaky(run)),
+            ("retried", retried(run)),
             ("unchecked", unchecked(run)),
             (
                 "remark",
                 run.remarks.iter().map(|remark| clean(remark)).collect(),
             ),
         ] {
-            text.push_str(&notes(label, &lines));
+            // Every flaky case has its line.
+            let most = if label == "flaky" { usize::MAX } else { NOTES };
+            text.push_str(&notes(label, &lines, most));
         }
         for finding in &run.findings {
             let bad = self.palette.bad;
@@ -213,14 +217,14 @@ impl Screen {
     }
 }
 
-/// Lines under one label, hanging below each other, at most [`NOTES`].
-fn notes(label: &str, lines: &[String]) -> String {
+/// Lines under one label, hanging below each other, at most so many.
+fn notes(label: &str, lines: &[String], most: usize) -> String {
     let mut text = String::new();
     let label = format!("  {label}: ");
     let hang = label.chars().count();
-    let more = lines.len().saturating_sub(NOTES);
+    let more = lines.len().saturating_sub(most);
     let more = (more > 0).then(|| format!("… and {more} more"));
-    let shown = lines.iter().take(NOTES).chain(&more);
+    let shown = lines.iter().take(most).chain(&more);
     let wrapped = shown.flat_map(|line| {
         let lines = wrap(line, COLUMNS - hang - 2).into_iter().enumerate();
         lines.map(|(at, line)| if at == 0 { line } else { format!("  {line}") })
@@ -285,8 +289,22 @@ fn known(run: &Run) -> Vec<String> {
 fn flaky(run: &Run) -> Vec<String> {
     let flaky = run.cases.iter().filter(|case| case.flaky);
     flaky
-        .map(|case| format!("{} passed on attempt {}", clean(&case.id), case.attempts))
+        .map(|case| format!("{} {}", clean(&case.id), attempts::flaky(case)))
         .collect()
+}
+
+/// Cases that the tester was not fit to judge at first.
+fn retried(run: &Run) -> Vec<String> {
+    let late = |case: &&CaseRecord| {
+        case.verdict == Verdict::Pass && !case.flaky && !case.earlier.is_empty()
+    };
+    match run.cases.iter().filter(late).count() {
+        0 => Vec::new(),
+        cases => vec![format!(
+            "{} passed on a later attempt: the tester was not fit to judge the first one",
+            count(cases, "case")
+        )],
+    }
 }
 
 fn unchecked(run: &Run) -> Vec<String> {

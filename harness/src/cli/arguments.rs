@@ -152,6 +152,11 @@ pub(super) struct RunArguments {
     /// A SHOULD that is not followed fails too.
     #[arg(long, help_heading = "Judge")]
     pub strict: bool,
+    /// Play a failure again up to so many times; it stands if its symptom comes again [default: 2;
+    /// the virtual clock needs none].
+    #[arg(long, value_name = "N", help_heading = "Judge",
+          value_parser = clap::value_parser!(u32).range(0..=100))]
+    pub retries: Option<u32>,
     /// Cases that stay inconclusive do not change the exit code.
     #[arg(long, help_heading = "Judge")]
     pub allow_inconclusive: bool,

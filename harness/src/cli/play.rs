@@ -11,12 +11,12 @@ use crate::link;
 use crate::seed;
 use crate::spec::case::Case;
 use crate::spec::profile::Profile;
-use crate::worker::{self, Answer, Job, Patient, RunOrder};
+use crate::worker::{self, Answer, Job, Leniency, RunOrder, Turn};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc;
 use std::time::Duration;
 use tcpspec_reports::record::{CaseRecord, Verdict};
 
@@ -36,6 +36,7 @@ pub(super) fn unplayed(case: &Case, seed: u64, verdict: Verdict, reason: String)
         known: None,
         attempts: 0,
         flaky: false,
+        earlier: Vec::new(),
         unchecked: 0,
         assertions: 0,
         seed,
@@ -49,6 +50,9 @@ pub(super) fn unplayed(case: &Case, seed: u64, verdict: Verdict, reason: String)
         capture: None,
     }
 }
+
+/// How often the user's wish to stop is looked for.
+const GLANCE: Duration = Duration::from_millis(100);
 
 /// How to play.
 pub(super) struct Pace<'i> {
@@ -70,13 +74,14 @@ pub(super) struct Pace<'i> {
 
 impl Pace<'_> {
     /// Plays `cases` and hands over each record with its case's index, as they finish. Stops
-    /// early if `done` says so, or the user does.
+    /// early if `done` says so, or the user does. Gives a remark on the whole, if there is one.
     pub(super) fn play(
         &self,
         cases: &[Case],
         profile: &Profile,
+        leniency: Leniency<'_>,
         done: &mut dyn FnMut(usize, CaseRecord) -> Go,
-    ) -> Result<(), Failure> {
+    ) -> Result<Option<String>, Failure> {
         let mut ready = Vec::new();
         for (index, case) in cases.iter().enumerate() {
             let Some(reason) = case.skip.as_ref().or(self.refusal.as_ref()) else {
@@ -86,12 +91,13 @@ impl Pace<'_> {
             let seed = seed::of_case(self.seed, &case.id);
             let record = unplayed(case, seed, Verdict::Skipped, reason.clone());
             if done(index, record) == Go::Stop {
-                return Ok(());
+                return Ok(None);
             }
         }
         match &self.target {
-            Target::Bundled => self.bundled(cases, &ready, profile, done),
-            Target::Kernel => self.kernel(cases, &ready, profile, done),
+            // On the virtual clock another attempt would be the same, bit for bit.
+            Target::Bundled => self.bundled(cases, &ready, profile, done).map(|()| None),
+            Target::Kernel => self.kernel(cases, &ready, profile, leniency, done),
             Target::Host(remote) => {
                 let session = Session {
                     profile,
@@ -99,7 +105,7 @@ impl Pace<'_> {
                     jobs: self.jobs,
                     interrupt: self.interrupt,
                 };
-                remote.play(&session, cases, &ready, done)
+                remote.play(&session, cases, &ready, leniency, done)
             }
         }
     }
@@ -164,88 +170,79 @@ impl Pace<'_> {
         Ok(())
     }
 
+    /// The longest first: then the others fit beside them.
+    fn jobs_of(&self, cases: &[Case], ready: &[usize]) -> Vec<Job> {
+        let mut order_of_start: Vec<&Case> = ready.iter().map(|&index| &cases[index]).collect();
+        order_of_start.sort_by_key(|case| Reverse(case.least_time));
+        let job = |case: &Case| Job {
+            id: case.id.clone(),
+            seed: seed::of_case(self.seed, &case.id),
+        };
+        order_of_start.into_iter().map(job).collect()
+    }
+
     /// The worker hands back records by case id.
     fn kernel(
         &self,
         cases: &[Case],
         ready: &[usize],
         profile: &Profile,
+        leniency: Leniency<'_>,
         done: &mut dyn FnMut(usize, CaseRecord) -> Go,
-    ) -> Result<(), Failure> {
+    ) -> Result<Option<String>, Failure> {
         let refused = |error: std::io::Error| {
             Failure::Environment(format!(
                 "cannot start this program again as a worker: {error}"
             ))
         };
         if ready.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let places: BTreeMap<&str, usize> = ready
             .iter()
             .map(|&index| (cases[index].id.as_str(), index))
             .collect();
-        // The longest first: then the others fit beside them.
-        let mut order_of_start: Vec<&Case> = ready.iter().map(|&index| &cases[index]).collect();
-        order_of_start.sort_by_key(|case| Reverse(case.least_time));
-        let jobs = order_of_start.into_iter().map(|case| {
-            let seed = seed::of_case(self.seed, &case.id);
-            Job {
-                id: case.id.clone(),
-                seed,
-            }
-        });
         let order = RunOrder {
             specs: self.specs.clone(),
             files: self.files.clone(),
             jobs: self.jobs.unwrap_or(worker::DEFAULT_JOBS),
+            retries: leniency.retries,
             ..RunOrder::new(&profile.device)
         };
         let exe = std::env::current_exe().map_err(refused)?;
-        let answers = worker::run_cases_patiently(&exe, order, jobs.collect()).map_err(refused)?;
-        for answer in interruptible(answers, self.interrupt) {
+        let jobs = self.jobs_of(cases, ready);
+        let mut hear = |answer| {
             let (id, record) = match answer {
-                Answer::Case(record) => (record.id.clone(), *record),
-                Answer::Lost(lost) => {
-                    let Some(&index) = places.get(lost.job.id.as_str()) else {
-                        continue;
-                    };
-                    let verdict = Verdict::Inconclusive;
-                    let record = unplayed(&cases[index], lost.job.seed, verdict, lost.reason);
-                    (lost.job.id, record)
-                }
-                Answer::Ready { .. } | Answer::Probed(_) => continue,
+                Answer::Case(record) => (record.id.clone(), Ok(*record)),
+                Answer::Lost(lost) => (lost.job.id, Err((lost.job.seed, lost.reason))),
+                Answer::Ready { .. } | Answer::Probed(_) => return Go::On,
             };
             let Some(&index) = places.get(id.as_str()) else {
-                continue;
+                return Go::On;
             };
-            if done(index, record) == Go::Stop {
-                break;
+            let lost =
+                |(seed, reason)| unplayed(&cases[index], seed, Verdict::Inconclusive, reason);
+            done(index, record.unwrap_or_else(lost))
+        };
+        let mut answers =
+            worker::run_cases_patiently(&exe, order, jobs, leniency).map_err(refused)?;
+        while !self.interrupt.is_set() {
+            match answers.next_within(GLANCE) {
+                Turn::Answer(answer) => {
+                    if hear(answer) == Go::Stop {
+                        break;
+                    }
+                }
+                Turn::Waiting => {}
+                Turn::End => break,
             }
         }
-        Ok(())
+        let (held, remark) = answers.stop();
+        for answer in held {
+            hear(answer);
+        }
+        Ok(remark)
     }
-}
-
-/// The worker's answers, until the user wants to stop. Whoever stops listening ends the worker.
-fn interruptible(answers: Patient, interrupt: &Interrupt) -> impl Iterator<Item = Answer> {
-    const GLANCE: Duration = Duration::from_millis(100);
-    let (sender, receiver) = mpsc::channel();
-    std::thread::spawn(move || {
-        for answer in answers {
-            if sender.send(answer).is_err() {
-                break;
-            }
-        }
-    });
-    std::iter::from_fn(move || {
-        loop {
-            match receiver.recv_timeout(GLANCE) {
-                Ok(answer) => return Some(answer),
-                Err(RecvTimeoutError::Timeout) if !interrupt.is_set() => {}
-                Err(_) => return None,
-            }
-        }
-    })
 }
 
 /// Whether to go on.

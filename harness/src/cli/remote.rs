@@ -11,6 +11,8 @@ use crate::link::ethernet::{self, Station, StationError};
 use crate::seed::{self, Sequence};
 use crate::spec::case::{Case, Family};
 use crate::spec::profile::Profile;
+use crate::worker::{self, Answer, Leniency, Replays};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -125,49 +127,107 @@ impl Remote {
         }
     }
 
-    /// Plays the cases with the given indices and hands over their records as they finish.
+    /// Plays the cases with the given indices and hands over their records as they finish; what
+    /// goes wrong is played again when all others are done. Gives a remark on the whole.
     pub(super) fn play(
         &self,
         session: &Session<'_>,
         cases: &[Case],
         ready: &[usize],
+        leniency: Leniency<'_>,
         done: &mut dyn FnMut(usize, CaseRecord) -> Go,
-    ) -> Result<(), Failure> {
+    ) -> Result<Option<String>, Failure> {
         if ready.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let station = Arc::new(self.station(session.seed)?);
-        let jobs = session.jobs.unwrap_or(DEFAULT_JOBS).min(ready.len());
+        let mut replays = Replays::new(leniency, ready.len());
+        let places: BTreeMap<&str, usize> = ready
+            .iter()
+            .map(|&index| (cases[index].id.as_str(), index))
+            .collect();
+        let mut hand_over = |answers: Vec<Answer>| {
+            let mut go = Go::On;
+            for answer in answers {
+                if let Answer::Case(record) = answer
+                    && let Some(&index) = places.get(record.id.as_str())
+                    && done(index, *record) == Go::Stop
+                {
+                    go = Go::Stop;
+                }
+            }
+            go
+        };
+        let mut round = Round {
+            ready: ready.to_vec(),
+            jobs: session.jobs.unwrap_or(DEFAULT_JOBS),
+            first_turn: 0,
+        };
+        while !round.ready.is_empty() {
+            let mut heard = |record| hand_over(replays.take(record));
+            if self.play_round(session, &station, cases, &round, &mut heard) == Go::Stop {
+                break;
+            }
+            let again = replays.jobs();
+            let places = again.iter().filter_map(|job| places.get(job.id.as_str()));
+            round = Round {
+                first_turn: round.first_turn + round.ready.len(),
+                jobs: round.jobs.min(worker::QUIET_JOBS),
+                ready: places.copied().collect(),
+            };
+        }
+        hand_over(replays.release());
+        Ok(replays.remark())
+    }
+
+    /// Every case of a round once; `Stop` if `heard` or the user says so.
+    fn play_round(
+        &self,
+        session: &Session<'_>,
+        station: &Arc<Station>,
+        cases: &[Case],
+        round: &Round,
+        heard: &mut dyn FnMut(CaseRecord) -> Go,
+    ) -> Go {
         let next = AtomicUsize::new(0);
         let (sender, receiver) = mpsc::channel();
+        let mut go = Go::On;
         std::thread::scope(|scope| {
-            for _ in 0..jobs {
+            for _ in 0..round.jobs.min(round.ready.len()) {
                 let sender = sender.clone();
                 scope.spawn(|| {
                     let sender = sender;
                     loop {
-                        let turn = next.fetch_add(1, Ordering::Relaxed);
-                        let Some(&index) = ready.get(turn) else { break };
+                        let at = next.fetch_add(1, Ordering::Relaxed);
+                        let Some(&index) = round.ready.get(at) else {
+                            break;
+                        };
                         if session.interrupt.is_set() {
                             break;
                         }
-                        let record = self.play_one(session, &station, &cases[index], turn);
-                        if sender.send((index, record)).is_err() {
+                        let turn = round.first_turn + at;
+                        let record = self.play_one(session, station, &cases[index], turn);
+                        if sender.send(record).is_err() {
                             break;
                         }
                     }
                 });
             }
             drop(sender);
-            for (index, record) in &receiver {
-                if done(index, record) == Go::Stop {
-                    next.store(ready.len(), Ordering::Relaxed);
+            for record in &receiver {
+                if heard(record) == Go::Stop {
+                    go = Go::Stop;
+                    next.store(round.ready.len(), Ordering::Relaxed);
                     break;
                 }
             }
             drop(receiver);
         });
-        Ok(())
+        if session.interrupt.is_set() {
+            Go::Stop
+        } else {
+            go
+        }
     }
 
     fn play_one(
@@ -219,6 +279,16 @@ impl Remote {
             Failure::Environment(format!("{error}{cure}"))
         })
     }
+}
+
+/// Cases that are played side by side.
+struct Round {
+    /// Their indices.
+    ready: Vec<usize>,
+    /// So many at once.
+    jobs: usize,
+    /// How many cases had their turn before: no two have the same ports.
+    first_turn: usize,
 }
 
 /// What all cases of a run share.

@@ -71,25 +71,50 @@ impl Wanted {
         }
     }
 
+    /// An earlier attempt that showed what the last one does not show.
+    fn wants_attempt(&self, attempt: &CaseRecord, last: &CaseRecord) -> bool {
+        match self.captures {
+            Captures::None => false,
+            Captures::All => true,
+            Captures::Failed => {
+                matches!(attempt.verdict, Verdict::Fail | Verdict::Deviates)
+                    && attempt.symptom() != last.symptom()
+            }
+        }
+    }
+
+    /// The captures of a case: of its last attempt (`None`), and of earlier ones.
+    fn captures(&self, case: &CaseRecord) -> Vec<(Option<usize>, PathBuf)> {
+        let path = names::capture_path(&self.out, case);
+        let last = self.wants(case).then(|| (None, path.clone()));
+        let earlier = case.earlier.iter().enumerate();
+        let earlier = earlier
+            .filter(|(_, attempt)| self.wants_attempt(attempt, case))
+            .map(|(at, _)| (Some(at), names::attempt_path(&path, at + 1)));
+        last.into_iter().chain(earlier).collect()
+    }
+
     fn write_captures(&self, run: &mut Run, written: &mut Written) {
         let mut count = 0;
         for index in 0..run.cases.len() {
-            let record = &run.cases[index];
-            if !self.wants(record) || written.trouble.is_some() {
-                continue;
-            }
-            let path = names::capture_path(&self.out, record);
-            let capture = pcapng::write(TOOL, &run.device, run.seed, record);
-            let drawn = text::write(&ladder::layout(record), &text::Options::default());
-            let drawn = drawn.join("\n") + "\n";
-            let wrote = atomic::write(&path, &capture)
-                .and_then(|()| atomic::write(&path.with_extension("txt"), drawn.as_bytes()));
-            match wrote {
-                Ok(()) => {
-                    run.cases[index].capture = Some(path.display().to_string());
-                    count += 1;
+            for (attempt, path) in self.captures(&run.cases[index]) {
+                if written.trouble.is_some() {
+                    return;
                 }
-                Err(error) => written.trouble = Some(error.to_string()),
+                let case = &run.cases[index];
+                let record = attempt.map_or(case, |at| &case.earlier[at]);
+                match write_capture(run, record, &path) {
+                    Ok(()) => {
+                        let case = &mut run.cases[index];
+                        let record = match attempt {
+                            None => case,
+                            Some(at) => &mut case.earlier[at],
+                        };
+                        record.capture = Some(path.display().to_string());
+                        count += 1;
+                    }
+                    Err(error) => written.trouble = Some(error.to_string()),
+                }
             }
         }
         if count > 0 {
@@ -99,6 +124,15 @@ impl Wanted {
                 .push(format!("{captures} to {}", self.out.display()));
         }
     }
+}
+
+/// The capture of one attempt, and its ladder as text beside it.
+fn write_capture(run: &Run, record: &CaseRecord, path: &Path) -> Result<(), atomic::WriteError> {
+    let capture = pcapng::write(TOOL, &run.device, run.seed, record);
+    let drawn = text::write(&ladder::layout(record), &text::Options::default());
+    let drawn = drawn.join("\n") + "\n";
+    atomic::write(path, &capture)?;
+    atomic::write(&path.with_extension("txt"), drawn.as_bytes())
 }
 
 impl Written {

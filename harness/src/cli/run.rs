@@ -9,6 +9,7 @@ use super::reports::Wanted;
 use super::{Context, Exit, Failure, TOOL, doctor, say, spec_files};
 use crate::deviations;
 use crate::spec::case::Case;
+use crate::worker::{self, Leniency};
 use std::hash::{BuildHasher, RandomState};
 use std::io::IsTerminal;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -71,29 +72,12 @@ fn play(
     let began = Instant::now();
     let mut run = empty_run(plan, pace);
     if !arguments.quiet {
-        let shown = terminal::Plan {
-            tool: TOOL,
-            device: &run.device,
-            seed: pace.seed,
-            specs: plan.specs(),
-            cases: plan.cases.len(),
-        };
-        say(&format!("{}\n", screen.banner(&shown)));
+        say(&format!("{}\n", banner(plan, &run, screen)));
     }
     if pace.refusal.is_none() {
         run.canaries = canaries(plan, pace)?;
     }
-    let bar = match arguments.progress {
-        Choice::Always => true,
-        Choice::Never => false,
-        Choice::Auto => std::io::stderr().is_terminal() && !arguments.quiet,
-    };
-    let chapters = plan
-        .cases
-        .iter()
-        .map(|case| names::chapter(&case.section).to_owned())
-        .collect();
-    let mut live = Live::new(screen, arguments.quiet, bar, chapters);
+    let mut live = live(arguments, plan, screen);
     let mut records: Vec<Option<CaseRecord>> = vec![None; plan.cases.len()];
     let mut failed = 0;
     let (list, identity, today) = (
@@ -101,25 +85,40 @@ fn play(
         run.device.identity.clone(),
         today(),
     );
-    pace.play(&plan.cases, &plan.profile, &mut |index, mut record| {
-        record.covers = requirements(plan, &plan.cases[index]);
-        deviations::apply(
-            list,
-            &identity,
-            &today,
-            false,
-            std::slice::from_mut(&mut record),
-        );
-        failed += u32::from(record.fails(arguments.strict));
-        records[index] = Some(record);
-        live.finished(index, &records);
-        if arguments.max_fail.is_some_and(|most| failed >= most) {
-            Go::Stop
-        } else {
-            Go::On
-        }
-    })?;
+    let leniency = Leniency {
+        retries: arguments.retries.unwrap_or(worker::DEFAULT_RETRIES),
+        max_fail: arguments.max_fail,
+        strict: arguments.strict,
+        strange: Box::new(|record| deviations::unforetold(list, &identity, &today, record)),
+    };
+    let remark = pace.play(
+        &plan.cases,
+        &plan.profile,
+        leniency,
+        &mut |index, mut record| {
+            record.covers = requirements(plan, &plan.cases[index]);
+            for attempt in &mut record.earlier {
+                attempt.covers.clone_from(&record.covers);
+            }
+            deviations::apply(
+                list,
+                &identity,
+                &today,
+                false,
+                std::slice::from_mut(&mut record),
+            );
+            failed += u32::from(record.fails(arguments.strict));
+            records[index] = Some(record);
+            live.finished(index, &records);
+            if arguments.max_fail.is_some_and(|most| failed >= most) {
+                Go::Stop
+            } else {
+                Go::On
+            }
+        },
+    )?;
     live.end(&records);
+    run.remarks.extend(remark);
     let missing = records.iter().filter(|record| record.is_none()).count();
     run.interrupted = pace.interrupt.is_set();
     if missing > 0 && !run.interrupted {
@@ -130,6 +129,29 @@ fn play(
     run.cases = records.into_iter().flatten().collect();
     run.wall_ns = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
     Ok(run)
+}
+
+/// The first line on the screen.
+fn banner(plan: &Plan, run: &Run, screen: &Screen) -> String {
+    screen.banner(&terminal::Plan {
+        tool: TOOL,
+        device: &run.device,
+        seed: run.seed,
+        specs: plan.specs(),
+        cases: plan.cases.len(),
+    })
+}
+
+/// The screen while the run goes on.
+fn live<'s>(arguments: &RunArguments, plan: &Plan, screen: &'s Screen) -> Live<'s> {
+    let bar = match arguments.progress {
+        Choice::Always => true,
+        Choice::Never => false,
+        Choice::Auto => std::io::stderr().is_terminal() && !arguments.quiet,
+    };
+    let chapter = |case: &Case| names::chapter(&case.section).to_owned();
+    let chapters = plan.cases.iter().map(chapter).collect();
+    Live::new(screen, arguments.quiet, bar, chapters)
 }
 
 fn empty_run(plan: &Plan, pace: &Pace<'_>) -> Run {
@@ -177,13 +199,18 @@ fn device(plan: &Plan, pace: &Pace<'_>) -> DeviceRecord {
 fn canaries(plan: &Plan, pace: &Pace<'_>) -> Result<Vec<Canary>, Failure> {
     let cases = plan.suite.canaries(&plan.profile).map_err(Failure::Specs)?;
     let mut canaries = Vec::new();
-    pace.play(&cases, &plan.profile, &mut |index, record| {
-        canaries.push(Canary {
-            name: cases[index].title.clone(),
-            caught: caught(&record),
-        });
-        Go::On
-    })?;
+    pace.play(
+        &cases,
+        &plan.profile,
+        Leniency::none(),
+        &mut |index, record| {
+            canaries.push(Canary {
+                name: cases[index].title.clone(),
+                caught: caught(&record),
+            });
+            Go::On
+        },
+    )?;
     Ok(canaries)
 }
 

@@ -48,6 +48,7 @@ fn record(id: &str, verdict: Verdict, symptoms: &[&str]) -> CaseRecord {
         known: None,
         attempts: 1,
         flaky: false,
+        earlier: Vec::new(),
         unchecked: 0,
         assertions: 1,
         seed: 0,

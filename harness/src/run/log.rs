@@ -215,6 +215,7 @@ impl Log {
             known: None,
             attempts: 1,
             flaky: false,
+            earlier: Vec::new(),
             unchecked: self.unchecked,
             assertions: self.assertions,
             seed,

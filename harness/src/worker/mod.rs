@@ -10,11 +10,13 @@
 mod player;
 mod probe;
 mod reaper;
+mod replays;
 mod second_chance;
 mod serve;
 
 pub use probe::Probe;
-pub use second_chance::{Patient, run_cases_patiently};
+pub use replays::{Leniency, Replays};
+pub use second_chance::{Patient, QUIET_JOBS, Turn, run_cases_patiently};
 pub use serve::main;
 
 use serde::{Deserialize, Serialize};
@@ -32,7 +34,7 @@ use tcpspec_reports::record::CaseRecord;
 pub const SUBCOMMAND: &str = "worker";
 /// Cases side by side where nobody says: waiting costs next to nothing.
 pub const DEFAULT_JOBS: usize = 256;
-/// Retries of an inconclusive case where nobody says.
+/// How often what goes wrong is played again where nobody says.
 pub const DEFAULT_RETRIES: u32 = 2;
 /// What is kept of the worker's last words, octets.
 const LAST_WORDS: usize = 2_000;
@@ -58,7 +60,7 @@ pub struct RunOrder {
     pub profile: String,
     /// So many cases side by side at most.
     pub jobs: usize,
-    /// How often an inconclusive case is tried again.
+    /// How often a case is played again at once, if the tester was late.
     pub retries: u32,
 }
 

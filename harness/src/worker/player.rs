@@ -70,19 +70,19 @@ impl Loaded {
                 job.id
             )
         })?;
-        let mut attempts = 1;
+        let mut earlier = Vec::new();
         loop {
             let Played {
                 mut record,
                 doubted,
             } = self.attempt(case, job.seed, reaper);
-            let again = doubted && record.verdict == Verdict::Inconclusive && attempts <= retries;
-            if !again {
-                record.attempts = attempts;
-                record.flaky = attempts > 1 && record.verdict == Verdict::Pass;
+            let is_open = doubted && record.verdict == Verdict::Inconclusive;
+            if !is_open || earlier.len() >= retries as usize {
+                record.attempts = 1 + earlier.len() as u32;
+                record.earlier = earlier;
                 return Ok(record);
             }
-            attempts += 1;
+            earlier.push(record);
         }
     }
 

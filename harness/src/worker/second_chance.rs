@@ -1,103 +1,167 @@
-//! A second chance for cases that stayed inconclusive: most often the tester was late because
-//! hundreds of cases ran beside it, so they are played again when all others are done, few at a
-//! time. What is inconclusive then stays so.
+//! The answers of workers, with a second chance for what went wrong: when all other cases are
+//! done, a new worker plays it again, few cases at a time. What then stands is decided by
+//! [`super::replays`].
 
+use super::replays::{Leniency, Replays};
 use super::{Answer, Job, Lost, RunOrder, Running, command, run_cases};
-use std::collections::BTreeMap;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
-use std::path::{Path, PathBuf};
-use tcpspec_reports::record::Verdict;
+use std::path::Path;
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::Duration;
 
-/// Cases side by side in the second pass.
-const QUIET_JOBS: usize = 4;
+/// Cases side by side when they are played again.
+pub const QUIET_JOBS: usize = 4;
 
-/// The answers of a worker, and of a second one for what the first could not judge.
-#[derive(Debug)]
-pub struct Patient {
-    exe: PathBuf,
+/// Starts a worker.
+type Start<'a> = dyn FnMut(RunOrder, Vec<Job>) -> io::Result<Running> + 'a;
+
+/// The answers of a worker, and of later ones for what is played again.
+pub struct Patient<'a> {
+    start: Box<Start<'a>>,
     order: RunOrder,
+    /// All cases, the first one first, and those that were answered for.
+    jobs: Vec<Job>,
+    answered: BTreeSet<String>,
     running: Running,
-    /// Cases to be played again, and how often they were played.
-    held: BTreeMap<String, (u64, u32)>,
-    second: bool,
+    /// The worker plays again what went wrong.
+    again: bool,
+    replays: Replays<'a>,
+    ready: VecDeque<Answer>,
 }
 
-/// Has a worker of `exe` run `cases`, the first one first, and what stays inconclusive once more.
-pub fn run_cases_patiently(exe: &Path, order: RunOrder, cases: Vec<Job>) -> io::Result<Patient> {
-    Ok(Patient {
-        exe: exe.to_owned(),
-        running: run_cases(command(exe), order.clone(), cases)?,
-        order,
-        held: BTreeMap::new(),
-        second: false,
-    })
+/// What there is to hear.
+#[derive(Debug)]
+pub enum Turn {
+    /// An answer that stands.
+    Answer(Answer),
+    /// Nothing yet.
+    Waiting,
+    /// Nothing more.
+    End,
 }
 
-impl Patient {
-    /// Keeps the case for the second pass; false if this is the second pass.
-    fn hold(&mut self, id: &str, seed: u64, attempts: u32) -> bool {
-        if !self.second {
-            self.held.insert(id.to_owned(), (seed, attempts));
-        }
-        !self.second
+/// Has a worker of `exe` run `cases`, the first one first, and play again what goes wrong.
+pub fn run_cases_patiently<'a>(
+    exe: &'a Path,
+    order: RunOrder,
+    cases: Vec<Job>,
+    leniency: Leniency<'a>,
+) -> io::Result<Patient<'a>> {
+    let start = |order, jobs| run_cases(command(exe), order, jobs);
+    Patient::new(Box::new(start), order, cases, leniency)
+}
+
+impl<'a> Patient<'a> {
+    pub(super) fn new(
+        mut start: Box<Start<'a>>,
+        order: RunOrder,
+        jobs: Vec<Job>,
+        leniency: Leniency<'a>,
+    ) -> io::Result<Self> {
+        Ok(Self {
+            running: start(order.clone(), jobs.clone())?,
+            start,
+            order,
+            again: false,
+            replays: Replays::new(leniency, jobs.len()),
+            jobs,
+            answered: BTreeSet::new(),
+            ready: VecDeque::new(),
+        })
     }
 
-    /// Starts the second pass; false if there is nothing left to do.
-    fn go_again(&mut self) -> io::Result<bool> {
-        if self.second || self.held.is_empty() {
+    /// Waits for an answer, for so long at most.
+    pub fn next_within(&mut self, patience: Duration) -> Turn {
+        loop {
+            if let Some(answer) = self.ready.pop_front() {
+                return Turn::Answer(answer);
+            }
+            match self.running.answers.recv_timeout(patience) {
+                Ok(answer) => self.hear(answer),
+                Err(RecvTimeoutError::Timeout) => return Turn::Waiting,
+                Err(RecvTimeoutError::Disconnected) => match self.go_on() {
+                    Ok(true) => {}
+                    Ok(false) => return Turn::End,
+                    Err(error) => self.give_up(&error),
+                },
+            }
+        }
+    }
+
+    /// Ends the worker; what was to be played again is handed out as it is.
+    pub fn stop(mut self) -> (Vec<Answer>, Option<String>) {
+        let mut answers: Vec<Answer> = self.ready.drain(..).collect();
+        answers.extend(self.replays.release());
+        (answers, self.replays.remark())
+    }
+
+    fn hear(&mut self, answer: Answer) {
+        match answer {
+            Answer::Case(record) => {
+                self.answered.insert(record.id.clone());
+                self.ready.extend(self.replays.take(*record));
+            }
+            Answer::Lost(lost) => {
+                self.answered.insert(lost.job.id.clone());
+                self.ready.extend(self.replays.lose(lost));
+            }
+            other => self.ready.push_back(other),
+        }
+        let is_begun = self.answered.len() < self.jobs.len();
+        if is_begun && !self.again && self.replays.are_enough() {
+            // If no other worker can be started, this one goes on, and failures are counted later.
+            self.again = self.go_on().is_err() || self.again;
+        }
+    }
+
+    /// Starts the next worker: for what is played again, or else for what was left when there
+    /// were failures enough. False if there is nothing left to do.
+    fn go_on(&mut self) -> io::Result<bool> {
+        let again = self.replays.jobs();
+        let is_again = !again.is_empty();
+        let (jobs, cases) = if is_again {
+            (QUIET_JOBS.min(self.order.jobs), again)
+        } else {
+            let is_open = |job: &&Job| !self.answered.contains(&job.id);
+            let rest = self.jobs.iter().filter(is_open).cloned().collect();
+            (self.order.jobs, rest)
+        };
+        if cases.is_empty() {
             return Ok(false);
         }
-        self.second = true;
         let order = RunOrder {
-            jobs: QUIET_JOBS.min(self.order.jobs),
+            jobs,
             ..self.order.clone()
         };
-        let job = |(id, (seed, _)): (&String, &(u64, u32))| Job {
-            id: id.clone(),
-            seed: *seed,
-        };
-        let jobs = self.held.iter().map(job).collect();
-        self.running = run_cases(command(&self.exe), order, jobs)?;
+        self.running = (self.start)(order, cases)?;
+        self.again = is_again;
         Ok(true)
+    }
+
+    /// Without another worker everything is as it is.
+    fn give_up(&mut self, error: &io::Error) {
+        self.ready.extend(self.replays.release());
+        for job in &self.jobs {
+            if self.answered.insert(job.id.clone()) {
+                self.ready.push_back(Answer::Lost(Lost {
+                    job: job.clone(),
+                    reason: format!("no worker for another try: {error}"),
+                }));
+            }
+        }
     }
 }
 
-impl Iterator for Patient {
+impl Iterator for Patient<'_> {
     type Item = Answer;
 
     fn next(&mut self) -> Option<Answer> {
         loop {
-            match self.running.next() {
-                Some(Answer::Case(mut record)) => {
-                    let open = record.verdict == Verdict::Inconclusive;
-                    if open && self.hold(&record.id, record.seed, record.attempts) {
-                        continue;
-                    }
-                    if let Some((_, before)) = self.held.remove(&record.id) {
-                        record.attempts += before;
-                        record.flaky = record.verdict == Verdict::Pass;
-                    }
-                    return Some(Answer::Case(record));
-                }
-                Some(Answer::Lost(lost)) => {
-                    if !self.hold(&lost.job.id, lost.job.seed, 1) {
-                        self.held.remove(&lost.job.id);
-                        return Some(Answer::Lost(lost));
-                    }
-                }
-                Some(other) => return Some(other),
-                None => match self.go_again() {
-                    Ok(true) => {}
-                    Ok(false) => return None,
-                    Err(error) => {
-                        // The next call tries again, for what is still held.
-                        self.second = false;
-                        let (id, (seed, _)) = self.held.pop_first()?;
-                        let job = Job { id, seed };
-                        let reason = format!("no worker for a second try: {error}");
-                        return Some(Answer::Lost(Lost { job, reason }));
-                    }
-                },
+            match self.next_within(Duration::MAX) {
+                Turn::Answer(answer) => return Some(answer),
+                Turn::Waiting => {}
+                Turn::End => return None,
             }
         }
     }

@@ -4,17 +4,21 @@
 //! record. Slow cases are ignored unless asked for (`--ignored`, `--include-ignored`). Where the
 //! machine forbids namespaces, every test is ignored with the reason.
 
-use crate::shared::{Loaded, SEED, exact, folder, judge};
+use crate::shared::{Loaded, NEVER, SEED, exact, folder, judge};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use tcpspec::deviations;
 use tcpspec::seed;
 use tcpspec::select::Subject;
 use tcpspec::spec::Deviation;
-use tcpspec::worker::{self, Answer, Job, RunOrder};
+use tcpspec::worker::{self, Answer, Job, Leniency, RunOrder};
 use tcpspec_reports::record::CaseRecord;
+
+/// The identity of the device, as far as deviation lists ask for it.
+const LINUX: &str = "linux-";
 
 /// A test for each case, and the worker at work on those that are meant.
 pub(crate) fn trials(arguments: &Arguments) -> Vec<Trial> {
@@ -51,12 +55,12 @@ pub(crate) fn trials(arguments: &Arguments) -> Vec<Trial> {
         let (id, results, deviations) = (case.id.clone(), results.clone(), deviations.clone());
         let trial = Trial::ignorable_test(name, move || match skip {
             Some(reason) => Ok(Completion::ignored_with(reason)),
-            None => judge(results.wait_for(&id)?, "linux-", &deviations),
+            None => judge(results.wait_for(&id)?, LINUX, &deviations),
         });
         trials.push(trial.with_ignored_flag(slow));
     }
     if !arguments.list && !jobs.is_empty() {
-        play(jobs, &results);
+        play(jobs, &results, deviations);
     }
     trials
 }
@@ -92,21 +96,27 @@ fn binary() -> &'static Path {
 }
 
 /// Starts the worker; its answers come in while the tests wait.
-fn play(jobs: Vec<Job>, results: &Arc<Results>) {
+fn play(jobs: Vec<Job>, results: &Arc<Results>, list: Arc<[Deviation]>) {
     let order = RunOrder {
         specs: Some(folder()),
         ..RunOrder::new("linux")
     };
     let results = results.clone();
-    std::thread::spawn(
-        move || match worker::run_cases_patiently(binary(), order, jobs) {
+    std::thread::spawn(move || {
+        let leniency = Leniency {
+            retries: worker::DEFAULT_RETRIES,
+            max_fail: None,
+            strict: true,
+            strange: Box::new(move |record| deviations::unforetold(&list, LINUX, NEVER, record)),
+        };
+        match worker::run_cases_patiently(binary(), order, jobs, leniency) {
             Err(error) => results.end(&format!("no worker: {error}")),
             Ok(answers) => {
                 answers.for_each(|answer| results.take(answer));
                 results.end("the worker ended without a word about this case");
             }
-        },
-    );
+        }
+    });
 }
 
 /// Records as they come in.

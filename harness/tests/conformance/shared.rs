@@ -7,11 +7,16 @@ use tcpspec::deviations;
 use tcpspec::spec::case::{Case, Family};
 use tcpspec::spec::profile::Profile;
 use tcpspec::spec::{self, Deviation, Sources, Suite};
+use tcpspec_reports::attempts;
 use tcpspec_reports::ladder::{self, text};
 use tcpspec_reports::record::{CaseRecord, Verdict};
 
 /// Tests are the same every time.
 pub(crate) const SEED: u64 = 0x5f3a_91c2;
+
+/// A day on which no entry of a deviation list has expired: a test does not begin to fail because
+/// a day has passed.
+pub(crate) const NEVER: &str = "0000-00-00";
 
 /// The specs of this checkout.
 pub(crate) fn folder() -> PathBuf {
@@ -79,17 +84,18 @@ impl Loaded {
     }
 }
 
-/// A pass, a known deviation, or a failure with its ladder. Dates are not judged here: a test does
-/// not begin to fail because a day has passed.
+/// A pass, a known deviation, or a failure with its ladder.
 pub(crate) fn judge(
     record: CaseRecord,
     identity: &str,
     list: &[Deviation],
 ) -> Result<Completion, Failed> {
-    const NEVER: &str = "0000-00-00";
     let mut records = [record];
     deviations::apply(list, identity, NEVER, false, &mut records);
     let [record] = records;
+    if record.flaky {
+        eprintln!("flaky: {} {}", record.id, attempts::flaky(&record));
+    }
     match record.verdict {
         Verdict::Pass => Ok(Completion::Completed),
         Verdict::Skipped => Ok(Completion::ignored_with(

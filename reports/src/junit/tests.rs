@@ -14,7 +14,7 @@ type Rule = (
     &'static [&'static str],
     &'static [&'static str],
 );
-const RULES: [Rule; 7] = [
+const RULES: [Rule; 12] = [
     (
         "testsuites",
         &[],
@@ -31,8 +31,22 @@ const RULES: [Rule; 7] = [
         "testcase",
         &["name"],
         &["time", "classname", "group"],
-        &["skipped", "error", "failure", "system-out"],
+        &[
+            "skipped",
+            "error",
+            "failure",
+            "system-out",
+            "flakyFailure",
+            "flakyError",
+            "rerunFailure",
+            "rerunError",
+        ],
     ),
+    ("flakyFailure", &["type"], &["message"], &["stackTrace"]),
+    ("flakyError", &["type"], &["message"], &["stackTrace"]),
+    ("rerunFailure", &["type"], &["message"], &["stackTrace"]),
+    ("rerunError", &["type"], &["message"], &["stackTrace"]),
+    ("stackTrace", &[], &[], &[]),
     ("failure", &[], &["type", "message"], &[]),
     ("error", &[], &["type", "message"], &[]),
     ("skipped", &[], &["type", "message"], &[]),
@@ -196,6 +210,38 @@ fn what_the_deviation_list_foretold_is_skipped_with_its_reason() {
 }
 
 #[test]
+fn every_attempt_stands_in_its_own_case() {
+    let late = CaseRecord {
+        earlier: vec![sample::inconclusive()],
+        ..sample::pass()
+    };
+    let cases = vec![
+        late,
+        sample::flaky(),
+        sample::came_again(),
+        sample::unsteady(),
+    ];
+    let xml = write(&sample::run_of(cases), false);
+    assert_eq!(faults(&xml), Vec::<String>::new());
+    let found: Vec<(&str, Vec<usize>)> = xml
+        .split("<testcase ")
+        .skip(1)
+        .map(|case| {
+            let tags = ["<flakyError ", "<flakyFailure ", "<rerunFailure "];
+            let name = case.split('"').nth(1).unwrap_or_default();
+            (name, tags.map(|tag| case.matches(tag).count()).into())
+        })
+        .collect();
+    let want = [
+        ("passive-open[v4]", [1, 0, 0]),
+        ("passive-open[v6]", [0, 1, 0]),
+        ("rst-validation[state=ESTABLISHED,rst=beyond,v4]", [0, 0, 1]),
+        ("zero-window-probe[v4]", [0, 0, 2]),
+    ];
+    assert_eq!(found, want.map(|(name, counts)| (name, counts.into())));
+}
+
+#[test]
 fn packages_end_at_the_dots_of_the_class_name_only() {
     let mut run = sample::green();
     run.device.name = "192.0.2.7".into();
@@ -220,7 +266,8 @@ proptest! {
         case.mismatches[0].fields[2].remark = Some(text.clone());
         case.covers[0].sentence.clone_from(&text);
         let id = format!("3.6/{text}");
-        let case = CaseRecord { id, wall_ns: ns, capture: Some(text), ..case };
+        let earlier = vec![case.clone()];
+        let case = CaseRecord { id, wall_ns: ns, capture: Some(text), earlier, ..case };
         let xml = write(&sample::run_of(vec![case]), false);
         prop_assert_eq!(faults(&xml), Vec::<String>::new());
     }

@@ -1,6 +1,7 @@
 //! One failure on the screen: its name, its exchange, its requirement, and how to see it again.
 
 use super::Screen;
+use crate::attempts;
 use crate::ladder;
 use crate::names;
 use crate::record::{CaseRecord, Level, Requirement, Run, Verdict};
@@ -225,6 +226,11 @@ fn pointers(case: &CaseRecord, run: &Run) -> String {
     let mut text = format!("spec    {}", clean(&case.place()));
     if let Some(capture) = &case.capture {
         let _ = write!(text, "\npcap    {}", clean(capture));
+    }
+    if let Some(tried) = attempts::tried(case) {
+        let hang = format!("\n{:8}", "");
+        let tried = wrap(&tried, COLUMNS - INDENT - hang.len() + 1).join(&hang);
+        let _ = write!(text, "\ntried   {tried}");
     }
     let _ = write!(text, "\nagain   {}", again(case, run));
     text

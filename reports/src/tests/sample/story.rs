@@ -39,6 +39,7 @@ impl Story {
             known: None,
             attempts: 1,
             flaky: false,
+            earlier: Vec::new(),
             unchecked: 0,
             assertions: 4,
             seed: 7,
