@@ -121,6 +121,7 @@ impl Legal {
             data_offset: None,
             reserved: 0,
             bad_checksum: false,
+            zero_checksum: false,
         }
     }
 

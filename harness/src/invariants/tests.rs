@@ -77,6 +77,7 @@ fn packet(segment: &Segment, seq: u32, ack: u32, change: impl Fn(&mut Outgoing<'
         data_offset: None,
         reserved: 0,
         bad_checksum: false,
+        zero_checksum: false,
     };
     change(&mut outgoing);
     wire::decode(wire::emit(&outgoing))

@@ -71,6 +71,7 @@ impl Segment {
             data_offset: None,
             reserved: 0,
             bad_checksum: self.bad_checksum,
+            zero_checksum: false,
         });
         wire::decode(octets)
     }

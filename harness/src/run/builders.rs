@@ -69,6 +69,7 @@ pub(crate) fn case(verbs: Vec<Verb>) -> Case {
         conns: vec![ConnPlan {
             name: "a".to_owned(),
             same_tuple: None,
+            own_port: false,
         }],
         application: Application::default(),
         steps: steps.collect(),

@@ -7,8 +7,8 @@ use crate::spec::case::{Branch, Call, Case, Step, Verb};
 use std::net::SocketAddr;
 use tcpspec_reports::record::Connection;
 
-/// The connections of a case. Those that the device opens get a port of their own there; all
-/// others share one port of the device, so that one listener serves them.
+/// The connections of a case. Those that the device opens get a port of their own there, and those
+/// that ask for one; all others share one port of the device, so that one listener serves them.
 pub(super) fn connections(case: &Case, link: LinkInfo, ancient: bool, seed: u64) -> Vec<Conn> {
     let mut chance = Sequence::new(seed);
     let mut conns: Vec<Conn> = Vec::with_capacity(case.conns.len());
@@ -28,6 +28,8 @@ pub(super) fn connections(case: &Case, link: LinkInfo, ancient: bool, seed: u64)
                     link.device,
                     if opened_by_device {
                         device + 10_000 + offset
+                    } else if plan.own_port {
+                        device + 5_000 + offset
                     } else {
                         device
                     },

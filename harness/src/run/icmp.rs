@@ -133,5 +133,6 @@ fn never_sent(conn: &Conn) -> Vec<u8> {
         data_offset: None,
         reserved: 0,
         bad_checksum: false,
+        zero_checksum: false,
     })
 }

@@ -125,6 +125,7 @@ impl Runner<'_> {
             data_offset: inject.offset,
             reserved: inject.reserved,
             bad_checksum: inject.bad_checksum,
+            zero_checksum: inject.zero_checksum,
         });
         if let Some(Payload::Text(text)) = &inject.data
             && inject.counts

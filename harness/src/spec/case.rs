@@ -71,6 +71,8 @@ pub struct ConnPlan {
     pub name: String,
     /// Index of the connection whose four-tuple it shares.
     pub same_tuple: Option<usize>,
+    /// Its port on the device is its own, not that of the other connections there.
+    pub own_port: bool,
 }
 
 /// How the application on the device behaves (`start:`).
@@ -227,6 +229,8 @@ pub struct Inject {
     pub ip: InjectIp,
     /// Write a wrong checksum.
     pub bad_checksum: bool,
+    /// Write zero for the checksum, which is no less wrong (RFC 9293 §3.1).
+    pub zero_checksum: bool,
     /// Write this data offset (in words) whatever the header's length is.
     pub offset: Option<u8>,
     /// Write these reserved bits (4 bits).

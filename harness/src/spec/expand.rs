@@ -9,7 +9,7 @@ use super::case::{
 };
 use super::catalogue::Catalogue;
 use super::claims;
-use super::decode::{Handshake, Reader};
+use super::decode::{Handshake, Heard, Reader};
 use super::diagnostic::Diagnostic;
 use super::expr::Constants;
 use super::head::Spec;
@@ -77,6 +77,7 @@ impl<'a> Setting<'a> {
         reader.preamble = Some(preamble::name(state));
         reader.scope.conns = vec!["a".to_owned()];
         reader.shifts = vec![Some(0)];
+        reader.heard = vec![Heard::default()];
         reader.scope.constants = constants(self.profile, family);
         let steps = reader.steps(&chain.steps);
         (steps, reader.faults)
@@ -111,29 +112,17 @@ pub(super) fn case(
     let conns = conns(&mut reader, fields.get("conns"));
     reader.scope.conns = conns.iter().map(|conn| conn.name.clone()).collect();
     reader.shifts = vec![Some(0); conns.len()];
+    reader.heard = vec![Heard::default(); conns.len()];
     let start = fields
         .get("start")
         .and_then(|node| start(&mut reader, node));
-    let mut steps = Vec::new();
-    if let Some(start) = &start {
-        let read = setting.preamble(start.state, start.via, family);
-        reader.faults.extend(read.1.iter().cloned());
-        steps = preamble_steps(start, &read.0, reader.scope.constants.link_mss);
-        for step in &steps {
-            if let Verb::Inject(inject) = &step.verb {
-                reader.note_shift(step.conn, inject);
-            }
-        }
-    }
-    if let Some(node) = fields.get("steps") {
-        let nodes = reader.list(node, "`steps`");
-        let own = reader.steps(&nodes);
-        if own.is_empty() && reader.faults.is_empty() {
-            let message = "a case needs at least one step: this one has none";
-            reader.fault(node.error("spec::no-steps", message));
-        }
-        steps.extend(own);
-    }
+    let steps = straight_line(
+        &mut reader,
+        fields.get("steps"),
+        start.as_ref(),
+        family,
+        setting,
+    );
     if !reader.faults.is_empty() {
         return Err(reader.faults);
     }
@@ -159,6 +148,38 @@ pub(super) fn case(
     })
 }
 
+/// The steps of the preamble, and those of the spec.
+fn straight_line<'a>(
+    reader: &mut Reader<'a>,
+    own: Option<&Node<'a>>,
+    start: Option<&Start>,
+    family: Family,
+    setting: &Setting<'_>,
+) -> Vec<Step> {
+    let mut steps = Vec::new();
+    if let Some(start) = start {
+        let read = setting.preamble(start.state, start.via, family);
+        reader.faults.extend(read.1.iter().cloned());
+        steps = preamble_steps(start, &read.0, reader.scope.constants.link_mss);
+        reader.note_heard(&steps);
+        for step in &steps {
+            if let Verb::Inject(inject) = &step.verb {
+                reader.note_shift(step.conn, inject);
+            }
+        }
+    }
+    if let Some(node) = own {
+        let nodes = reader.list(node, "`steps`");
+        let own = reader.steps(&nodes);
+        if own.is_empty() && reader.faults.is_empty() {
+            let message = "a case needs at least one step: this one has none";
+            reader.fault(node.error("spec::no-steps", message));
+        }
+        steps.extend(own);
+    }
+    steps
+}
+
 /// The constants of a profile; the RFCs' values where it does not say.
 pub(super) fn constants(profile: Option<&Profile>, family: Family) -> Constants {
     let standard = Constants::default();
@@ -182,11 +203,18 @@ pub(super) fn constants(profile: Option<&Profile>, family: Family) -> Constants 
 
 fn covers<'a>(reader: &mut Reader<'a>, node: Option<&Node<'a>>) -> Vec<String> {
     let nodes = node.map(|node| reader.list(node, "`covers`"));
-    let nodes = nodes.unwrap_or_default();
-    nodes
-        .iter()
-        .filter_map(|node| reader.requirement(node))
-        .collect()
+    let mut ids = Vec::new();
+    for node in nodes.unwrap_or_default() {
+        let Some(node) = reader.resolve(&node) else {
+            continue;
+        };
+        // A row of a case table may have several ids, or none.
+        match node.items() {
+            Some(items) => ids.extend(items.iter().filter_map(|item| reader.requirement(item))),
+            None => ids.extend(reader.requirement(&node)),
+        }
+    }
+    ids
 }
 
 fn level<'a>(reader: &mut Reader<'a>, node: Option<&Node<'a>>) -> Level {
@@ -228,6 +256,7 @@ fn conns<'a>(reader: &mut Reader<'a>, node: Option<&Node<'a>>) -> Vec<ConnPlan> 
     let mut plans = vec![ConnPlan {
         name: "a".to_owned(),
         same_tuple: None,
+        own_port: false,
     }];
     let Some(node) = node else { return plans };
     let Some(entries) = node.entries() else {
@@ -237,6 +266,11 @@ fn conns<'a>(reader: &mut Reader<'a>, node: Option<&Node<'a>>) -> Vec<ConnPlan> 
     };
     for entry in entries {
         let fields = reader.fields(&entry.node, "a connection", &[CONN]);
+        let own_port = fields
+            .as_ref()
+            .and_then(|fields| fields.get("port").cloned());
+        let own_port =
+            own_port.is_some_and(|node| reader.word(&node, "a port", &["own"]).is_some());
         let same = fields.and_then(|fields| fields.get("same_tuple").cloned());
         let same_tuple = same.and_then(|node| {
             let name = reader.text(&node, "a connection")?;
@@ -264,6 +298,7 @@ fn conns<'a>(reader: &mut Reader<'a>, node: Option<&Node<'a>>) -> Vec<ConnPlan> 
         plans.push(ConnPlan {
             name: entry.key.into_owned(),
             same_tuple,
+            own_port,
         });
     }
     plans

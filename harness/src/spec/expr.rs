@@ -23,6 +23,8 @@ use typing::{Typed, add, field_type, multiply};
 
 /// Deepest nesting of parentheses and parameters.
 const MAX_DEPTH: u32 = 24;
+/// What a field may be instead of a value.
+const LOOSE: [&str; 3] = ["any", "present", "absent"];
 /// Longest expression, octets.
 const MAX_LENGTH: usize = 512;
 
@@ -118,6 +120,14 @@ impl Fault {
 
 /// Reads a single value of the given type.
 pub fn value(text: &str, want: Type, names: &dyn Names) -> Result<Expr, Fault> {
+    if LOOSE.contains(&text.trim()) {
+        let message = format!("`{}` stands for many values: one belongs here", text.trim());
+        let fault = Fault::new(0..text.len(), "spec::type", message);
+        return Err(fault.help(
+            "only what is expected may be loose: write the value, or leave the field out for its \
+             default",
+        ));
+    }
     let mut parser = Parser::new(text, names)?;
     let found = parser.sum()?;
     parser.end()?;
@@ -133,9 +143,20 @@ pub fn pattern(text: &str, want: Type, names: &dyn Names) -> Result<Pattern, Fau
         _ => {}
     }
     let mut parser = Parser::new(text, names)?;
-    let found = parser.range(want)?;
-    parser.end()?;
-    Ok(found)
+    let found = parser.range(want).and_then(|found| {
+        parser.end()?;
+        Ok(found)
+    });
+    found.map_err(|fault| {
+        match table::nearest(text.trim(), LOOSE) {
+            // A word of small letters is nearer to these than to any variable.
+            Some(near) if fault.code == "spec::unknown-name" => Fault {
+                help: Some(format!("did you mean `{near}`?")),
+                ..fault
+            },
+            _ => fault,
+        }
+    })
 }
 
 /// Reads `LEFT OPERATOR RIGHT`.
@@ -204,6 +225,13 @@ impl<'a> Parser<'a> {
     fn end(&mut self) -> Result<(), Fault> {
         match self.next()? {
             (Token::End, _) => Ok(()),
+            (Token::Dots, at) => {
+                let fault = Fault::syntax(
+                    at,
+                    "a range has two ends, and stands only for what is expected",
+                );
+                Err(fault.help("one value belongs here"))
+            }
             (Token::Compare(_), at) => {
                 Err(Fault::syntax(at, "a comparison stands only in `check`"))
             }

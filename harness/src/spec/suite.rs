@@ -163,8 +163,10 @@ impl Sources {
 }
 
 fn read_file(path: &Path) -> io::Result<Arc<Source>> {
-    let text = std::fs::read_to_string(path)
+    let octets = std::fs::read(path)
         .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+    // What is not text is told together with all that is wrong with the other files.
+    let text = String::from_utf8_lossy(&octets).into_owned();
     Ok(Source::new(&path.display().to_string(), text))
 }
 

@@ -212,11 +212,18 @@ pub const WITH: &[Entry] = &[
 ];
 
 /// Fields of a declared connection.
-pub const CONN: &[Entry] = &[entry(
-    "same_tuple",
-    Shape::Name,
-    "shares the four-tuple of that connection",
-)];
+pub const CONN: &[Entry] = &[
+    entry(
+        "same_tuple",
+        Shape::Name,
+        "shares the four-tuple of that connection",
+    ),
+    entry(
+        "port",
+        Shape::Word(&["own"]),
+        "a port of its own on the device, where the others share one",
+    ),
+];
 
 /// The verbs: a step has exactly one.
 pub const VERBS: &[Entry] = &[

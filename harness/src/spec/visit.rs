@@ -136,7 +136,8 @@ fn segment_pattern<'a>(segment: &'a SegmentPattern, see: &mut dyn FnMut(&'a Expr
     }
 }
 
-fn pattern<'a>(all: &'a Pattern, see: &mut dyn FnMut(&'a Expr)) {
+/// Calls `see` with every expression of a pattern, the inner ones included.
+pub(super) fn pattern<'a>(all: &'a Pattern, see: &mut dyn FnMut(&'a Expr)) {
     match all {
         Pattern::Is(value) => expression(value, see),
         Pattern::Range(low, high) => {
@@ -149,7 +150,8 @@ fn pattern<'a>(all: &'a Pattern, see: &mut dyn FnMut(&'a Expr)) {
     }
 }
 
-fn expression<'a>(expr: &'a Expr, see: &mut dyn FnMut(&'a Expr)) {
+/// Calls `see` with an expression and its parts.
+pub(super) fn expression<'a>(expr: &'a Expr, see: &mut dyn FnMut(&'a Expr)) {
     see(expr);
     match expr {
         Expr::Add(left, right)

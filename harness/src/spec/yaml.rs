@@ -66,12 +66,12 @@ impl Document {
     /// Reads a file without places and without the rules that need them.
     pub(super) fn read_unplaced(source: &Arc<Source>) -> Result<Self, Diagnostics> {
         match values(source) {
-            Ok(value) => Ok(Self {
+            Ok(value) if places::is_text(source) => Ok(Self {
                 source: Arc::clone(source),
                 value,
                 place: Place::default(),
             }),
-            Err(_) => Self::read(source),
+            _ => Self::read(source),
         }
     }
 

@@ -42,6 +42,8 @@ pub struct Outgoing<'a> {
     pub reserved: u8,
     /// Write a checksum that is wrong.
     pub bad_checksum: bool,
+    /// Write zero for the checksum.
+    pub zero_checksum: bool,
 }
 
 impl<'a> Outgoing<'a> {
@@ -64,6 +66,7 @@ impl<'a> Outgoing<'a> {
             data_offset: None,
             reserved: 0,
             bad_checksum: false,
+            zero_checksum: false,
         }
     }
 
@@ -88,6 +91,7 @@ impl<'a> Outgoing<'a> {
             data_offset: None,
             reserved: tcp.reserved,
             bad_checksum: false,
+            zero_checksum: false,
         })
     }
 
@@ -139,7 +143,9 @@ fn tcp(segment: &Outgoing<'_>) -> Vec<u8> {
     header.set_urgent_ptr(segment.urgent);
     let ends = (segment.source.ip(), segment.destination.ip());
     let right = checksum(&header.to_immutable(), ends);
-    header.set_checksum(if segment.bad_checksum {
+    header.set_checksum(if segment.zero_checksum {
+        0
+    } else if segment.bad_checksum {
         right ^ 0x5555
     } else {
         right

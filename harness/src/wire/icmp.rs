@@ -132,6 +132,7 @@ mod tests {
             data_offset: None,
             reserved: 0,
             bad_checksum: false,
+            zero_checksum: false,
         })
     }
 

@@ -67,7 +67,24 @@ fn outgoing(v6: bool) -> Outgoing<'static> {
         data_offset: None,
         reserved: 0,
         bad_checksum: false,
+        zero_checksum: false,
     }
+}
+
+#[rstest]
+#[case::v4(false)]
+#[case::v6(true)]
+fn a_checksum_of_zero_is_said_and_seen(#[case] v6: bool) {
+    let octets = emit(&Outgoing {
+        zero_checksum: true,
+        ..outgoing(v6)
+    });
+    let at = if v6 { 40 } else { 20 } + 16;
+    assert_eq!(octets[at..at + 2], [0, 0]);
+    assert!(matches!(
+        decode(octets).faults[..],
+        [Fault::Checksum { got: 0, .. }]
+    ));
 }
 
 #[rstest]

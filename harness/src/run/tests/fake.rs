@@ -111,6 +111,7 @@ impl Fake {
             data_offset: None,
             reserved: 0,
             bad_checksum: segment.bad_checksum,
+            zero_checksum: false,
         })
     }
 }

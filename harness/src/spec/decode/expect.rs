@@ -79,10 +79,12 @@ impl<'a> Reader<'a> {
             .iter()
             .any(|flags| flags.set.contains(Flags::ACK));
         if fields.get("seq").is_none() {
+            self.bound_default(&fields.node, "seq", Var::SndNxt);
             pattern.seq = Some(Pattern::Is(var(Var::SndNxt)));
             defaults.push("seq");
         }
         if fields.get("ack").is_none() && has_ack {
+            self.bound_default(&fields.node, "ack", Var::RcvNxt);
             pattern.ack = Some(Pattern::Is(var(Var::RcvNxt)));
             defaults.push("ack");
         }

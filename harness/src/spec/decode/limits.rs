@@ -151,6 +151,7 @@ impl<'a> Reader<'a> {
         let value = self.expression(node, limit.kind.name(), |text, names| {
             expr::value(text, limit.kind, names)
         })?;
+        self.bound(node, &value);
         self.fits(node, constant(&value), limit).then_some(value)
     }
 
@@ -172,6 +173,7 @@ impl<'a> Reader<'a> {
             let found = self.expression(&node, limit.kind.name(), |text, names| {
                 expr::pattern(text, limit.kind, names)
             })?;
+            self.bound_pattern(&node, &found);
             return self.pattern_fits(&node, &found, limit).then_some(found);
         };
         let all: Vec<Pattern> = items
@@ -216,7 +218,7 @@ impl<'a> Reader<'a> {
 impl<'a> Reader<'a> {
     /// Notes what the tester's SYN offers: from it on, windows are shifted.
     pub(in crate::spec) fn note_shift(&mut self, conn: usize, inject: &Inject) {
-        let counts = inject.counts && !inject.bad_checksum;
+        let counts = inject.counts && !inject.bad_checksum && !inject.zero_checksum;
         if let Some(shift) = self.shifts.get_mut(conn)
             && inject.flags.contains(Flags::SYN)
             && counts

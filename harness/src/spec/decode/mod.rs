@@ -4,6 +4,7 @@
 //! nothing behind it knows of them. It never stops at an error; it collects all of them and
 //! leaves out what it could not read.
 
+mod bound;
 mod call;
 mod choice;
 mod expect;
@@ -12,6 +13,7 @@ mod limits;
 mod segment;
 mod step;
 
+pub(super) use bound::Heard;
 pub(super) use segment::Handshake;
 
 use limits::Limit;
@@ -175,6 +177,12 @@ pub(super) struct Reader<'a> {
     pub(super) preamble: Option<Arc<str>>,
     /// The connection of the step that is being read.
     own: usize,
+    /// The segments of each connection that the steps so far have brought.
+    pub(super) heard: Vec<Heard>,
+    /// Captures of segments that were injected.
+    injected: Vec<String>,
+    /// The segment that is being read is injected: the tester chooses what has no value yet.
+    injects: bool,
     /// What each connection's window is shifted by; `None` where that is left open.
     pub(super) shifts: Vec<Option<i64>>,
     /// Number of the step read last, and what stands before it: `2/rfc5961.`.

@@ -3,6 +3,7 @@
 use super::limits::{self, Limit};
 use super::{Fields, Reader};
 use crate::spec::case::{Expr, Flags, Inject, InjectIp, InjectTimestamps, Payload, Var};
+use crate::spec::diagnostic::Diagnostic;
 use crate::spec::table::{BLOCK, FIELDS, INJECT_FIELDS, INJECT_NOTES, IP, TIMESTAMPS, WITH};
 use crate::spec::yaml::Node;
 use std::borrow::Cow;
@@ -82,14 +83,18 @@ impl<'a> Reader<'a> {
             return None;
         };
         let flags = self.flags(flags);
+        self.injects = true;
         let mut inject = self.header(&fields, flags.unwrap_or_default(), defaults);
         self.options(&fields, &mut inject);
+        self.injects = false;
         if let Some(ip) = fields.get("ip") {
             inject.ip = self.ip(ip).unwrap_or_default();
         }
-        inject.bad_checksum = fields
+        let checksum = fields
             .get("checksum")
-            .is_some_and(|node| self.word(node, "a kind of checksum", &["bad"]).is_some());
+            .and_then(|node| self.word(node, "a kind of checksum", &["bad", "zero"]));
+        inject.bad_checksum = checksum == Some("bad");
+        inject.zero_checksum = checksum == Some("zero");
         inject.offset = fields
             .get("offset")
             .and_then(|node| self.limited_constant(node, &limits::OFFSET))
@@ -102,6 +107,7 @@ impl<'a> Reader<'a> {
             .get("counts")
             .is_none_or(|node| self.truth(node) == Some(true));
         inject.name = self.capture(&fields);
+        self.injected.extend(inject.name.clone());
         self.note_shift(self.own, &inject);
         self.window_fits(&fields, &inject);
         self.segment_fits(&fields, &inject);
@@ -241,15 +247,8 @@ impl<'a> Reader<'a> {
         let mut flags = Flags::default();
         for word in text.split('-') {
             let Some((_, bit)) = Flags::NAMES.iter().find(|(name, _)| *name == word) else {
-                let names = Flags::NAMES.map(|(name, _)| name);
-                let message = format!("`{word}` is not a control bit");
-                let mut fault = node.error("spec::unknown-flag", message);
-                let near = crate::spec::table::nearest(word, names);
-                if let Some(near) = near.filter(|near| near != word) {
-                    fault = fault.label(format!("did you mean `{near}`?"));
-                }
-                let help = format!("bits, joined by hyphens: {}; or `none`", names.join(" "));
-                self.fault(fault.help(help));
+                let fault = unknown_flag(node, &text, word);
+                self.fault(fault);
                 return None;
             };
             flags = flags.with(*bit);
@@ -301,6 +300,34 @@ impl<'a> Reader<'a> {
         }
         Some(blocks)
     }
+}
+
+/// What is wrong with a word that is no control bit, and what was probably meant.
+fn unknown_flag(node: &Node<'_>, text: &str, word: &str) -> Diagnostic {
+    let names = Flags::NAMES.map(|(name, _)| name);
+    let message = format!("`{word}` is not a control bit");
+    let mut fault = node.error("spec::unknown-flag", message);
+    let near = split_flags(text).or_else(|| crate::spec::table::nearest(word, names));
+    if let Some(near) = near.filter(|near| near != word) {
+        fault = fault.label(format!("did you mean `{near}`?"));
+    }
+    let help = format!("bits, joined by hyphens: {}; or `none`", names.join(" "));
+    fault.help(help)
+}
+
+/// Control bits joined by something else, or by nothing: `SYNACK`, `syn+ack`, `SYN|ACK`.
+fn split_flags(text: &str) -> Option<String> {
+    let text = text.to_uppercase();
+    let mut rest = text.trim_matches(|letter: char| !letter.is_ascii_alphabetic());
+    let mut found = Vec::new();
+    while !rest.is_empty() {
+        let (name, _) = Flags::NAMES
+            .iter()
+            .find(|(name, _)| rest.starts_with(name))?;
+        found.push(*name);
+        rest = rest[name.len()..].trim_start_matches(|letter: char| !letter.is_ascii_alphabetic());
+    }
+    (!found.is_empty()).then(|| found.join("-"))
 }
 
 pub(super) fn var(var: Var) -> Expr {

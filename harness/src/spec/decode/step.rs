@@ -134,7 +134,7 @@ impl<'a> Reader<'a> {
         self.misplaced(verb, beside);
         let verb = self.verb(verb, beside, part.as_ref(), &mut defaults);
         let Some(verb) = verb else { return };
-        out.push(Step {
+        let step = Step {
             number,
             line: node.span().line,
             preamble: self.preamble.clone(),
@@ -143,7 +143,9 @@ impl<'a> Reader<'a> {
             should: id,
             defaults,
             verb,
-        });
+        };
+        self.note_heard(std::slice::from_ref(&step));
+        out.push(step);
     }
 
     /// What stands beside a verb to which it says nothing.
@@ -221,7 +223,12 @@ impl<'a> Reader<'a> {
                     within,
                 }
             }
-            "check" => Verb::Check(self.expression(node, "a comparison", expr::comparison)?),
+            "check" => {
+                let check = self.expression(node, "a comparison", expr::comparison)?;
+                self.bound(node, &check.left);
+                self.bound_pattern(node, &check.right);
+                Verb::Check(check)
+            }
             "info" => Verb::Info(self.info(node)?),
             "counter" => Verb::Counter(self.counter(node)?),
             "one_of" => Verb::OneOf(self.one_of(node)?),

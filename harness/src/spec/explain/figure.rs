@@ -55,6 +55,7 @@ impl Names<'_> {
         parts.push(self.injected_options(inject));
         let odd = [
             inject.bad_checksum.then(|| "bad checksum".to_owned()),
+            inject.zero_checksum.then(|| "checksum zero".to_owned()),
             inject.offset.map(|offset| format!("data offset {offset}")),
             (inject.reserved != 0).then(|| format!("reserved bits {}", inject.reserved)),
             inject.ip.ttl.map(|ttl| format!("TTL {ttl}")),

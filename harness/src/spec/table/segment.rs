@@ -34,7 +34,11 @@ pub const FIELDS: &[Entry] = &[
 
 /// Fields that only an injected segment has.
 pub const INJECT_FIELDS: &[Entry] = &[
-    entry("checksum", Shape::Word(&["bad"]), "a wrong TCP checksum"),
+    entry(
+        "checksum",
+        Shape::Word(&["bad", "zero"]),
+        "a wrong TCP checksum, or none",
+    ),
     entry(
         "offset",
         Shape::Count(15),

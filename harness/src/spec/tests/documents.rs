@@ -68,3 +68,21 @@ fn a_case_is_explained_as_its_text_says() {
         .collect();
     is_as_written("tests/explain/sample.txt", &told.join("\n"));
 }
+
+#[test]
+fn a_file_that_is_no_text_hides_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let section = folder.path().join("3.5-establishing");
+    std::fs::create_dir(&section).unwrap();
+    std::fs::write(section.join("octets.yaml"), [b's', 0xff, 0xfe, b'\n']).unwrap();
+    std::fs::write(section.join("version.yaml"), "spec: 2\n").unwrap();
+    let sources = Sources::directory(folder.path()).unwrap();
+    let codes: Vec<&str> = load(&sources)
+        .unwrap_err()
+        .0
+        .iter()
+        .map(|f| f.code)
+        .collect();
+    assert!(codes.contains(&"yaml::encoding"), "{codes:?}");
+    assert!(codes.contains(&"spec::version"), "{codes:?}");
+}

@@ -21,11 +21,17 @@ pub(super) fn read(source: &Arc<Source>) -> Result<Place, Diagnostics> {
         return Err(Diagnostics(vec![fault]));
     }
     let mut builder = Builder::new(source);
+    if !is_text(source) {
+        builder.refuse_octets();
+        return Err(Diagnostics(builder.faults));
+    }
     builder.refuse_tabs();
     let mut parser = Parser::new_from_str(&source.text);
     while let Some(next) = parser.next_event() {
         let more = match next {
             Ok((event, span)) => builder.event(&event, span),
+            // Said already, and better.
+            Err(error) if error.info().contains("tabs") && !builder.faults.is_empty() => false,
             Err(error) => {
                 let span = builder.offsets.span(*error.marker(), *error.marker());
                 let message = format!("this is not YAML: {}", error.info());
@@ -40,6 +46,14 @@ pub(super) fn read(source: &Arc<Source>) -> Result<Place, Diagnostics> {
         }
     }
     Diagnostics(builder.faults).or(builder.root)
+}
+
+/// What stands for octets that are not UTF-8, in a file that was read all the same.
+const NO_CHARACTER: char = char::REPLACEMENT_CHARACTER;
+
+/// True if every character of the file could be read.
+pub(super) fn is_text(source: &Source) -> bool {
+    !source.text.contains(NO_CHARACTER)
 }
 
 /// Characters to octets: the parser counts characters.
@@ -116,21 +130,36 @@ impl<'a> Builder<'a> {
     }
 
     fn refuse_tabs(&mut self) {
-        let Some(at) = self.source.text.find('\t') else {
-            return;
-        };
+        if let Some(span) = self.first('\t') {
+            self.fault(
+                "yaml::tab",
+                span,
+                "a tab: specs are indented with spaces",
+                "replace it by spaces",
+            );
+        }
+    }
+
+    fn refuse_octets(&mut self) {
+        if let Some(span) = self.first(NO_CHARACTER) {
+            self.fault(
+                "yaml::encoding",
+                span,
+                "what stands here is not UTF-8: this file is no text, or in another encoding",
+                "save it as UTF-8",
+            );
+        }
+    }
+
+    /// Where a character stands first.
+    fn first(&self, letter: char) -> Option<Span> {
+        let at = self.source.text.find(letter)?;
         let line = self.source.text[..at].matches('\n').count() as u32 + 1;
-        let span = Span {
+        Some(Span {
             start: at as u32,
-            end: at as u32 + 1,
+            end: (at + letter.len_utf8()) as u32,
             line,
-        };
-        self.fault(
-            "yaml::tab",
-            span,
-            "a tab: specs are indented with spaces",
-            "replace it by spaces",
-        );
+        })
     }
 
     /// Takes an event; false if reading cannot go on.
