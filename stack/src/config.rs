@@ -78,8 +78,16 @@ pub struct Config {
     /// What a hard ICMP error does to a synchronized connection.
     pub icmp_hard: IcmpHard,
 
-    /// Half-open connections that one listener may have.
+    /// Half-open connections that one listener may have at most; its own backlog may say less.
     pub syn_backlog: usize,
+    /// What a SYN does that finds so many.
+    pub syn_queue_full: SynQueueFull,
+    /// When a listener answers with a SYN cookie (RFC 4987 §3.6).
+    pub syn_cookies: SynCookies,
+    /// R2 for a SYN,ACK while more than half of the SYN queue is taken (RFC 4987 §3.3).
+    pub synack_retries_pressed: u32,
+    /// Active OPENs that may wait for their handshake at the same time.
+    pub active_backlog: usize,
     /// What happens to a handshake that completes while the accept queue is full.
     pub accept_overflow: AcceptOverflow,
 }
@@ -119,6 +127,10 @@ impl Default for Config {
             syn_fin: SynFin::Answer,
             icmp_hard: IcmpHard::Soft,
             syn_backlog: 1024,
+            syn_queue_full: SynQueueFull::Drop,
+            syn_cookies: SynCookies::OnOverflow,
+            synack_retries_pressed: 2,
+            active_backlog: 4096,
             accept_overflow: AcceptOverflow::Drop,
         }
     }
@@ -200,10 +212,34 @@ pub enum IcmpHard {
 /// What happens to a handshake that completes while the accept queue is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AcceptOverflow {
-    /// The last ACK is ignored, so that the peer tries again.
+    /// The last ACK is dropped, text and all, and so is every segment that follows while there is
+    /// no room: the connection stays in SYN-RECEIVED. The SYN,ACK is sent again until its retries
+    /// end, and a segment that comes when there is room again completes the handshake. Linux does
+    /// the same; in neither does data that arrives meanwhile draw a RST, but data that arrives
+    /// after the last retry does, since nothing is there any more (RFC 9293 §3.10.7.2).
     Drop,
-    /// The connection is reset.
+    /// The connection is reset at once (`tcp_abort_on_overflow` of Linux).
     Reset,
+}
+
+/// What happens to a SYN when the SYN queue of the listener is full and no cookie is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SynQueueFull {
+    /// It is dropped, so that the peer tries again.
+    Drop,
+    /// It takes the place of the oldest half-open connection (RFC 4987 §3.4).
+    EvictOldest,
+}
+
+/// When a listener answers a SYN with a cookie and keeps nothing of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SynCookies {
+    /// Never.
+    Never,
+    /// When the SYN queue is full (RFC 4987 §3.7).
+    OnOverflow,
+    /// Always.
+    Always,
 }
 
 /// Settings of one socket; what is `None` stays as it is, or as [`Config`] has it.

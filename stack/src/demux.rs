@@ -5,9 +5,9 @@
 use crate::seq::SeqNum;
 use crate::tcb::Tcb;
 use crate::time::Instant;
-use crate::{ConnectionId, ListenerId, SocketOptions};
+use crate::{ConnectionId, State};
 use siphasher::sip::SipHasher24;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
 
@@ -84,76 +84,15 @@ impl Connections {
         self.slots.get_mut(slot as usize)?.tcb.as_deref_mut()
     }
 
+    /// The states of all connections.
+    pub(crate) fn states(&self) -> impl Iterator<Item = State> {
+        let blocks = self.slots.iter().filter_map(|slot| slot.tcb.as_deref());
+        blocks.map(|tcb| tcb.state)
+    }
+
     /// The connection with this id, as long as the application owns it.
     pub(crate) fn owned(&self, id: ConnectionId) -> Option<&Tcb> {
         self.at(id.slot).filter(|tcb| tcb.id == id && tcb.owned)
-    }
-}
-
-/// A passive OPEN and its queues.
-#[derive(Debug)]
-pub(crate) struct Listener {
-    /// The local socket; an unspecified address stands for all of them.
-    pub(crate) local: SocketAddr,
-    /// Length of the accept queue.
-    pub(crate) backlog: usize,
-    /// What its connections get.
-    pub(crate) options: SocketOptions,
-    /// Connections in SYN-RECEIVED.
-    pub(crate) half_open: usize,
-    /// Connections that nobody has accepted yet.
-    pub(crate) ready: VecDeque<ConnectionId>,
-}
-
-/// All passive OPENs of a host.
-#[derive(Debug, Default)]
-pub(crate) struct Listeners {
-    by_id: BTreeMap<ListenerId, Listener>,
-    by_socket: BTreeMap<SocketAddr, ListenerId>,
-    last: u64,
-}
-
-impl Listeners {
-    /// Adds a listener; `None` if the socket has one.
-    pub(crate) fn add(&mut self, listener: Listener) -> Option<ListenerId> {
-        if self.by_socket.contains_key(&listener.local) {
-            return None;
-        }
-        self.last += 1;
-        let id = ListenerId(self.last);
-        self.by_socket.insert(listener.local, id);
-        self.by_id.insert(id, listener);
-        Some(id)
-    }
-
-    /// Takes a listener away.
-    pub(crate) fn remove(&mut self, id: ListenerId) -> Option<Listener> {
-        let listener = self.by_id.remove(&id)?;
-        self.by_socket.remove(&listener.local);
-        Some(listener)
-    }
-
-    /// Who listens on a local socket: its own listener before one for all addresses.
-    pub(crate) fn find(&self, local: SocketAddr) -> Option<ListenerId> {
-        let any: IpAddr = match local {
-            SocketAddr::V4(_) => [0_u8; 4].into(),
-            SocketAddr::V6(_) => [0_u8; 16].into(),
-        };
-        let all = SocketAddr::new(any, local.port());
-        self.by_socket
-            .get(&local)
-            .or_else(|| self.by_socket.get(&all))
-            .copied()
-    }
-
-    /// A listener.
-    pub(crate) fn get(&self, id: ListenerId) -> Option<&Listener> {
-        self.by_id.get(&id)
-    }
-
-    /// A listener, to change it.
-    pub(crate) fn get_mut(&mut self, id: ListenerId) -> Option<&mut Listener> {
-        self.by_id.get_mut(&id)
     }
 }
 
@@ -185,6 +124,28 @@ impl Secret {
         self.hash((SocketAddr::new(local, 0), remote), 3) as u16
     }
 
+    /// A secret for an epoch: who learns it knows neither this one nor that of another epoch.
+    pub(crate) fn derived(self, epoch: u64) -> Self {
+        let mut octets = [0; 16];
+        for (half, which) in octets.chunks_exact_mut(8).zip([4, 5]) {
+            let mut hasher = SipHasher24::new_with_key(&self.0);
+            hasher.write_u64(epoch);
+            hasher.write_u8(which);
+            half.copy_from_slice(&hasher.finish().to_be_bytes());
+        }
+        Self(octets)
+    }
+
+    /// The secret function of a SYN cookie (RFC 4987 §A).
+    pub(crate) fn cookie(self, sockets: Sockets, irs: SeqNum, period: u64, mss: u32) -> u64 {
+        let mut hasher = SipHasher24::new_with_key(&self.0);
+        sockets.hash(&mut hasher);
+        irs.hash(&mut hasher);
+        hasher.write_u64(period);
+        hasher.write_u32(mss);
+        hasher.finish()
+    }
+
     fn hash(self, sockets: Sockets, purpose: u8) -> u64 {
         let mut hasher = SipHasher24::new_with_key(&self.0);
         sockets.hash(&mut hasher);
@@ -211,32 +172,5 @@ mod tests {
         let differently = under_another_secret.isn(sockets(2), Instant::ZERO)
             - under_another_secret.isn(sockets(1), Instant::ZERO);
         assert_ne!(other, differently);
-    }
-
-    #[test]
-    fn the_nearest_listener_hears() {
-        let mut listeners = Listeners::default();
-        let listener = |local: &str| Listener {
-            local: local.parse().expect("an address"),
-            backlog: 1,
-            options: SocketOptions::default(),
-            half_open: 0,
-            ready: VecDeque::new(),
-        };
-        let all = listeners.add(listener("0.0.0.0:80"));
-        let one = listeners.add(listener("10.0.0.1:80"));
-        assert_eq!(listeners.add(listener("10.0.0.1:80")), None);
-        assert_eq!(
-            listeners.find("10.0.0.1:80".parse().expect("an address")),
-            one
-        );
-        assert_eq!(
-            listeners.find("10.0.0.2:80".parse().expect("an address")),
-            all
-        );
-        assert_eq!(
-            listeners.find("[fd00::1]:80".parse().expect("an address")),
-            None
-        );
     }
 }

@@ -9,8 +9,8 @@
 //! 5961, 6191, 6298, 6528 and 7323 stand where they act; every policy is a value of [`Config`].
 //!
 //! Not here yet: congestion windows and loss recovery beyond the timeout (`congestion` is the
-//! seam), Fast Open, SYN cookies. Not here on purpose: clocks, sockets, threads, IP
-//! reassembly, source routes, security compartments.
+//! seam), Fast Open. Not here on purpose: clocks, sockets, threads, IP reassembly, source
+//! routes, security compartments.
 #![forbid(unsafe_code)]
 
 mod arrives;
@@ -19,10 +19,13 @@ mod calls;
 pub mod codec;
 mod config;
 mod congestion;
+mod cookies;
 mod counters;
 mod demux;
 mod ecn;
+mod half_open;
 mod icmp;
+mod listeners;
 mod rtt;
 mod sack;
 pub mod schedule;
@@ -41,8 +44,8 @@ mod transmit;
 mod wire;
 
 pub use config::{
-    AcceptOverflow, Config, EcnPolicy, IcmpHard, KeepAlive, RstInTimeWait, SocketOptions, SynFin,
-    SynInTimeWait,
+    AcceptOverflow, Config, EcnPolicy, IcmpHard, KeepAlive, RstInTimeWait, SocketOptions,
+    SynCookies, SynFin, SynInTimeWait, SynQueueFull,
 };
 pub use counters::Counters;
 pub use schedule::Schedule;
@@ -50,6 +53,6 @@ pub use seq::{SeqNum, Window, WindowScale, WireWindow};
 pub use signals::{CallError, CloseReason, ConnectionId, Event, ListenerId};
 pub use stack::Stack;
 pub use state::State;
-pub use status::Status;
+pub use status::{ListenerStatus, Status};
 pub use time::Instant;
 pub use timeouts::Timer;

@@ -89,6 +89,23 @@ pub struct Status {
     pub timers: Vec<(Timer, Instant)>,
 }
 
+/// What can be told of a listener, like a line of `ss -lnt`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenerStatus {
+    /// The local socket.
+    pub local: SocketAddr,
+    /// Connections that wait to be accepted (`Recv-Q`).
+    pub waiting: usize,
+    /// How many can wait.
+    pub accept_limit: usize,
+    /// The backlog that was asked for (`Send-Q`).
+    pub backlog: usize,
+    /// Connections in SYN-RECEIVED.
+    pub half_open: usize,
+    /// How many may be there.
+    pub half_open_limit: usize,
+}
+
 impl Status {
     /// What there is to tell of a connection of which only this is known.
     pub(crate) fn bare(

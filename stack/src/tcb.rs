@@ -5,6 +5,7 @@
 use crate::buffers::{ReceiveQueue, SendQueue};
 use crate::congestion::Congestion;
 use crate::ecn::EcnState;
+use crate::half_open::Request;
 use crate::rtt::Rtt;
 use crate::sack::SackReport;
 use crate::segment::{SackBlocks, Segment, Timestamps};
@@ -73,6 +74,12 @@ pub(crate) struct Tcb {
     pub(crate) path_mtu: u16,
     /// The last soft ICMP error: type and code.
     pub(crate) soft_error: Option<(u8, u8)>,
+    /// The SYN of a passive OPEN.
+    pub(crate) request: Option<Request>,
+    /// Its place in the order in which SYNs arrived.
+    pub(crate) arrival: u64,
+    /// When the SYN of this side was sent last.
+    pub(crate) syn_sent_at: Instant,
     /// It stands in the queue of connections that may have something to send.
     pub(crate) in_output: bool,
 }
@@ -306,6 +313,9 @@ impl Tcb {
             challenges: Challenges::default(),
             path_mtu: config.mtu,
             soft_error: None,
+            request: None,
+            arrival: 0,
+            syn_sent_at: Instant::ZERO,
             in_output: false,
         }
     }

@@ -208,6 +208,9 @@ fn note(tcb: &mut Tcb, plan: Plan, cx: &mut Context<'_>) {
             } else {
                 tcb.snd.queue.sent(plan.seq, end, cx.now);
             }
+            if syn {
+                tcb.syn_sent_at = cx.now;
+            }
             tcb.snd.next = end;
             tcb.snd.nxt = tcb.snd.nxt.latest(end);
             // RFC 6298 §5.1:

@@ -46,6 +46,14 @@ pub const CLAIMS: &[Entry] = &[
         "buffers as small as `rcvbuf` and `sndbuf` ask for",
     ),
     claim("syn-cookies", "SYN cookies (RFC 4987)"),
+    claim(
+        "syn-cookies-scaled",
+        "SYN cookies that keep window scale and SACK in timestamps (RFC 4987 §3.6)",
+    ),
+    claim(
+        "syn-eviction",
+        "the oldest half-open connection can give way to a new one (RFC 4987 §3.4)",
+    ),
     claim("tfo", "TCP Fast Open (RFC 7413)"),
     claim("timestamps", "timestamps and PAWS (RFC 7323)"),
     claim("tlp", "tail loss probes (RFC 8985)"),
@@ -137,6 +145,16 @@ pub const POLICIES: &[Policy] = &[
         "an acceptable RST in TIME-WAIT (RFC 9293 §3.10.7.4, RFC 1337)",
     ),
     policy(
+        "syn_backlog",
+        Values::Number,
+        "half-open connections that a listener may have, whatever its backlog is",
+    ),
+    policy(
+        "syn_cookies",
+        Values::OneOf(&["always", "never", "on-overflow"]),
+        "when a SYN is answered with a cookie (RFC 4987 §3.6)",
+    ),
+    policy(
         "syn_fin",
         Values::OneOf(&["drop", "syn"]),
         "SYN and FIN in one segment at a listener: dropped, or taken as a SYN",
@@ -145,6 +163,11 @@ pub const POLICIES: &[Policy] = &[
         "syn_in_time_wait",
         Values::OneOf(&["ack", "challenge", "reopen"]),
         "a new SYN in TIME-WAIT (MAY-2, RFC 6191, RFC 5961 §4)",
+    ),
+    policy(
+        "syn_queue_full",
+        Values::OneOf(&["drop", "evict"]),
+        "a SYN without cookie when the SYN queue is full (RFC 4987 §3.4)",
     ),
     policy("syn_retries", Values::Number, "retransmissions of a SYN"),
     policy(

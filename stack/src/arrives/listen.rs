@@ -2,6 +2,7 @@
 
 use super::negotiate;
 use crate::config::SynFin;
+use crate::half_open::Request;
 use crate::segment::{Control, Segment, SynOptions};
 use crate::tcb::{Context, Tcb};
 use crate::{Config, State};
@@ -54,5 +55,6 @@ pub(crate) fn open(
     tcb.rcv.begin(segment.seq, 0);
     negotiate(tcb, segment, options, cx);
     tcb.update_send_window(segment, tcb.snd.iss);
+    tcb.request = Some(Request::of(segment, options));
     tcb.state = State::SynReceived;
 }

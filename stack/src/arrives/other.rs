@@ -261,10 +261,14 @@ fn ack_of_syn(tcb: &mut Tcb, segment: &Segment<'_>, ack: SeqNum, cx: &mut Contex
         return Break(Disposition::Reset);
     }
     if cx.accept_queue_full {
+        cx.counters.listen_overflows += 1;
         cx.counters.listen_drops += 1;
         return Break(match cx.config.accept_overflow {
             AcceptOverflow::Drop => Disposition::Done,
-            AcceptOverflow::Reset => Disposition::Abort,
+            AcceptOverflow::Reset => {
+                cx.counters.listen_resets += 1;
+                Disposition::Abort
+            }
         });
     }
     // RFC 9293 §3.10.7.4:

@@ -6,9 +6,9 @@ use crate::arrives::time_wait::{self, Around};
 use crate::arrives::{Disposition, closed, listen, other, syn_sent};
 use crate::demux::Sockets;
 use crate::ecn;
+use crate::half_open::Request;
 use crate::icmp;
-use crate::segment::{Segment, SynOptions};
-use crate::tcb::{Origin, Settings, Tcb};
+use crate::segment::Segment;
 use crate::timeouts;
 use crate::wire::{self, IpHeader, Malformed, Packet};
 use crate::{CloseReason, Instant, ListenerId, State};
@@ -49,7 +49,7 @@ impl Stack {
     /// SEGMENT ARRIVES (RFC 9293 §3.10.7).
     fn segment_arrives(&mut self, now: Instant, packet: &Packet<'_>) {
         let sockets = (packet.dst(), packet.src());
-        if let Some(slot) = self.connections.find(sockets) {
+        if let Some(slot) = self.find(sockets) {
             let ce = packet.ip.tos & ecn::FIELD == ecn::CE;
             self.connection_hears(now, slot, sockets, &packet.segment, ce);
         } else if self.time_waits.find(sockets).is_some() {
@@ -61,7 +61,7 @@ impl Stack {
         }
     }
 
-    fn connection_hears(
+    pub(super) fn connection_hears(
         &mut self,
         now: Instant,
         slot: u32,
@@ -159,54 +159,17 @@ impl Stack {
     ) {
         match listen::arrives(segment, &self.config) {
             Heard::Ignore => {}
+            Heard::Reset if self.cookie_arrives(now, listener, sockets, segment) => {}
             Heard::Reset => {
                 if let Some(reset) = Segment::reset_for(segment) {
                     self.reply(sockets, reset, (self.config.ttl, 0));
                 }
             }
             Heard::Open(options) => {
-                self.passive_open(now, listener, sockets, segment, options);
+                let request = Request::of(segment, options);
+                self.passive_open(now, listener, sockets, request);
             }
         }
-    }
-
-    fn passive_open(
-        &mut self,
-        now: Instant,
-        listener: ListenerId,
-        sockets: Sockets,
-        segment: &Segment<'_>,
-        options: SynOptions,
-    ) {
-        let limit = self.config.syn_backlog;
-        let Some(queues) = self.listeners.get_mut(listener) else {
-            return;
-        };
-        if queues.half_open >= limit || queues.ready.len() >= queues.backlog {
-            self.counters.listen_drops += 1;
-            return;
-        }
-        queues.half_open += 1;
-        let mut settings = Settings::of_host(&self.config);
-        settings.apply(&queues.options);
-        let mut iss = self.secret.isn(sockets, now);
-        // RFC 9293 §3.6.1 (MAY-2):
-        //   assigns its initial sequence number for the new connection to be
-        //   larger than the largest sequence number it used on the previous
-        //   connection incarnation
-        if let Some(old) = self.time_waits.find(sockets) {
-            iss = iss.latest(old.snd_nxt + 1);
-        }
-        let id = self.connections.reserve();
-        let origin = Origin::Passive(listener);
-        let mut tcb = Tcb::new(id, sockets, origin, iss, settings, &self.config);
-        tcb.ts.enabled = self.config.timestamps;
-        tcb.ts.offset = self.secret.timestamp_offset(sockets);
-        self.connections.insert(tcb);
-        self.counters.passive_opens += 1;
-        self.act(id.slot, now, |tcb, cx| {
-            listen::open(tcb, segment, options, cx);
-        });
     }
 
     /// Queues a segment that no connection stands behind any more.
@@ -250,7 +213,7 @@ impl Stack {
         let Some(report) = icmp::decode(ip, protocol, message) else {
             return;
         };
-        let Some(slot) = self.connections.find((report.local, report.remote)) else {
+        let Some(slot) = self.find((report.local, report.remote)) else {
             return;
         };
         self.act(slot, now, |tcb, cx| {

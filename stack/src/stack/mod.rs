@@ -4,11 +4,14 @@
 //! of RFC 9293 §3.10 act on it, and carries out what they decide. Protocol is not decided here.
 
 mod arrivals;
+mod listening;
 mod settle;
 
 use crate::calls::{self, Aftermath};
-use crate::demux::{Connections, Listener, Listeners, Secret, Sockets};
+use crate::demux::{Connections, Secret, Sockets};
 use crate::ecn;
+use crate::half_open::SynCache;
+use crate::listeners::{Listener, Listeners};
 use crate::tcb::{Context, Origin, Settings, Tcb};
 use crate::time_wait::TimeWaits;
 use crate::timeouts::{self, Timer};
@@ -35,6 +38,7 @@ pub struct Stack {
     connections: Connections,
     time_waits: TimeWaits,
     listeners: Listeners,
+    half_open: SynCache,
     schedule: Schedule,
     /// Packets that answer segments of no connection, or of one that is gone.
     replies: VecDeque<Vec<u8>>,
@@ -42,6 +46,10 @@ pub struct Stack {
     output: VecDeque<u32>,
     events: VecDeque<Event>,
     counters: Counters,
+    /// SYNs that made a connection, which gives them their order.
+    arrivals: u64,
+    /// Active OPENs that wait for their handshake.
+    opening: usize,
     /// IPv4 identification of the last packet.
     ip_id: u16,
 }
@@ -59,17 +67,21 @@ impl Stack {
             connections: Connections::default(),
             time_waits: TimeWaits::default(),
             listeners: Listeners::default(),
+            half_open: SynCache::default(),
             schedule: Schedule::default(),
             replies: VecDeque::new(),
             output: VecDeque::new(),
             events: VecDeque::new(),
             counters: Counters::default(),
+            arrivals: 0,
+            opening: 0,
             ip_id: 0,
         }
     }
 
     /// The time that `poll_timeout` named has come.
     pub fn on_timeout(&mut self, now: Instant) {
+        self.half_open_timeouts(now);
         while let Some(slot) = self.schedule.due(now) {
             self.act(slot, now, |tcb, cx| {
                 let end = timeouts::expire(tcb, cx);
@@ -100,14 +112,19 @@ impl Stack {
                 return true;
             }
             self.output.pop_front();
+            self.freeze(slot);
         }
         false
     }
 
     /// When `on_timeout` wants to be called.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let connections = self.schedule.first().map(|(at, _)| at);
-        connections.into_iter().chain(self.time_waits.next()).min()
+        let deadlines = [
+            self.schedule.first().map(|(at, _)| at),
+            self.half_open.next(),
+            self.time_waits.next(),
+        ];
+        deadlines.into_iter().flatten().min()
     }
 
     /// The next event for the application.
@@ -115,8 +132,8 @@ impl Stack {
         self.events.pop_front()
     }
 
-    /// Passive OPEN. An unspecified local address listens on all of them; `backlog` is the length
-    /// of the accept queue, at least 1.
+    /// Passive OPEN. An unspecified local address listens on all of them; `backlog` says
+    /// how many connections may be half open, and one more how many may wait to be accepted.
     pub fn listen(
         &mut self,
         local: SocketAddr,
@@ -129,13 +146,7 @@ impl Stack {
         if local.port() == 0 {
             return Err(CallError::Resources);
         }
-        let listener = Listener {
-            local,
-            backlog: backlog.max(1),
-            options,
-            half_open: 0,
-            ready: VecDeque::new(),
-        };
+        let listener = Listener::new(local, backlog, options);
         self.listeners.add(listener).ok_or(CallError::Exists)
     }
 
@@ -172,6 +183,7 @@ impl Stack {
         options: SocketOptions,
     ) -> Result<ConnectionId, CallError> {
         let sockets = self.sockets_for(now, local, remote)?;
+        self.refuse_open()?;
         let mut settings = Settings::of_host(&self.config);
         settings.apply(&options);
         let id = self.connections.reserve();
@@ -233,6 +245,7 @@ impl Stack {
 
     /// Ends a passive OPEN; connections that were not accepted are aborted.
     pub fn close_listener(&mut self, now: Instant, listener: ListenerId) {
+        self.forget_all(listener);
         let Some(listener) = self.listeners.remove(listener) else {
             return;
         };
@@ -270,6 +283,10 @@ impl Stack {
 
     /// STATUS of whatever connection has these sockets.
     pub fn status_of(&self, now: Instant, local: SocketAddr, remote: SocketAddr) -> Option<Status> {
+        if let Some(entry) = self.half_open.get((local, remote)) {
+            let tcb = self.remembered(listening::NOBODY, (local, remote), entry)?;
+            return Some(calls::status(&tcb, now));
+        }
         let connection = self.connections.find((local, remote));
         match connection.and_then(|slot| self.connections.at(slot)) {
             Some(tcb) => Some(calls::status(tcb, now)),
@@ -285,6 +302,7 @@ impl Stack {
         let connection = self.connections.find((local, remote));
         match connection.and_then(|slot| self.connections.at(slot)) {
             Some(tcb) => tcb.state,
+            None if self.half_open.get((local, remote)).is_some() => State::SynReceived,
             None if self.time_waits.find((local, remote)).is_some() => State::TimeWait,
             None if self.listeners.find(local).is_some() => State::Listen,
             None => State::Closed,
@@ -351,7 +369,7 @@ impl Stack {
         };
         // One in TIME-WAIT is the second choice.
         let unused = |sockets: &Sockets| {
-            self.connections.find(*sockets).is_none() && self.time_waits.find(*sockets).is_none()
+            !self.is_taken(*sockets) && self.time_waits.find(*sockets).is_none()
         };
         dynamic()
             .find(unused)
@@ -364,11 +382,15 @@ impl Stack {
         // RFC 9293 §3.10.1:
         //   Return "error: connection already exists".
         let reuse = self.config.time_wait_reuse;
-        self.connections.find(sockets).is_none()
+        !self.is_taken(sockets)
             && self
                 .time_waits
                 .find(sockets)
                 .is_none_or(|record| reuse && record.may_be_reopened(now))
+    }
+
+    fn is_taken(&self, sockets: Sockets) -> bool {
+        self.connections.find(sockets).is_some() || self.half_open.get(sockets).is_some()
     }
 
     /// Lets the application act on a connection that it owns.

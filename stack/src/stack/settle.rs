@@ -2,6 +2,7 @@
 
 use super::Stack;
 use crate::demux::Sockets;
+use crate::listeners::Listener;
 use crate::seq::SeqNum;
 use crate::tcb::{Context, Origin, Tcb};
 use crate::time_wait::TimeWait;
@@ -42,10 +43,9 @@ impl Stack {
     /// Whether the handshake of the connection would find no room in the accept queue.
     fn accept_queue_is_full(&self, slot: u32) -> bool {
         match self.connections.at(slot).map(|tcb| (tcb.state, tcb.origin)) {
-            Some((State::SynReceived, Origin::Passive(id))) => self
-                .listeners
-                .get(id)
-                .is_none_or(|listener| listener.ready.len() >= listener.backlog),
+            Some((State::SynReceived, Origin::Passive(id))) => {
+                self.listeners.get(id).is_none_or(Listener::is_full)
+            }
             _ => false,
         }
     }
@@ -62,6 +62,10 @@ impl Stack {
             (false, true) => self.counters.curr_estab += 1,
             (true, false) => self.counters.curr_estab -= 1,
             _ => {}
+        }
+        if origin == Origin::Active {
+            self.opening += usize::from(is_opening(after));
+            self.opening -= usize::from(is_opening(before));
         }
         if before == State::SynReceived && after != before {
             self.left_syn_received(id, origin, after);
@@ -181,6 +185,11 @@ impl Stack {
             self.connections.remove(id.slot);
         }
     }
+}
+
+/// Before the handshake is complete.
+fn is_opening(state: State) -> bool {
+    matches!(state, State::SynSent | State::SynReceived)
 }
 
 /// Brings the schedule of the host in line with the timers of a connection.

@@ -4,7 +4,8 @@ use super::sysctl;
 use crate::spec::profile::Profile;
 use std::time::Duration;
 use tcpspec_stack::{
-    AcceptOverflow, Config, EcnPolicy, IcmpHard, RstInTimeWait, SynFin, SynInTimeWait,
+    AcceptOverflow, Config, EcnPolicy, IcmpHard, RstInTimeWait, SynCookies, SynFin, SynInTimeWait,
+    SynQueueFull,
 };
 
 /// A policy that the bundled stack cannot follow.
@@ -71,10 +72,23 @@ const NAMES: [&str; 16] = [
     "tcp_ecn",
 ];
 
+/// The policies that [`listen`] knows; a spec can set what Linux has by the names of its settings.
+const OF_LISTENERS: [&str; 7] = [
+    "syn_backlog",
+    "syn_cookies",
+    "syn_queue_full",
+    "tcp_abort_on_overflow",
+    "tcp_max_syn_backlog",
+    "tcp_syn_queue_full",
+    "tcp_syncookies",
+];
+
 /// Makes the stack follow one policy.
 pub(super) fn apply(config: &mut Config, name: &str, value: &str) -> Result<(), PolicyError> {
     let followed = if NAMES.contains(&name) {
         Some(follow(config, name, value))
+    } else if OF_LISTENERS.contains(&name) {
+        Some(listen(config, name, value))
     } else {
         sysctl::follow(config, name, value)
     };
@@ -150,4 +164,35 @@ fn ecn(value: &str) -> Option<EcnPolicy> {
         "2" => EcnPolicy::Answer,
         _ => return None,
     })
+}
+
+/// What listeners do under load.
+fn listen(config: &mut Config, name: &str, value: &str) -> Option<()> {
+    match name {
+        "syn_backlog" | "tcp_max_syn_backlog" => config.syn_backlog = value.parse().ok()?,
+        "syn_cookies" | "tcp_syncookies" => {
+            config.syn_cookies = match value {
+                "never" | "0" => SynCookies::Never,
+                "on-overflow" | "1" => SynCookies::OnOverflow,
+                "always" | "2" => SynCookies::Always,
+                _ => return None,
+            }
+        }
+        "syn_queue_full" | "tcp_syn_queue_full" => {
+            config.syn_queue_full = match value {
+                "drop" => SynQueueFull::Drop,
+                "evict" => SynQueueFull::EvictOldest,
+                _ => return None,
+            }
+        }
+        "tcp_abort_on_overflow" => {
+            config.accept_overflow = match value {
+                "0" => AcceptOverflow::Drop,
+                "1" => AcceptOverflow::Reset,
+                _ => return None,
+            }
+        }
+        _ => return None,
+    }
+    Some(())
 }

@@ -244,7 +244,17 @@ pub const COUNTERS: &[Entry] = &[
     entry(
         "listen_drops",
         Shape::Number,
-        "SYNs dropped because a queue of the listener was full",
+        "SYNs and completing ACKs that a listener dropped for want of room",
+    ),
+    entry(
+        "listen_overflows",
+        Shape::Number,
+        "those of them that found the accept queue full",
+    ),
+    entry(
+        "listen_resets",
+        Shape::Number,
+        "handshakes reset because the accept queue was full",
     ),
     entry("out_of_order", Shape::Number, "segments held out of order"),
     entry("out_rsts", Shape::Number, "RSTs sent"),
@@ -257,6 +267,31 @@ pub const COUNTERS: &[Entry] = &[
     entry("retrans_segs", Shape::Number, "segments sent again"),
     entry("segs_in", Shape::Number, "segments received, good or bad"),
     entry("segs_out", Shape::Number, "segments sent"),
+    entry(
+        "syn_cookies_failed",
+        Shape::Number,
+        "ACKs that ought to have brought a cookie back and did not",
+    ),
+    entry(
+        "syn_cookies_received",
+        Shape::Number,
+        "ACKs that brought a good cookie back",
+    ),
+    entry(
+        "syn_cookies_sent",
+        Shape::Number,
+        "SYN,ACKs sent that carry a cookie",
+    ),
+    entry(
+        "syn_queue_evictions",
+        Shape::Number,
+        "half-open connections that gave way to newer ones",
+    ),
+    entry(
+        "syn_queue_overflows",
+        Shape::Number,
+        "SYNs that found the SYN queue full, whatever became of them",
+    ),
     entry("timeouts", Shape::Number, "retransmission timeouts"),
     entry("window_probes", Shape::Number, "zero-window probes sent"),
 ];

@@ -200,7 +200,7 @@ fn a_full_accept_queue_takes_no_syn() {
     let mut probe = Probe::new(Config::default());
     let listener = probe
         .stack
-        .listen(probe.local, 1, SocketOptions::default())
+        .listen(probe.local, 0, SocketOptions::default())
         .expect("free");
     let mut shake = |port| {
         probe.remote.set_port(port);
@@ -232,17 +232,27 @@ fn a_handshake_that_completes_into_a_full_queue(
     let mut probe = Probe::new(config);
     probe
         .stack
-        .listen(probe.local, 1, SocketOptions::default())
+        .listen(probe.local, 2, SocketOptions::default())
         .expect("free");
-    let mut iss = [SeqNum(0); 2];
-    for port in [1, 2] {
-        probe.remote.set_port(port);
-        iss[usize::from(port) - 1] = probe.inject(syn(5, SynOptions::default()))[0].seq;
+    let mut iss = Vec::new();
+    // Two wait already; two more are half open while there is room for one.
+    for [first, second] in [[1, 2], [3, 4]] {
+        for port in [first, second] {
+            probe.remote.set_port(port);
+            iss.push(probe.inject(syn(5, SynOptions::default()))[0].seq);
+        }
+        if first == 1 {
+            for port in [1, 2] {
+                probe.remote.set_port(port);
+                let ack = iss[usize::from(port) - 1] + 1;
+                probe.inject(segment(SeqNum(6), ack, Control::None, b""));
+            }
+        }
     }
-    probe.remote.set_port(1);
-    probe.inject(segment(SeqNum(6), iss[0] + 1, Control::None, b""));
-    probe.remote.set_port(2);
-    let sent = probe.inject(segment(SeqNum(6), iss[1] + 1, Control::None, b""));
+    probe.remote.set_port(3);
+    probe.inject(segment(SeqNum(6), iss[2] + 1, Control::None, b""));
+    probe.remote.set_port(4);
+    let sent = probe.inject(segment(SeqNum(6), iss[3] + 1, Control::None, b""));
     assert_eq!(sent.first().map(Seen::summary).unwrap_or_default(), reply);
     assert_eq!(probe.state(), state);
 }

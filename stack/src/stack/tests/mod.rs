@@ -1,6 +1,7 @@
 mod data;
 mod ends;
 mod hostile;
+mod listening;
 mod matrix;
 mod testing;
 mod time;

@@ -1,0 +1,262 @@
+//! The SYN cache: connections in SYN-RECEIVED, each as small as it can be (RFC 4987 §3.5).
+//!
+//! An entry holds what came and what was sent, not what follows from it. When something happens
+//! to the connection, its block is made anew by going through the same steps again, and put away
+//! once it has nothing more to say. So the eight checks of RFC 9293 §3.10.7.4 are written once.
+//! It deliberately decides nothing: which SYN gets an entry is [`crate::stack`]'s question.
+
+use crate::demux::Sockets;
+use crate::ecn::EcnState;
+use crate::segment::{Control, Ecn, Segment, SynOptions, Timestamps};
+use crate::seq::{SeqNum, WireWindow};
+use crate::tcb::{Challenges, Origin, Tcb};
+use crate::timeouts::Timer;
+use crate::timestamps::TimestampState;
+use crate::{Config, Instant, ListenerId, State};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+
+/// A peer's SYN, as far as it has to be remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Request {
+    /// SEG.SEQ.
+    pub(crate) seq: SeqNum,
+    /// SEG.WND.
+    pub(crate) wnd: WireWindow,
+    /// What it offers.
+    pub(crate) options: SynOptions,
+    /// Its timestamps.
+    pub(crate) timestamps: Option<Timestamps>,
+    /// Its ECN bits.
+    pub(crate) ecn: Ecn,
+}
+
+impl Request {
+    /// What `syn` asks for.
+    pub(crate) fn of(syn: &Segment<'_>, options: SynOptions) -> Self {
+        Self {
+            seq: syn.seq,
+            wnd: syn.wnd,
+            options,
+            timestamps: syn.timestamps,
+            ecn: syn.ecn,
+        }
+    }
+
+    /// The SYN, without text and FIN, which nobody has taken.
+    pub(crate) fn segment(&self) -> Segment<'static> {
+        let control = Control::Syn {
+            options: self.options,
+            fin: false,
+        };
+        Segment {
+            wnd: self.wnd,
+            timestamps: self.timestamps,
+            ecn: self.ecn,
+            ..Segment::bare(self.seq, control)
+        }
+    }
+}
+
+/// A connection in SYN-RECEIVED that waits for an ACK.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HalfOpen {
+    /// Whose.
+    pub(crate) listener: ListenerId,
+    /// Its place in the order of arrival.
+    pub(crate) arrival: u64,
+    /// The peer's SYN.
+    pub(crate) request: Request,
+    /// ISS.
+    pub(crate) iss: SeqNum,
+    /// How often the SYN,ACK was sent again.
+    pub(crate) retransmits: u32,
+    /// When the SYN,ACK was sent last.
+    pub(crate) sent_at: Instant,
+    /// When it is due again.
+    pub(crate) deadline: Instant,
+    /// Timestamps, which segments that were dropped may have moved.
+    pub(crate) ts: TimestampState,
+    /// ECN, where a repeated SYN may have said something else.
+    pub(crate) ecn: EcnState,
+    /// Challenge ACKs so far.
+    pub(crate) challenges: Challenges,
+    /// The last soft ICMP error.
+    pub(crate) soft_error: Option<(u8, u8)>,
+}
+
+impl HalfOpen {
+    /// What has to be remembered of a block; `None` if only the whole block will do.
+    pub(crate) fn of(tcb: &Tcb, config: &Config) -> Option<Self> {
+        let (Origin::Passive(listener), Some(request)) = (tcb.origin, tcb.request) else {
+            return None;
+        };
+        let untouched = tcb.snd.nxt == tcb.snd.iss + 1
+            && tcb.snd.next == tcb.snd.nxt
+            && tcb.snd.queue.len() == 0
+            && tcb.rcv.nxt == tcb.rcv.irs + 1
+            && tcb.path_mtu == config.mtu;
+        let waits = tcb.state == State::SynReceived && !tcb.owned && !tcb.snd.closing;
+        let mut others = tcb.timers;
+        others.stop(Timer::Retransmission);
+        if !untouched || !waits || others.next().is_some() {
+            return None;
+        }
+        Some(Self {
+            listener,
+            arrival: tcb.arrival,
+            request,
+            iss: tcb.snd.iss,
+            retransmits: tcb.retransmits,
+            sent_at: tcb.syn_sent_at,
+            deadline: tcb.timers.next()?,
+            ts: tcb.ts,
+            ecn: tcb.ecn,
+            challenges: tcb.challenges,
+            soft_error: tcb.soft_error,
+        })
+    }
+}
+
+/// Local and remote socket without what IPv6 keeps beside an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Ends {
+    local: IpAddr,
+    remote: IpAddr,
+    ports: (u16, u16),
+}
+
+impl From<Sockets> for Ends {
+    fn from((local, remote): Sockets) -> Self {
+        Self {
+            local: local.ip(),
+            remote: remote.ip(),
+            ports: (local.port(), remote.port()),
+        }
+    }
+}
+
+impl From<Ends> for Sockets {
+    fn from(ends: Ends) -> Self {
+        (
+            SocketAddr::new(ends.local, ends.ports.0),
+            SocketAddr::new(ends.remote, ends.ports.1),
+        )
+    }
+}
+
+/// The half-open connections of all listeners of a host. Ordered: a stranger cannot make the
+/// table slow, as RFC 4987 §3.5 has a secret hash do.
+#[derive(Debug, Default)]
+pub(crate) struct SynCache {
+    entries: BTreeMap<Ends, HalfOpen>,
+    deadlines: BTreeSet<(Instant, Ends)>,
+    by_age: BTreeSet<(ListenerId, u64, Ends)>,
+}
+
+impl SynCache {
+    /// What an entry takes, with its places in the three tables, octets.
+    #[cfg(test)]
+    pub(crate) const ENTRY: usize = size_of::<(Ends, HalfOpen)>()
+        + size_of::<(Instant, Ends)>()
+        + size_of::<(ListenerId, u64, Ends)>();
+
+    /// Puts an entry in.
+    pub(crate) fn insert(&mut self, sockets: Sockets, entry: HalfOpen) {
+        let ends = sockets.into();
+        self.deadlines.insert((entry.deadline, ends));
+        self.by_age.insert((entry.listener, entry.arrival, ends));
+        self.entries.insert(ends, entry);
+    }
+
+    /// Takes an entry out.
+    pub(crate) fn take(&mut self, sockets: Sockets) -> Option<HalfOpen> {
+        let ends = sockets.into();
+        let entry = self.entries.remove(&ends)?;
+        self.deadlines.remove(&(entry.deadline, ends));
+        self.by_age.remove(&(entry.listener, entry.arrival, ends));
+        Some(entry)
+    }
+
+    /// The entry of these sockets.
+    pub(crate) fn get(&self, sockets: Sockets) -> Option<&HalfOpen> {
+        self.entries.get(&sockets.into())
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// The first deadline of all.
+    pub(crate) fn next(&self) -> Option<Instant> {
+        self.deadlines.first().map(|(at, _)| *at)
+    }
+
+    /// An entry whose deadline has come.
+    pub(crate) fn due(&self, now: Instant) -> Option<Sockets> {
+        let (at, ends) = self.deadlines.first()?;
+        (*at <= now).then(|| (*ends).into())
+    }
+
+    /// The entry of a listener that came first.
+    pub(crate) fn oldest(&self, listener: ListenerId) -> Option<Sockets> {
+        let nobody = Ends {
+            local: IpAddr::from([0; 4]),
+            remote: IpAddr::from([0; 4]),
+            ports: (0, 0),
+        };
+        let (owner, _, ends) = self.by_age.range((listener, 0, nobody)..).next()?;
+        (*owner == listener).then(|| (*ends).into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sockets(port: u16) -> Sockets {
+        (([10, 0, 0, 1], 80).into(), ([10, 0, 0, 2], port).into())
+    }
+
+    fn entry(listener: u64, arrival: u64, deadline: u64) -> HalfOpen {
+        HalfOpen {
+            listener: ListenerId(listener),
+            arrival,
+            request: Request::of(
+                &Segment::bare(SeqNum(7), Control::None),
+                SynOptions::default(),
+            ),
+            iss: SeqNum(1),
+            retransmits: 0,
+            sent_at: Instant(0),
+            deadline: Instant(deadline),
+            ts: TimestampState::default(),
+            ecn: EcnState::default(),
+            challenges: Challenges::default(),
+            soft_error: None,
+        }
+    }
+
+    #[test]
+    fn the_oldest_of_a_listener_is_not_that_of_another() {
+        let mut cache = SynCache::default();
+        cache.insert(sockets(1), entry(2, 5, 30));
+        cache.insert(sockets(2), entry(2, 4, 40));
+        cache.insert(sockets(3), entry(3, 1, 50));
+        assert_eq!(cache.oldest(ListenerId(2)), Some(sockets(2)));
+        assert!(cache.take(sockets(2)).is_some() && cache.take(sockets(2)).is_none());
+        assert_eq!(cache.oldest(ListenerId(2)), Some(sockets(1)));
+        assert_eq!(cache.oldest(ListenerId(1)), None);
+        assert_eq!(cache.oldest(ListenerId(4)), None);
+        assert_eq!((cache.next(), cache.len()), (Some(Instant(30)), 2));
+    }
+
+    #[test]
+    fn an_entry_is_a_fraction_of_a_block() {
+        // RFC 4987 §4: a FreeBSD entry took 160 octets, and a block 736.
+        assert!(size_of::<HalfOpen>() <= 160, "{}", size_of::<HalfOpen>());
+        assert!(SynCache::ENTRY <= 304, "{}", SynCache::ENTRY);
+        assert!(SynCache::ENTRY * 2 < size_of::<Tcb>());
+    }
+}
