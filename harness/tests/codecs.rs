@@ -84,6 +84,7 @@ impl Legal {
                     .iter()
                     .map(|&(left, right)| (SeqNum(left), SeqNum(right)))
                     .collect(),
+                user_timeout: None,
                 text: &self.text,
             },
         }

@@ -46,6 +46,9 @@ pub struct Config {
     pub syn_retries: u32,
     /// R2 for a SYN,ACK.
     pub synack_retries: u32,
+    /// L_LIMIT and U_LIMIT: the least and the largest user timeout that a connection adopts from
+    /// its peer (RFC 5482 §3.1).
+    pub user_timeout_limits: (Duration, Duration),
     /// Longest delay of an acknowledgment, below 0.5 s (RFC 9293 §3.8.6.3); zero never delays.
     pub delayed_ack: Duration,
     /// Override timeout of the sender's silly-window avoidance (RFC 9293 §3.8.6.2.1).
@@ -112,6 +115,7 @@ impl Default for Config {
             r2: 8,
             syn_retries: 7,
             synack_retries: 5,
+            user_timeout_limits: (Duration::from_secs(100), Duration::from_secs(3600)),
             delayed_ack: Duration::from_millis(200),
             sws_override: Duration::from_millis(500),
             keepalive: KeepAlive::default(),
@@ -256,6 +260,8 @@ pub struct SocketOptions {
     /// Data that stays unacknowledged for so long ends the connection (RFC 9293 §3.9.1.1); it
     /// takes the place of R2 (MUST-21). Zero goes back to R2.
     pub user_timeout: Option<Duration>,
+    /// Use the User Timeout option and advertise this, ADV_UTO (RFC 5482 §3); zero stops that.
+    pub advertised_timeout: Option<Duration>,
     /// IPv4 TTL or IPv6 hop limit.
     pub ttl: Option<u8>,
     /// Diffserv field with ECN bits, as in the IP header (RFC 9293 §3.9.1.9, MUST-48).

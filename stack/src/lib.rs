@@ -41,6 +41,7 @@ mod time_wait;
 mod timeouts;
 mod timestamps;
 mod transmit;
+mod user_timeout;
 mod wire;
 
 pub use config::{
@@ -56,3 +57,4 @@ pub use state::State;
 pub use status::{ListenerStatus, Status};
 pub use time::Instant;
 pub use timeouts::Timer;
+pub use user_timeout::UserTimeout;

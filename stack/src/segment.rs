@@ -4,6 +4,7 @@
 //! (MUST-65); a RST has neither SYN nor FIN. Bytes are not known here: see [`crate::wire`].
 
 use crate::seq::{SeqNum, WindowScale, WireWindow};
+use crate::user_timeout::UserTimeout;
 use std::fmt;
 
 /// A segment without its ports; `'a` is where its text lies.
@@ -27,6 +28,8 @@ pub struct Segment<'a> {
     pub timestamps: Option<Timestamps>,
     /// The SACK option (RFC 2018 §3); a SYN or RST says none.
     pub sack: SackBlocks,
+    /// The User Timeout option (RFC 5482 §3.3), if the others leave it room.
+    pub user_timeout: Option<UserTimeout>,
     /// Segment text.
     pub text: &'a [u8],
 }
@@ -167,6 +170,7 @@ impl<'a> Segment<'a> {
             ecn: Ecn::default(),
             timestamps: None,
             sack: SackBlocks::default(),
+            user_timeout: None,
             text: &[],
         }
     }

@@ -12,6 +12,7 @@ use crate::segment::{SackBlocks, Segment, Timestamps};
 use crate::seq::{SeqNum, Window, WindowScale, WireWindow};
 use crate::timeouts::{Timer, Timers};
 use crate::timestamps::TimestampState;
+use crate::user_timeout::Advice;
 use crate::wire::{TCP_HEADER_LEN, TIMESTAMPS_LEN, header_len, most_sack_blocks};
 use crate::{
     CallError, CloseReason, Config, ConnectionId, Counters, Event, Instant, KeepAlive, ListenerId,
@@ -66,6 +67,8 @@ pub(crate) struct Tcb {
     pub(crate) probe_backoff: u32,
     /// Settings of the socket.
     pub(crate) settings: Settings,
+    /// User timeouts that were said and heard (RFC 5482).
+    pub(crate) advice: Advice,
     /// Which events the application has been given and not used up.
     pub(crate) told: Told,
     /// Challenge ACKs (RFC 5961 §7).
@@ -221,6 +224,7 @@ pub(crate) struct Settings {
     pub(crate) sndbuf: u32,
     pub(crate) keepalive: Option<KeepAlive>,
     pub(crate) user_timeout: Option<Duration>,
+    pub(crate) advertised_timeout: Option<Duration>,
     pub(crate) ttl: u8,
     pub(crate) tos: u8,
 }
@@ -236,6 +240,7 @@ impl Settings {
             //   on or off for each TCP connection (MUST-24), and they MUST default to off
             keepalive: None,
             user_timeout: None,
+            advertised_timeout: None,
             ttl: config.ttl,
             tos: 0,
         }
@@ -252,6 +257,9 @@ impl Settings {
         }
         if let Some(timeout) = options.user_timeout {
             self.user_timeout = Some(timeout).filter(|timeout| !timeout.is_zero());
+        }
+        if let Some(timeout) = options.advertised_timeout {
+            self.advertised_timeout = Some(timeout).filter(|timeout| !timeout.is_zero());
         }
         self.ttl = options.ttl.unwrap_or(self.ttl);
         self.tos = options.tos.unwrap_or(self.tos);
@@ -309,6 +317,7 @@ impl Tcb {
             probes: 0,
             probe_backoff: 0,
             settings,
+            advice: Advice::default(),
             told: Told::default(),
             challenges: Challenges::default(),
             path_mtu: config.mtu,

@@ -4,7 +4,7 @@
 use crate::signals::CloseReason;
 use crate::tcb::{Context, Origin, Tcb};
 use crate::time::Instant;
-use crate::{Config, State};
+use crate::{Config, State, user_timeout};
 use std::fmt;
 use std::time::Duration;
 
@@ -149,7 +149,9 @@ fn retransmission(tcb: &mut Tcb, cx: &mut Context<'_>) -> Option<CloseReason> {
         return None;
     }
     cx.counters.timeouts += 1;
-    if tcb.settings.user_timeout.is_none() && tcb.retransmits >= retries(tcb, cx.config) {
+    if user_timeout::effective(tcb, cx.config).is_none()
+        && tcb.retransmits >= retries(tcb, cx.config)
+    {
         return Some(CloseReason::TimedOut);
     }
     tcb.retransmits += 1;
@@ -183,7 +185,7 @@ fn persist(tcb: &mut Tcb, cx: &mut Context<'_>) -> Option<CloseReason> {
     //   As long as the receiving TCP peer continues to
     //   send acknowledgments in response to the probe segments, the sending
     //   TCP peer MUST allow the connection to stay open (MUST-37).
-    if tcb.settings.user_timeout.is_none() && tcb.probes > cx.config.r2 {
+    if user_timeout::effective(tcb, cx.config).is_none() && tcb.probes > cx.config.r2 {
         return Some(CloseReason::TimedOut);
     }
     tcb.probes += 1;
@@ -227,14 +229,20 @@ fn keep_alive(tcb: &mut Tcb, cx: &mut Context<'_>) -> Option<CloseReason> {
 }
 
 /// The peer has been heard: what waited for a sign of life begins anew.
-pub(crate) fn heard(tcb: &mut Tcb, now: Instant) {
+pub(crate) fn heard(tcb: &mut Tcb, now: Instant, config: &Config) {
     tcb.probes = 0;
     if let Some(keepalive) = tcb
         .settings
         .keepalive
         .filter(|_| tcb.state.is_synchronized() && tcb.state != State::TimeWait)
     {
-        tcb.timers.start(Timer::KeepAlive, now + keepalive.idle);
+        // RFC 5482 §4.2:
+        //   then the keep-alive timer MUST be set to a
+        //   value larger than that of the adopted USER TIMEOUT.
+        let more = |timeout| timeout + Duration::from_secs(1);
+        let least = user_timeout::adopted(tcb, config).map_or(Duration::ZERO, more);
+        tcb.timers
+            .start(Timer::KeepAlive, now + keepalive.idle.max(least));
     }
     if tcb.must_probe() && tcb.timers.is_running(Timer::User) {
         // An answered probe is no failure to deliver (MUST-37).
@@ -256,7 +264,7 @@ pub(crate) fn settle(tcb: &mut Tcb, cx: &mut Context<'_>) {
         None => tcb.timers.stop(Timer::FinWait2),
     }
     let unfinished = tcb.has_unacked() || tcb.snd.una.before(tcb.snd_end());
-    match tcb.settings.user_timeout.filter(|_| unfinished) {
+    match user_timeout::effective(tcb, cx.config).filter(|_| unfinished) {
         Some(timeout) => tcb.timers.start_if_idle(Timer::User, cx.now + timeout),
         None => tcb.timers.stop(Timer::User),
     }

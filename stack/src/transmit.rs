@@ -10,6 +10,7 @@ use crate::segment::{Control, Ecn, SackBlocks, Segment, SynOptions};
 use crate::seq::{SeqNum, WireWindow};
 use crate::tcb::{Context, Tcb};
 use crate::timeouts::Timer;
+use crate::user_timeout;
 use crate::wire::sack_len;
 
 /// A segment that is about to be built.
@@ -104,7 +105,12 @@ fn window_probe(tcb: &Tcb) -> Plan {
 /// Text or FIN: again what has to be sent again, else what is new.
 fn text(tcb: &mut Tcb, cx: &Context<'_>) -> Option<Plan> {
     // What is acknowledged beside the text takes room from it (MUST-16).
-    let options = sack_len(tcb.sack_blocks().len()) as u32;
+    let user_timeout = if user_timeout::option(tcb, false).is_some() {
+        4
+    } else {
+        0
+    };
+    let options = sack_len(tcb.sack_blocks().len()) as u32 + user_timeout;
     let mss = tcb.effective_mss().saturating_sub(options).max(1);
     let end = tcb.snd_end();
     let snd = &mut tcb.snd;
@@ -261,6 +267,8 @@ fn build<'a>(tcb: &'a mut Tcb, plan: Plan, cx: &Context<'_>) -> Segment<'a> {
     } else {
         tcb.sack_blocks()
     };
+    let user_timeout = user_timeout::option(tcb, syn);
+    tcb.advice.given |= !syn;
     // RFC 2883 §4, rule (1): a duplicate is reported once.
     tcb.rcv.sack.duplicate = None;
     let urgent = tcb.snd.up.filter(|up| !syn && up.after(plan.seq));
@@ -281,6 +289,7 @@ fn build<'a>(tcb: &'a mut Tcb, plan: Plan, cx: &Context<'_>) -> Segment<'a> {
         push,
         timestamps,
         sack,
+        user_timeout,
         text,
         ..Segment::bare(plan.seq, control)
     }

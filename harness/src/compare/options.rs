@@ -30,6 +30,9 @@ pub(super) fn compare(
     if let Some(ts) = &pattern.ts {
         timestamps(scope, ts, options.ts, fields)?;
     }
+    if let Some(uto) = &pattern.uto {
+        fields.push(number("UTO", scope, uto, options.uto.map(i64::from))?);
+    }
     if let Some(raw) = &pattern.opts {
         fields.push(octets(raw, got.packet.raw_options()));
     }

@@ -180,6 +180,11 @@ fn options(
         .map(|mss| scope.field(mss))
         .transpose()?;
     options.ws = inject.ws.as_ref().map(|ws| scope.field(ws)).transpose()?;
+    options.uto = inject
+        .uto
+        .as_ref()
+        .map(|uto| scope.field(uto))
+        .transpose()?;
     for (from, to) in &inject.sack {
         options
             .sack

@@ -112,6 +112,8 @@ pub struct SocketSettings {
     pub keepalive: Option<KeepAlive>,
     /// User timeout.
     pub user_timeout: Option<Duration>,
+    /// User timeout to be advertised by the option of RFC 5482.
+    pub advertised_timeout: Option<Duration>,
     /// Settings of the device as a whole, by the names of its profile (`sysctl` on Linux).
     pub system: Vec<(String, String)>,
 }
@@ -223,6 +225,8 @@ pub struct Inject {
     pub sack: Vec<(Expr, Expr)>,
     /// Timestamps option.
     pub ts: InjectTimestamps,
+    /// User timeout option, the 16-bit field.
+    pub uto: Option<Expr>,
     /// Raw octets in the place of all options.
     pub opts: Option<Vec<u8>>,
     /// IP header fields.
@@ -342,6 +346,8 @@ pub struct SegmentPattern {
     pub sack: Option<SackPattern>,
     /// Timestamps option.
     pub ts: Option<TimestampsPattern>,
+    /// User timeout option, the 16-bit field.
+    pub uto: Option<Pattern>,
     /// All options as raw octets.
     pub opts: Option<Vec<u8>>,
     /// TTL or hop limit.

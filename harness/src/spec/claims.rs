@@ -62,6 +62,7 @@ pub const CLAIMS: &[Entry] = &[
         "user-timeout",
         "a user timeout per connection (RFC 9293 §3.8.3, RFC 5482)",
     ),
+    claim("uto", "the user timeout option (RFC 5482)"),
     claim("window-scale", "window scale (RFC 7323)"),
 ];
 

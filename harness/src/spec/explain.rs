@@ -390,6 +390,9 @@ fn settings_text(settings: &SocketSettings) -> String {
         settings
             .user_timeout
             .map(|limit| format!("user_timeout {}", time(limit))),
+        settings
+            .advertised_timeout
+            .map(|limit| format!("uto {}", time(limit))),
     ]
     .into_iter()
     .flatten()

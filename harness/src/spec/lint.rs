@@ -186,7 +186,7 @@ fn matches_anything(segment: &SegmentPattern) -> bool {
         && [&segment.mss, &segment.ws, &segment.sack_ok, &segment.ttl]
             .into_iter()
             .all(free)
-        && [&segment.tos, &segment.df, &segment.ip_id]
+        && [&segment.tos, &segment.df, &segment.ip_id, &segment.uto]
             .into_iter()
             .all(free)
         && matches!(

@@ -30,6 +30,7 @@ pub(super) fn expressions<'a>(step: &'a Step, see: &mut dyn FnMut(&'a Expr)) {
                 &inject.urg,
                 &inject.mss,
                 &inject.ws,
+                &inject.uto,
             ];
             plain
                 .into_iter()
@@ -109,6 +110,7 @@ fn segment_pattern<'a>(segment: &'a SegmentPattern, see: &mut dyn FnMut(&'a Expr
         &segment.urg,
         &segment.mss,
         &segment.ws,
+        &segment.uto,
         &segment.sack_ok,
         &segment.ttl,
         &segment.tos,

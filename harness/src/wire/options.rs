@@ -19,6 +19,8 @@ pub struct Options {
     pub sack: Vec<(u32, u32)>,
     /// Timestamps (kind 8, RFC 7323 §3.2): TSval, TSecr.
     pub ts: Option<(u32, u32)>,
+    /// User timeout (kind 28, RFC 5482 §3.3): granularity bit and value.
+    pub uto: Option<u16>,
     /// Kinds that are not understood, in order.
     pub unknown: Vec<u8>,
 }
@@ -100,6 +102,7 @@ mod kind {
     pub(super) const SACK_PERMITTED: u8 = 4;
     pub(super) const SACK: u8 = 5;
     pub(super) const TIMESTAMPS: u8 = 8;
+    pub(super) const USER_TIMEOUT: u8 = 28;
 }
 
 /// Reads a list; the options before the first fault are there in either case.
@@ -152,8 +155,14 @@ fn read_one(options: &mut Options, kind: u8, rest: &[u8]) -> Result<usize, Optio
         (kind::TIMESTAMPS, times) if times.len() == 8 => {
             options.ts = Some((word(&times[..4]), word(&times[4..])));
         }
+        (kind::USER_TIMEOUT, &[high, low]) => options.uto = Some(u16::from_be_bytes([high, low])),
         (
-            kind::MSS | kind::WINDOW_SCALE | kind::SACK_PERMITTED | kind::SACK | kind::TIMESTAMPS,
+            kind::MSS
+            | kind::WINDOW_SCALE
+            | kind::SACK_PERMITTED
+            | kind::SACK
+            | kind::TIMESTAMPS
+            | kind::USER_TIMEOUT,
             _,
         ) => return Err(wrong),
         _ => options.unknown.push(kind),
@@ -168,7 +177,7 @@ fn word(octets: &[u8]) -> u32 {
 }
 
 /// Writes the options in the order and with the alignment that most hosts use: MSS,
-/// SACK-permitted, timestamps, window scale, SACK. Unknown kinds are not written.
+/// SACK-permitted, timestamps, window scale, SACK, user timeout. Unknown kinds are not written.
 ///
 /// The result is a multiple of four octets. It may be longer than the 40 octets that a header
 /// can hold; whoever builds the segment has to look.
@@ -199,6 +208,10 @@ pub fn write(options: &Options) -> Vec<u8> {
             octets.extend(right.to_be_bytes());
         }
     }
+    if let Some(uto) = options.uto {
+        octets.extend([kind::USER_TIMEOUT, 4]);
+        octets.extend(uto.to_be_bytes());
+    }
     octets
 }
 
@@ -225,6 +238,9 @@ impl fmt::Display for Options {
         }
         for (left, right) in &self.sack {
             item(format_args!("SACK={left}..{right}"))?;
+        }
+        if let Some(uto) = self.uto {
+            item(format_args!("UTO={uto}"))?;
         }
         for kind in &self.unknown {
             item(format_args!("OPT{kind}"))?;
@@ -283,8 +299,9 @@ mod tests {
             sack_ok in any::<bool>(),
             sack in proptest::collection::vec(any::<(u32, u32)>(), 0..4),
             ts in proptest::option::of(any::<(u32, u32)>()),
+            uto in proptest::option::of(any::<u16>()),
         ) {
-            let options = Options { mss, ws, sack_ok, sack, ts, unknown: Vec::new() };
+            let options = Options { mss, ws, sack_ok, sack, ts, uto, unknown: Vec::new() };
             let octets = write(&options);
             prop_assert_eq!(octets.len() % 4, 0);
             prop_assert_eq!(read(&octets), (options, None));

@@ -15,6 +15,7 @@ use crate::segment::{Segment, SynOptions};
 use crate::seq::{SeqNum, WindowScale};
 use crate::tcb::{Context, Tcb};
 use crate::timeouts::Timer;
+use crate::user_timeout;
 use crate::{Event, State};
 use std::ops::ControlFlow;
 
@@ -51,6 +52,7 @@ pub(crate) fn negotiate(
     offered: SynOptions,
     cx: &Context<'_>,
 ) {
+    user_timeout::hear(tcb, segment, cx);
     tcb.snd.mss = offered.mss.unwrap_or(tcb.snd.mss);
     tcb.ecn.heard_syn(segment);
     // RFC 7323 §2.2:
@@ -126,5 +128,5 @@ pub(crate) fn establish(tcb: &mut Tcb, cx: &mut Context<'_>) {
     } else {
         State::Established
     };
-    crate::timeouts::heard(tcb, cx.now);
+    crate::timeouts::heard(tcb, cx.now, cx.config);
 }

@@ -7,7 +7,7 @@ use crate::segment::{Control, Segment};
 use crate::seq::SeqNum;
 use crate::tcb::{Context, Origin, Tcb};
 use crate::timeouts::Timer;
-use crate::{CloseReason, Config, Event, State, sack};
+use crate::{CloseReason, Config, Event, State, sack, user_timeout};
 use std::ops::ControlFlow::{Break, Continue};
 
 /// What becomes of the segment.
@@ -246,6 +246,7 @@ fn fifth_ack(tcb: &mut Tcb, segment: &Segment<'_>, cx: &mut Context<'_>) -> Chec
     if segment.ecn.ece && tcb.ecn.heard_echo(ack, tcb.snd.nxt) {
         tcb.ecn.reduced();
     }
+    user_timeout::hear(tcb, segment, cx);
     if ack == tcb.snd.una && updates_window(tcb, segment, ack) {
         tcb.update_send_window(segment, ack);
     }

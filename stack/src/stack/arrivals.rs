@@ -71,7 +71,7 @@ impl Stack {
     ) {
         let disposition = self.act(slot, now, |tcb, cx| {
             cx.ce = ce;
-            timeouts::heard(tcb, now);
+            timeouts::heard(tcb, now, cx.config);
             let disposition = match tcb.state {
                 State::SynSent => syn_sent::arrives(tcb, segment, cx),
                 _ => other::arrives(tcb, segment, cx),

@@ -265,7 +265,7 @@ impl Stack {
         self.call(id, now, |tcb, cx| {
             tcb.settings.apply(options);
             tcb.rcv.buffer = tcb.settings.rcvbuf;
-            settle::options_changed(tcb, options, cx.now);
+            settle::options_changed(tcb, options, cx.now, cx.config);
             Ok(())
         })
     }

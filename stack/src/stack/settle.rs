@@ -7,7 +7,7 @@ use crate::seq::SeqNum;
 use crate::tcb::{Context, Origin, Tcb};
 use crate::time_wait::TimeWait;
 use crate::timeouts::{self, Timer};
-use crate::{CloseReason, ConnectionId, Event, Instant, Schedule, SocketOptions, State};
+use crate::{CloseReason, Config, ConnectionId, Event, Instant, Schedule, SocketOptions, State};
 
 impl Stack {
     /// Lets something happen to the connection in `slot`, and draws the consequences.
@@ -221,12 +221,24 @@ pub(super) fn end(tcb: &mut Tcb, reason: Option<CloseReason>, cx: &mut Context<'
 }
 
 /// Settings that act on running timers.
-pub(super) fn options_changed(tcb: &mut Tcb, options: &SocketOptions, now: Instant) {
+pub(super) fn options_changed(
+    tcb: &mut Tcb,
+    options: &SocketOptions,
+    now: Instant,
+    config: &Config,
+) {
     if options.keepalive.is_some() {
         tcb.timers.stop(Timer::KeepAlive);
-        timeouts::heard(tcb, now);
+        timeouts::heard(tcb, now, config);
     }
     if options.user_timeout.is_some() {
         tcb.timers.stop(Timer::User);
+    }
+    if options.advertised_timeout.is_some() {
+        // RFC 5482 §3:
+        //   A host that supports the UTO option SHOULD include one in the next
+        //   possible outgoing segment whenever it starts using a new user timeout
+        //   for the connection.
+        tcb.advice.given = false;
     }
 }

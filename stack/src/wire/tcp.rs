@@ -4,6 +4,7 @@ use super::checksum::Sum;
 use super::{IpHeader, Malformed, Packet, TCP, checksum_holds};
 use crate::segment::{Control, Ecn, SackBlock, SackBlocks, Segment, SynOptions, Timestamps};
 use crate::seq::{SeqNum, WindowScale, WireWindow};
+use crate::user_timeout::UserTimeout;
 
 const CWR: u8 = 0x80;
 const ECE: u8 = 0x40;
@@ -21,6 +22,7 @@ const WINDOW_SCALE: u8 = 3;
 const SACK_PERMITTED: u8 = 4;
 const SACK: u8 = 5;
 const TIMESTAMPS: u8 = 8;
+const USER_TIMEOUT: u8 = 28;
 
 /// The segment in the payload of an IP packet.
 pub(crate) fn decode(ip: IpHeader, octets: &[u8]) -> Result<Packet<'_>, Malformed> {
@@ -53,6 +55,7 @@ pub(crate) fn decode(ip: IpHeader, octets: &[u8]) -> Result<Packet<'_>, Malforme
         } else {
             SackBlocks::default()
         },
+        user_timeout: options.user_timeout,
         text: &octets[offset..],
     };
     let (src_port, dst_port) = (half(&header[..2]), half(&header[2..4]));
@@ -85,6 +88,7 @@ struct Options {
     syn: SynOptions,
     timestamps: Option<Timestamps>,
     sack: SackBlocks,
+    user_timeout: Option<UserTimeout>,
 }
 
 impl Options {
@@ -123,7 +127,10 @@ impl Options {
                 let block = |block: &[u8]| (SeqNum(word(&block[..4])), SeqNum(word(&block[4..])));
                 self.sack = value.chunks_exact(8).map(block).collect();
             }
-            (MSS | WINDOW_SCALE | SACK_PERMITTED | SACK | TIMESTAMPS, _) => {
+            (USER_TIMEOUT, value) if value.len() == 2 => {
+                self.user_timeout = Some(UserTimeout(half(value)));
+            }
+            (MSS | WINDOW_SCALE | SACK_PERMITTED | SACK | TIMESTAMPS | USER_TIMEOUT, _) => {
                 return Err(Malformed::OptionLength);
             }
             // RFC 9293 §3.1 (MUST-6):
@@ -141,6 +148,23 @@ pub(super) fn len(segment: &Segment<'_>) -> usize {
 }
 
 fn options_len(segment: &Segment<'_>) -> usize {
+    negotiated_len(segment)
+        + if user_timeout(segment).is_some() {
+            4
+        } else {
+            0
+        }
+}
+
+/// The User Timeout option, if there is room for it.
+fn user_timeout(segment: &Segment<'_>) -> Option<UserTimeout> {
+    segment
+        .user_timeout
+        .filter(|_| negotiated_len(segment) + 4 <= 40)
+}
+
+/// The options without the user timeout.
+fn negotiated_len(segment: &Segment<'_>) -> usize {
     let timestamps = segment.timestamps.is_some();
     let Control::Syn { options, .. } = segment.control else {
         return if timestamps { 12 } else { 0 } + sack_len(sack(segment).len());
@@ -246,6 +270,10 @@ fn encode_options(segment: &Segment<'_>, out: &mut Vec<u8>) {
             out.extend_from_slice(&left.0.to_be_bytes());
             out.extend_from_slice(&right.0.to_be_bytes());
         }
+    }
+    if let Some(UserTimeout(field)) = user_timeout(segment) {
+        out.extend_from_slice(&[USER_TIMEOUT, 4]);
+        out.extend_from_slice(&field.to_be_bytes());
     }
 }
 

@@ -196,6 +196,7 @@ fn any_segment(text: &[u8]) -> impl Strategy<Value = Segment<'_>> {
             ecn: Ecn { ece, cwr },
             timestamps,
             sack: carried(&sack, &control, timestamps.is_some()),
+            user_timeout: None,
             text,
         }
     })

@@ -531,6 +531,7 @@ fn options_of(set: &SocketSettings) -> SocketOptions {
             count: keepalive.count.unwrap_or(defaults.count),
         }),
         user_timeout: set.user_timeout,
+        advertised_timeout: set.advertised_timeout,
         ttl: None,
         tos: None,
     }
@@ -542,6 +543,7 @@ fn merge(options: &mut SocketOptions, newer: SocketOptions) {
     options.sndbuf = newer.sndbuf.or(options.sndbuf);
     options.keepalive = newer.keepalive.or(options.keepalive);
     options.user_timeout = newer.user_timeout.or(options.user_timeout);
+    options.advertised_timeout = newer.advertised_timeout.or(options.advertised_timeout);
 }
 
 #[cfg(test)]

@@ -170,6 +170,7 @@ impl<'a> Reader<'a> {
         settings.user_timeout = fields
             .get("user_timeout")
             .and_then(|node| self.fixed_duration(node));
+        settings.advertised_timeout = fields.get("uto").and_then(|node| self.fixed_duration(node));
         settings.keepalive = fields
             .get("keepalive")
             .and_then(|node| self.keepalive(node));

@@ -136,6 +136,7 @@ impl<'a> Reader<'a> {
             urg: field(&limits::URG),
             mss: field(&limits::MSS),
             ws: field(&limits::WS),
+            uto: field(&limits::UTO),
             ..SegmentPattern::default()
         };
         if let Some(flags) = fields.get("flags") {

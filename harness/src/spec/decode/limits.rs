@@ -97,6 +97,7 @@ pub(super) const WND_RAW: Limit = number(
     WORD,
     "the window field has 16 bits; with window scale, `wnd` says more",
 );
+pub(super) const UTO: Limit = number("uto", WORD, "the option has 16 bits");
 pub(super) const WS: Limit = number("ws", 255, "the shift is one octet");
 
 impl Limit {

@@ -168,6 +168,7 @@ impl<'a> Reader<'a> {
         if let Some(ts) = fields.get("ts") {
             inject.ts = self.timestamps(ts);
         }
+        inject.uto = self.field(fields, &limits::UTO);
         inject.opts = fields.get("opts").and_then(|node| self.octets(node));
     }
 

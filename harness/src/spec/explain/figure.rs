@@ -108,6 +108,9 @@ impl Names<'_> {
         if let Some(ws) = &inject.ws {
             parts.push(format!("<WS={}>", self.value(ws)));
         }
+        if let Some(uto) = &inject.uto {
+            parts.push(format!("<UTO={}>", self.value(uto)));
+        }
         if inject.sack_ok {
             parts.push("<SACK-permitted>".to_owned());
         }
@@ -177,6 +180,7 @@ impl Names<'_> {
         let plain = [
             ("MSS", &segment.mss),
             ("WS", &segment.ws),
+            ("UTO", &segment.uto),
             ("SACK-permitted", &segment.sack_ok),
             ("TTL", &segment.ttl),
             ("TOS", &segment.tos),

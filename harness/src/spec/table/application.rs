@@ -55,6 +55,11 @@ pub const SETTINGS: &[Entry] = &[
         "keep-alive on, with these times",
     ),
     entry("user_timeout", Shape::Duration, "user timeout"),
+    entry(
+        "uto",
+        Shape::Duration,
+        "user timeout to be advertised by the option (RFC 5482)",
+    ),
 ];
 
 /// Keep-alive times.

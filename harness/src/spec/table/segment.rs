@@ -28,6 +28,11 @@ pub const FIELDS: &[Entry] = &[
         Shape::Timestamps,
         "timestamps option (on every segment once negotiated)",
     ),
+    entry(
+        "uto",
+        Shape::Number,
+        "user timeout option: seconds, or 32768 + minutes",
+    ),
     entry("opts", Shape::Octets, "these octets instead of all options"),
     entry("ip", Shape::Map(&[IP]), "fields of the IP header"),
 ];
@@ -93,6 +98,11 @@ pub const EXPECT_FIELDS: &[Entry] = &[
     entry("sack_ok", Shape::Presence, "SACK-permitted option (free)"),
     entry("sack", Shape::BlocksPattern, "SACK blocks in order (free)"),
     entry("ts", Shape::TimestampsPattern, "timestamps option (free)"),
+    entry(
+        "uto",
+        Shape::NumberPattern,
+        "user timeout option: seconds, or 32768 + minutes (free)",
+    ),
     entry("opts", Shape::Octets, "all options as octets (free)"),
     entry(
         "ip",

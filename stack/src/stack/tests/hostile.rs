@@ -200,6 +200,7 @@ impl Run {
             ecn: Ecn::default(),
             timestamps,
             sack: sack.collect(),
+            user_timeout: None,
             text: &text,
         });
         self.look(&sent, control == Control::Rst);

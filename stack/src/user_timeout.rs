@@ -1,0 +1,131 @@
+//! The user timeout (RFC 9293 §3.9.1.1) and the option by which two ends suggest one to each other
+//! (RFC 5482).
+//!
+//! ENABLED is that the application has named a value to advertise, ADV_UTO; CHANGEABLE is that it
+//! has not set the user timeout itself. The option is advice: it is neither negotiated nor sent
+//! reliably.
+
+use crate::segment::Segment;
+use crate::tcb::{Context, Tcb};
+use crate::{Config, timeouts};
+use std::time::Duration;
+
+/// The value of a User Timeout option (RFC 5482 §3.3), as on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UserTimeout(pub u16);
+
+/// The granularity bit: minutes.
+const MINUTES: u16 = 0x8000;
+
+impl UserTimeout {
+    /// A timeout, in seconds while they fit, else in minutes; rounded up. Never zero.
+    pub fn of(timeout: Duration) -> Self {
+        let seconds = timeout.as_secs() + u64::from(timeout.subsec_nanos() > 0);
+        let field = u64::from(MINUTES - 1);
+        // RFC 5482 §3.4:
+        //   Current TCP implementations MUST NOT send it and
+        //   MUST ignore it upon reception.
+        if seconds <= field {
+            Self(seconds.max(1) as u16)
+        } else {
+            Self(MINUTES | seconds.div_ceil(60).min(field) as u16)
+        }
+    }
+
+    /// What it says; `None` if it is the reserved value zero.
+    pub fn duration(self) -> Option<Duration> {
+        // RFC 5482 §3.3:
+        //   When set (G = 1), the time interval in the "User Timeout"
+        //   field MUST be interpreted as minutes.
+        let unit = if self.0 & MINUTES == 0 { 1 } else { 60 };
+        let seconds = u64::from(self.0 & !MINUTES) * unit;
+        (seconds > 0).then(|| Duration::from_secs(seconds))
+    }
+}
+
+/// What a connection knows of the other end's user timeout.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Advice {
+    /// REMOTE_UTO.
+    pub(crate) remote: Option<Duration>,
+    /// The own value has been in a segment other than a SYN.
+    pub(crate) given: bool,
+}
+
+/// Takes the option of an acceptable segment.
+pub(crate) fn hear(tcb: &mut Tcb, segment: &Segment<'_>, cx: &Context<'_>) {
+    if tcb.settings.advertised_timeout.is_some()
+        && let Some(heard) = segment.user_timeout.and_then(UserTimeout::duration)
+    {
+        tcb.advice.remote = Some(heard);
+        // The keep-alive timer may be too short for it.
+        timeouts::heard(tcb, cx.now, cx.config);
+    }
+}
+
+/// The option of the next segment.
+pub(crate) fn option(tcb: &Tcb, syn: bool) -> Option<UserTimeout> {
+    // RFC 5482 §3:
+    //   connection that has enabled UTO options SHOULD include a UTO option
+    //   in the first packet that does not have the SYN flag set.
+    let advertised = tcb.settings.advertised_timeout?;
+    (syn || !tcb.advice.given).then(|| UserTimeout::of(advertised))
+}
+
+/// USER_TIMEOUT; without one, R2 counts.
+pub(crate) fn effective(tcb: &Tcb, config: &Config) -> Option<Duration> {
+    // RFC 5482 §3.1:
+    //   If the CHANGEABLE flag is false, USER_TIMEOUT MUST NOT
+    //   be changed, regardless of the received UTO option.
+    if tcb.settings.user_timeout.is_some() {
+        return tcb.settings.user_timeout;
+    }
+    adopted(tcb, config)
+}
+
+/// The user timeout that follows from an exchange of options.
+pub(crate) fn adopted(tcb: &Tcb, config: &Config) -> Option<Duration> {
+    let changeable = tcb.settings.user_timeout.is_none();
+    // RFC 5482 §3.3:
+    //   Connections in other
+    //   states MUST use the default timeout values defined in [RFC0793] and
+    //   [RFC1122].
+    let advertised = tcb.settings.advertised_timeout?;
+    let remote = tcb.advice.remote?;
+    if !changeable || !tcb.state.is_synchronized() {
+        return None;
+    }
+    // RFC 5482 §3.1:
+    //   Therefore, the lower limit (L_LIMIT) MUST be larger than the current
+    //   retransmission timeout (RTO) for the connection.
+    let (lower, upper) = config.user_timeout_limits;
+    let lower = lower.max(tcb.rtt.rto() + Duration::from_secs(1));
+    // RFC 5482 §3.1:
+    //   USER_TIMEOUT = min(U_LIMIT, max(ADV_UTO, REMOTE_UTO, L_LIMIT))
+    Some(advertised.max(remote).max(lower).min(upper.max(lower)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::rounded_up(Duration::from_millis(1), 1)]
+    #[case::seconds(Duration::from_secs(32_767), 32_767)]
+    #[case::minutes(Duration::from_secs(32_768), MINUTES | 547)]
+    #[case::the_most(Duration::from_secs(u64::MAX), u16::MAX)]
+    fn a_timeout_is_said_in_seconds_or_minutes(#[case] timeout: Duration, #[case] field: u16) {
+        assert_eq!(UserTimeout::of(timeout), UserTimeout(field));
+    }
+
+    #[rstest]
+    #[case(0, None)]
+    #[case(MINUTES, None)]
+    #[case(90, Some(90))]
+    #[case(MINUTES | 2, Some(120))]
+    fn zero_says_nothing(#[case] field: u16, #[case] seconds: Option<u64>) {
+        let seconds = seconds.map(Duration::from_secs);
+        assert_eq!(UserTimeout(field).duration(), seconds);
+    }
+}
