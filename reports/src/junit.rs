@@ -10,7 +10,7 @@ mod attempts;
 
 use crate::ladder;
 use crate::names;
-use crate::record::{CaseRecord, DeviationFinding, Level, Run, Verdict};
+use crate::record::{CaseRecord, DeviationFinding, INTERRUPTED, Level, Run, Verdict};
 use crate::terminal;
 use crate::text::{clean, without_escapes};
 use junit_report::{Duration, OffsetDateTime, Report, TestCase, TestResult, TestSuite};
@@ -64,7 +64,9 @@ fn suite(run: &Run, part: &str) -> TestSuite {
         timestamp: started(run.started_unix_ms),
         hostname: "localhost".into(),
         testcases: Vec::new(),
-        system_out: None,
+        system_out: run
+            .interrupted
+            .then(|| "[[PROPERTY|interrupted=true]]\n".to_owned()),
         system_err: None,
     }
 }
@@ -127,7 +129,12 @@ fn result(case: &CaseRecord, run: &Run, strict: bool) -> TestResult {
         Verdict::Pass => TestResult::Success,
         Verdict::Skipped => {
             let reason = case.reason.as_deref().unwrap_or("no reason given");
-            skipped("capability", clean(reason))
+            let kind = if reason == INTERRUPTED {
+                "interrupted"
+            } else {
+                "capability"
+            };
+            skipped(kind, clean(reason))
         }
         Verdict::Inconclusive => TestResult::Error {
             type_: "inconclusive".into(),

@@ -10,6 +10,9 @@ use std::net::SocketAddr;
 /// The version of this format; it changes when a reader of the old one would misread the new one.
 pub const FORMAT: u32 = 1;
 
+/// The reason of a case that had not run when the run was interrupted.
+pub const INTERRUPTED: &str = "interrupted before its turn";
+
 /// One run of the tool against one device.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Run {
@@ -27,7 +30,7 @@ pub struct Run {
     pub device: DeviceRecord,
     /// The seed from which every random choice of the run follows.
     pub seed: u64,
-    /// Stopped by Ctrl-C: the cases that ran are here, the others are not.
+    /// Stopped before all cases had run: the others are skipped, with [`INTERRUPTED`].
     pub interrupted: bool,
     /// The hidden cases that show that this run could see a failure.
     pub canaries: Vec<Canary>,

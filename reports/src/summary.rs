@@ -130,6 +130,9 @@ fn cells(counts: &Counts) -> String {
 /// What is wrong with the run itself.
 fn warnings(run: &Run) -> String {
     let mut text = String::new();
+    if run.interrupted {
+        text.push_str("\n**The run was interrupted:** the cases that had not run are skipped.\n");
+    }
     for canary in run.canaries.iter().filter(|canary| !canary.caught) {
         let name = markdown(&canary.name);
         let _ = writeln!(
@@ -141,9 +144,6 @@ fn warnings(run: &Run) -> String {
         let place = code(&format!("{}:{}", finding.file, finding.line));
         let (title, message) = (code(&finding.code), markdown(&finding.message));
         let _ = writeln!(text, "\n{title} {place}: {message}");
-    }
-    if run.interrupted {
-        text.push_str("\nThe run was interrupted: the cases that ran are counted.\n");
     }
     text
 }
@@ -235,6 +235,7 @@ mod tests {
     #[case("green", sample::green())]
     #[case("failing", sample::run())]
     #[case("hostile", sample::run_of(vec![sample::hostile()]))]
+    #[case("interrupted", sample::interrupted())]
     fn pages(#[case] name: &str, #[case] run: Run) {
         golden::check(&format!("summary/{name}.md"), write(&run, false));
     }

@@ -200,7 +200,7 @@ impl Screen {
         if run.interrupted {
             let _ = writeln!(
                 text,
-                "\ninterrupted: the cases that ran are counted, the others not"
+                "\ninterrupted: the cases that had not run are skipped"
             );
         }
         text

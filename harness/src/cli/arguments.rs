@@ -27,7 +27,8 @@ pub(super) struct Arguments {
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 conformant · 1 non-conformant · 2 bad flag or spec · 3 unjudged (inconclusive cases, \
-or the environment refused) · 4 nothing selected · 130 interrupted (reports are written first)";
+or the environment refused) · 4 nothing selected · 130 interrupted, 143 \
+terminated (reports are written first)";
 
 const SELECT_HELP: &str = "Cases: a path, an id or glob (`3.6/*`, `3.10.7.4/rst*[rst=exact]`), a \
 section (`3.6`, `§3.10`) or a requirement (`MUST-13`); none: all";

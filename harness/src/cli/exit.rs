@@ -18,6 +18,8 @@ pub enum Exit {
     NothingSelected,
     /// 130: Ctrl-C; the reports of what ran are written.
     Interrupted,
+    /// 143: SIGTERM; the same.
+    Terminated,
 }
 
 impl Exit {
@@ -30,10 +32,11 @@ impl Exit {
             Self::Unjudged => 3,
             Self::NothingSelected => 4,
             Self::Interrupted => 130,
+            Self::Terminated => 143,
         }
     }
 
-    /// The end of a run. Where several apply: 130, 3 if a canary passed, 1, 3, 4, 0.
+    /// The end of a run. An interrupted one is taken for [`Exit::Interrupted`]. Where several apply: 130, 3 if a canary passed, 1, 3, 4, 0.
     ///
     /// `strict`: a SHOULD fails too. `lenient`: what stayed inconclusive does not count.
     pub fn of(run: &Run, strict: bool, lenient: bool) -> Self {

@@ -1,49 +1,69 @@
-//! Ctrl-C: the first stops the run in order, the second at once.
+//! Ctrl-C and SIGTERM: the first stops the run in order, the second at once.
 
 use super::Exit;
+use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Set when the user wants the run to end.
+/// Set when the user, or whoever runs us, wants the run to end.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Interrupt(Arc<AtomicBool>);
+pub(super) struct Interrupt(Arc<AtomicU8>);
 
 impl Interrupt {
-    /// Listens for Ctrl-C (and for a termination request) on a thread of its own.
-    pub(super) fn listen() -> std::io::Result<Self> {
+    /// Listens for Ctrl-C and for a termination request on a thread of its own. From the return
+    /// on, neither ends the process by itself.
+    pub(super) fn listen() -> io::Result<Self> {
         let interrupt = Self::default();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
             .build()?;
+        let mut signals = {
+            let _inside = runtime.enter();
+            Signals {
+                interrupt: signal(SignalKind::interrupt())?,
+                terminate: signal(SignalKind::terminate())?,
+            }
+        };
         let flag = interrupt.clone();
         std::thread::Builder::new()
             .name("interrupt".into())
             .spawn(move || {
                 runtime.block_on(async {
-                    if asked().await {
-                        flag.0.store(true, Ordering::Relaxed);
-                        asked().await;
-                        std::process::exit(i32::from(Exit::Interrupted.code()));
-                    }
+                    let first = signals.next().await;
+                    flag.0.store(first.code(), Ordering::Relaxed);
+                    let second = signals.next().await;
+                    std::process::exit(i32::from(second.code()));
                 });
             })?;
         Ok(interrupt)
     }
 
-    /// True once the user has asked.
+    /// True once somebody has asked.
     pub(super) fn is_set(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.exit().is_some()
+    }
+
+    /// How the program ends by it.
+    pub(super) fn exit(&self) -> Option<Exit> {
+        let code = self.0.load(Ordering::Relaxed);
+        [Exit::Interrupted, Exit::Terminated]
+            .into_iter()
+            .find(|exit| exit.code() == code)
     }
 }
 
-/// Waits for either signal; false if they cannot be heard.
-async fn asked() -> bool {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        return false;
-    };
-    tokio::select! {
-        heard = tokio::signal::ctrl_c() => heard.is_ok(),
-        _ = terminate.recv() => true,
+/// The two signals.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    async fn next(&mut self) -> Exit {
+        tokio::select! {
+            _ = self.interrupt.recv() => Exit::Interrupted,
+            _ = self.terminate.recv() => Exit::Terminated,
+        }
     }
 }

@@ -4,29 +4,34 @@ use super::arguments::{Choice, RunArguments};
 use super::interrupt::Interrupt;
 use super::live::Live;
 use super::plan::{Plan, Target};
-use super::play::{Go, Pace};
+use super::play::{Go, Pace, unplayed};
 use super::reports::Wanted;
 use super::{Context, Exit, Failure, TOOL, doctor, say, spec_files};
 use crate::deviations;
+use crate::seed;
 use crate::spec::case::Case;
 use crate::worker::{self, Leniency};
 use std::hash::{BuildHasher, RandomState};
 use std::io::IsTerminal;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tcpspec_reports::names;
-use tcpspec_reports::record::{Canary, CaseRecord, DeviceRecord, FORMAT, Run, Verdict};
+use tcpspec_reports::record::{
+    Canary, CaseRecord, DeviceRecord, FORMAT, INTERRUPTED, Run, Verdict,
+};
 use tcpspec_reports::terminal::{self, Screen, ci};
+use tcpspec_reports::text::count;
 
 /// Runs cases and reports.
 pub(super) fn run(arguments: &RunArguments, context: &Context) -> Result<Exit, Failure> {
+    // Before anything that takes time: an interrupted run leaves the reports that were asked for.
+    let interrupt = Interrupt::listen()
+        .map_err(|error| Failure::Environment(format!("cannot listen for Ctrl-C: {error}")))?;
     let target = Target::parse(&arguments.device, &arguments.host)?;
     let (select, filter) = (&arguments.select, &arguments.filter);
     let plan = Plan::make(context, target.clone(), select, filter, arguments.slow)?;
     if arguments.dry_run {
         return super::list::print_cases(&plan.cases);
     }
-    let interrupt = Interrupt::listen()
-        .map_err(|error| Failure::Environment(format!("cannot listen for Ctrl-C: {error}")))?;
     let seed = arguments.seed.unwrap_or_else(fresh_seed);
     let refusal = match &target {
         Target::Bundled | Target::Host(_) => None,
@@ -55,9 +60,10 @@ pub(super) fn run(arguments: &RunArguments, context: &Context) -> Result<Exit, F
         whole,
         &mut run.cases,
     );
-    let exit = match pace.refusal {
-        Some(_) => Exit::Unjudged,
-        None => Exit::of(&run, arguments.strict, arguments.allow_inconclusive),
+    let exit = match (interrupt.exit().filter(|_| run.interrupted), &pace.refusal) {
+        (Some(exit), _) => exit,
+        (None, Some(_)) => Exit::Unjudged,
+        (None, None) => Exit::of(&run, arguments.strict, arguments.allow_inconclusive),
     };
     finish(arguments, &mut run, &screen, exit)
 }
@@ -79,7 +85,7 @@ fn play(
     }
     let mut live = live(arguments, plan, screen);
     let mut records: Vec<Option<CaseRecord>> = vec![None; plan.cases.len()];
-    let mut failed = 0;
+    let mut failed = 0_usize;
     let (list, identity, today) = (
         plan.suite.deviations(),
         run.device.identity.clone(),
@@ -107,10 +113,13 @@ fn play(
                 false,
                 std::slice::from_mut(&mut record),
             );
-            failed += u32::from(record.fails(arguments.strict));
+            failed += usize::from(record.fails(arguments.strict));
             records[index] = Some(record);
             live.finished(index, &records);
-            if arguments.max_fail.is_some_and(|most| failed >= most) {
+            if arguments
+                .max_fail
+                .is_some_and(|most| failed >= most as usize)
+            {
                 Go::Stop
             } else {
                 Go::On
@@ -119,16 +128,36 @@ fn play(
     )?;
     live.end(&records);
     run.remarks.extend(remark);
-    let missing = records.iter().filter(|record| record.is_none()).count();
     run.interrupted = pace.interrupt.is_set();
-    if missing > 0 && !run.interrupted {
-        run.remarks.push(format!(
-            "stopped after {failed} failures: {missing} cases did not run"
-        ));
-    }
-    run.cases = records.into_iter().flatten().collect();
+    complete(&mut run, records, plan, failed);
     run.wall_ns = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
     Ok(run)
+}
+
+/// Takes the records; a case without one was left out, which the reports say of it.
+fn complete(run: &mut Run, records: Vec<Option<CaseRecord>>, plan: &Plan, failed: usize) {
+    let stopped = format!("stopped after {}", count(failed, "failure"));
+    let missing = records.iter().filter(|record| record.is_none()).count();
+    if missing > 0 && !run.interrupted {
+        let cases = count(missing, "case");
+        run.remarks.push(format!("{stopped}: {cases} did not run"));
+    }
+    let reason = if run.interrupted {
+        INTERRUPTED
+    } else {
+        &stopped
+    };
+    let left_out = |case: &Case| {
+        let seed = seed::of_case(run.seed, &case.id);
+        let record = unplayed(case, seed, Verdict::Skipped, reason.to_owned());
+        CaseRecord {
+            covers: requirements(plan, case),
+            ..record
+        }
+    };
+    let cases = records.into_iter().zip(&plan.cases);
+    let cases = cases.map(|(record, case)| record.unwrap_or_else(|| left_out(case)));
+    run.cases = cases.collect();
 }
 
 /// The first line on the screen.

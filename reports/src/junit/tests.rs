@@ -139,6 +139,7 @@ fn hostile() -> Run {
 #[case("strict", sample::run_of(vec![sample::deviates()]), true)]
 #[case("hostile", hostile(), false)]
 #[case("nothing", sample::run_of(Vec::new()), false)]
+#[case("interrupted", sample::interrupted(), false)]
 fn files_are_valid(#[case] name: &str, #[case] run: Run, #[case] strict: bool) {
     let xml = write(&run, strict);
     assert_eq!(faults(&xml), Vec::<String>::new());
@@ -170,7 +171,14 @@ fn the_rules_find_faults() {
 #[ignore = "needs xmllint (libxml2-utils)"]
 fn the_schema_accepts_every_golden_file() {
     let tests = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
-    for name in ["green", "failing", "strict", "hostile", "nothing"] {
+    for name in [
+        "green",
+        "failing",
+        "strict",
+        "hostile",
+        "nothing",
+        "interrupted",
+    ] {
         let output = std::process::Command::new("xmllint")
             .args(["--noout", "--nonet", "--schema"])
             .arg(tests.join("junit-10.xsd"))

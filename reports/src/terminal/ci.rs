@@ -99,6 +99,8 @@ pub fn last_lines(run: &Run, wrote: &[String], exit: u8) -> String {
             .join(", ");
         let _ = writeln!(text, "tcpspec: wrote {wrote}");
     }
-    let _ = writeln!(text, "tcpspec: {}; exit {exit}", counts.sentence());
+    let interrupted = if run.interrupted { "; interrupted" } else { "" };
+    let sentence = counts.sentence();
+    let _ = writeln!(text, "tcpspec: {sentence}{interrupted}; exit {exit}");
     text
 }

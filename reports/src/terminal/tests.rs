@@ -34,6 +34,7 @@ fn strict() -> Screen {
 #[case("strict", sample::run_of(vec![sample::deviates()]), strict())]
 #[case("hostile", sample::run_of(vec![sample::hostile()]), Screen::default())]
 #[case("nothing", sample::run_of(Vec::new()), Screen::default())]
+#[case("interrupted", sample::interrupted(), Screen::default())]
 fn screens(#[case] name: &str, #[case] run: Run, #[case] how: Screen) {
     let text = screen(&run, &how);
     golden::check(&format!("terminal/{name}.txt"), &text);

@@ -34,6 +34,19 @@ pub(crate) fn green() -> Run {
     run_of(vec![pass(), unchecked(), skipped("a"), skipped("b")])
 }
 
+/// A run that was interrupted when one case of three had run.
+pub(crate) fn interrupted() -> Run {
+    let left_out = |name: &str| CaseRecord {
+        reason: Some(INTERRUPTED.into()),
+        attempts: 0,
+        ..skipped(name)
+    };
+    Run {
+        interrupted: true,
+        ..run_of(vec![pass(), left_out("a"), left_out("b")])
+    }
+}
+
 /// A run of the cases.
 pub(crate) fn run_of(cases: Vec<CaseRecord>) -> Run {
     Run {
