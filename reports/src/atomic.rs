@@ -3,7 +3,7 @@
 //! The text goes to a temporary file in the same folder, which then takes the report's name. This
 //! is the only place of the crate that touches a file system.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 /// A report that could not be written.
@@ -13,6 +13,24 @@ pub struct WriteError {
     what: &'static str,
     path: PathBuf,
     source: std::io::Error,
+}
+
+impl WriteError {
+    /// What somebody can do about it.
+    pub fn advice(&self) -> &'static str {
+        match self.source.kind() {
+            ErrorKind::PermissionDenied => "make the folder writable, or name another one",
+            ErrorKind::ReadOnlyFilesystem => "name a folder on another file system",
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+                "free some space, or name a folder on another file system"
+            }
+            ErrorKind::IsADirectory => "name a file, not a folder",
+            ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
+                "a part of the path is a file: name another folder"
+            }
+            _ => "name another place",
+        }
+    }
 }
 
 /// Writes `content` to `path`, in one step for every reader; folders are created as needed.
@@ -42,6 +60,46 @@ pub fn write(path: &Path, content: &[u8]) -> Result<(), WriteError> {
         .persist(path)
         .map_err(|error| failed("write", path)(error.error))?;
     Ok(())
+}
+
+/// Tries whether [`write`] would succeed, as far as that can be known before: the folder is made,
+/// and a draft of a few octets is written into it and thrown away.
+pub fn check(path: &Path) -> Result<(), WriteError> {
+    let failed = |what, path: &Path| {
+        let path = path.to_owned();
+        move |source| WriteError { what, path, source }
+    };
+    match std::fs::metadata(path) {
+        Ok(there) if there.is_dir() => {
+            return Err(failed("write", path)(ErrorKind::IsADirectory.into()));
+        }
+        Ok(there) if !there.is_file() => {
+            // A pipe would wait for its reader; what it takes shows when it is written to.
+            return Ok(());
+        }
+        _ => {}
+    }
+    let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    check_folder(target.parent().unwrap_or(Path::new("")))
+}
+
+/// Tries whether files can be written into a folder, which is made if need be.
+pub fn check_folder(folder: &Path) -> Result<(), WriteError> {
+    let failed = |what| {
+        move |source| WriteError {
+            what,
+            path: folder.to_owned(),
+            source,
+        }
+    };
+    let folder = if folder.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        folder
+    };
+    std::fs::create_dir_all(folder).map_err(failed("create the folder"))?;
+    let trial = draft(folder).and_then(|mut draft| draft.write_all(&[0; 4096]));
+    trial.map_err(failed("write to the folder"))
 }
 
 /// A temporary file with the rights that a file usually gets, not only for its owner.
@@ -97,6 +155,31 @@ mod tests {
             .expect("a folder")
             .count();
         assert_eq!(files, 1, "no draft stays behind");
+    }
+
+    #[test]
+    fn a_trial_leaves_nothing_but_the_folder() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("out/junit.xml");
+        check(&path).expect("a place for a report");
+        let files = std::fs::read_dir(folder.path().join("out")).expect("the folder");
+        assert_eq!(files.count(), 0);
+        write(&path, b"old").expect("a report");
+        check(&path).expect("a place for another report");
+        assert_eq!(std::fs::read(&path).expect("the report"), b"old");
+    }
+
+    #[test]
+    fn a_trial_says_what_to_do() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("file");
+        write(&file, b"").expect("a file");
+        let advice = |path: &Path| check(path).expect_err("no place").advice();
+        assert_eq!(advice(folder.path()), "name a file, not a folder");
+        assert_eq!(
+            advice(&file.join("out/junit.xml")),
+            "a part of the path is a file: name another folder"
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Which reports are wanted, and writing them.
 
-use super::TOOL;
 use super::arguments::{Captures, RunArguments};
+use super::{Failure, TOOL};
 use std::path::{Path, PathBuf};
 use tcpspec_reports::ladder::{self, text};
 use tcpspec_reports::record::{CaseRecord, Run, Verdict};
@@ -16,6 +16,7 @@ pub(super) struct Wanted {
     json: Option<PathBuf>,
     summary: Option<PathBuf>,
     out: PathBuf,
+    out_is_asked: bool,
     captures: Captures,
     strict: bool,
 }
@@ -38,9 +39,32 @@ impl Wanted {
             json: arguments.json.clone().or_else(|| inside("report.json")),
             summary: arguments.summary.clone().or_else(|| inside("summary.md")),
             out: arguments.out.clone().unwrap_or_else(|| DEFAULT_OUT.into()),
+            out_is_asked: arguments.out.is_some(),
             captures: arguments.pcap,
             strict: arguments.strict,
         }
+    }
+
+    /// Tries, before anything runs, whether what was asked for can be written. Captures of
+    /// failures that nobody asked for may find no place: that shows when there are some.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        let refused = |flag: &str, error: &atomic::WriteError| {
+            let advice = error.advice();
+            Failure::Environment(format!("{flag}: {error}; nothing was run: {advice}"))
+        };
+        if self.out_is_asked {
+            atomic::check_folder(&self.out).map_err(|error| refused("--out", &error))?;
+        }
+        for (flag, path) in [
+            ("--junit", &self.junit),
+            ("--json", &self.json),
+            ("--summary", &self.summary),
+        ] {
+            if let Some(path) = path {
+                atomic::check(path).map_err(|error| refused(flag, &error))?;
+            }
+        }
+        Ok(())
     }
 
     /// Writes the captures, each with its ladder as text beside it, and then the reports, which

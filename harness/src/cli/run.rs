@@ -32,6 +32,8 @@ pub(super) fn run(arguments: &RunArguments, context: &Context) -> Result<Exit, F
     if arguments.dry_run {
         return super::list::print_cases(&plan.cases);
     }
+    let wanted = Wanted::new(arguments);
+    wanted.check()?;
     let seed = arguments.seed.unwrap_or_else(fresh_seed);
     let refusal = match &target {
         Target::Bundled | Target::Host(_) => None,
@@ -65,7 +67,7 @@ pub(super) fn run(arguments: &RunArguments, context: &Context) -> Result<Exit, F
         (None, Some(_)) => Exit::Unjudged,
         (None, None) => Exit::of(&run, arguments.strict, arguments.allow_inconclusive),
     };
-    finish(arguments, &mut run, &screen, exit)
+    finish(arguments, &wanted, &mut run, &screen, exit)
 }
 
 /// Plays canaries and cases, and shows chapters as they finish.
@@ -261,11 +263,11 @@ fn requirements(plan: &Plan, case: &Case) -> Vec<tcpspec_reports::record::Requir
 /// Shows the end, writes the reports, and says how it ended.
 fn finish(
     arguments: &RunArguments,
+    wanted: &Wanted,
     run: &mut Run,
     screen: &Screen,
     exit: Exit,
 ) -> Result<Exit, Failure> {
-    let wanted = Wanted::new(arguments);
     let written = wanted.write(run);
     say(&screen.end(run));
     let on_terminal = std::io::stdout().is_terminal();
