@@ -6,6 +6,7 @@
 use crate::counts::Counts;
 use crate::figure::Direction;
 use crate::json::line;
+use crate::names;
 use crate::record::{
     CaseRecord, Connection, DeviceRecord, Event, EventKind, FORMAT, Judged, Segment, Verdict,
 };
@@ -20,7 +21,7 @@ enum Line<'a> {
         format: u32,
         tool: &'a str,
         device: &'a DeviceRecord,
-        seed: u64,
+        seed: String,
         cases: usize,
     },
     CaseStarted {
@@ -105,7 +106,7 @@ pub fn run_started(plan: &Plan) -> String {
         format: FORMAT,
         tool,
         device,
-        seed,
+        seed: names::seed(seed),
         cases,
     })
 }

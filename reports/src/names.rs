@@ -192,9 +192,17 @@ pub fn chapter_label(chapter: &str) -> String {
     }
 }
 
-/// A seed as `--seed` takes it.
+/// A seed as `--seed` takes it, `0x5f3a91c2`: the same text on screens and in every report.
 pub fn seed(seed: u64) -> String {
-    format!("{seed:08x}")
+    format!("{seed:#010x}")
+}
+
+/// Reads a seed; `0x` may be left out.
+pub fn parse_seed(text: &str) -> Option<u64> {
+    let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
+    let digits = digits.unwrap_or(text);
+    let is_hex = !digits.is_empty() && digits.bytes().all(|octet| octet.is_ascii_hexdigit());
+    is_hex.then(|| u64::from_str_radix(digits, 16).ok())?
 }
 
 /// Where the capture of a case belongs below `out`:

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 
 /// The version of this format; it changes when a reader of the old one would misread the new one.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// The reason of a case that had not run when the run was interrupted.
 pub const INTERRUPTED: &str = "interrupted before its turn";
@@ -29,6 +29,7 @@ pub struct Run {
     /// The device and all that was claimed for it.
     pub device: DeviceRecord,
     /// The seed from which every random choice of the run follows.
+    #[serde(with = "seed")]
     pub seed: u64,
     /// Stopped before all cases had run: the others are skipped, with [`INTERRUPTED`].
     pub interrupted: bool,
@@ -105,6 +106,7 @@ pub struct CaseRecord {
     /// Assertions in the case, the unchecked ones included.
     pub assertions: u32,
     /// Seed of this case.
+    #[serde(with = "seed")]
     pub seed: u64,
     /// What went wrong, the decisive difference first. Empty for a pass.
     pub mismatches: Vec<Mismatch>,
@@ -392,6 +394,24 @@ pub enum Value {
     Duration(i64),
     /// Anything else.
     Text(String),
+}
+
+mod seed {
+    //! Seeds as text, `0x5f3a91c2`: many readers of JSON have no integers of 64 bits.
+
+    use crate::names;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+    pub(super) fn serialize<S: Serializer>(seed: &u64, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&names::seed(*seed))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
+        let text = String::deserialize(from)?;
+        names::parse_seed(&text)
+            .ok_or_else(|| D::Error::custom("a seed is up to 16 hexadecimal digits after 0x"))
+    }
 }
 
 mod hex {

@@ -4,6 +4,7 @@ use super::remote::{self, AddressRange};
 use crate::select::Shard;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
+use tcpspec_reports::names;
 
 /// A TCP conformance test harness.
 ///
@@ -239,6 +240,6 @@ pub(super) enum Captures {
 }
 
 fn seed(text: &str) -> Result<u64, String> {
-    u64::from_str_radix(text.trim_start_matches("0x"), 16)
-        .map_err(|_| format!("`{text}` is no seed; write up to 16 hexadecimal digits"))
+    names::parse_seed(text)
+        .ok_or_else(|| format!("`{text}` is no seed; write up to 16 hexadecimal digits"))
 }

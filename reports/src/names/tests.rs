@@ -88,3 +88,24 @@ fn what_stayed_inconclusive_says_which_state_was_not_reached() {
     case.reason = None;
     assert_eq!(case.headline(), "inconclusive: the device stayed silent");
 }
+
+#[rstest]
+#[case("0x5f3a91c2", Some(0x5f3a_91c2))]
+#[case("5F3A91C2", Some(0x5f3a_91c2))]
+#[case("0X0", Some(0))]
+#[case("0xffffffffffffffff", Some(u64::MAX))]
+#[case("0x10000000000000000", None)]
+#[case("0x", None)]
+#[case("", None)]
+#[case("+1", None)]
+#[case("0x0x1", None)]
+fn seeds_are_read(#[case] text: &str, #[case] read: Option<u64>) {
+    assert_eq!(parse_seed(text), read);
+}
+
+#[test]
+fn a_seed_is_read_as_it_is_written() {
+    for number in [0, 7, 0x5f3a_91c2, u64::MAX] {
+        assert_eq!(parse_seed(&seed(number)), Some(number));
+    }
+}
