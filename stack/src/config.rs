@@ -10,6 +10,8 @@ use std::time::Duration;
 pub struct Config {
     /// Largest IP packet of the link, octets. MSS options and segment sizes follow from it.
     pub mtu: u16,
+    /// Bits of an IPv4 address that name the network; the last address of it is for broadcast.
+    pub ipv4_prefix: u8,
     /// IPv4 TTL and IPv6 hop limit of what is sent (RFC 9293 §3.9.2, MUST-49).
     pub ttl: u8,
     /// Receive buffer of a connection, octets.
@@ -55,6 +57,9 @@ pub struct Config {
     pub sws_override: Duration,
     /// What an application gets that switches keep-alive on without saying more.
     pub keepalive: KeepAlive,
+    /// So long after the path MTU fell a larger packet is tried again: at least 5 minutes, 10
+    /// recommended (RFC 1191 §6.3, RFC 8201 §4).
+    pub path_mtu_raise: Duration,
     /// Maximum Segment Lifetime; TIME-WAIT lasts twice as long (RFC 9293 §3.6.1, MUST-13).
     pub msl: Duration,
     /// Connections in TIME-WAIT at most: beyond that the oldest gives way.
@@ -99,6 +104,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             mtu: 1500,
+            ipv4_prefix: 24,
             ttl: 64,
             rcvbuf: 65_535,
             sndbuf: 262_144,
@@ -119,6 +125,7 @@ impl Default for Config {
             delayed_ack: Duration::from_millis(200),
             sws_override: Duration::from_millis(500),
             keepalive: KeepAlive::default(),
+            path_mtu_raise: Duration::from_secs(600),
             msl: Duration::from_secs(30),
             time_wait_limit: 262_144,
             time_wait_reuse: true,

@@ -20,6 +20,12 @@ impl Congestion {
         self.recover = Some(nxt);
     }
 
+    /// What was in flight below `nxt` was too big for the path and goes out again: one segment
+    /// until acknowledgments come. It is no sign of congestion.
+    pub(crate) fn on_too_big(&mut self, nxt: SeqNum) {
+        self.recover = Some(nxt);
+    }
+
     /// SND.UNA moved to `una`.
     pub(crate) fn on_ack(&mut self, una: SeqNum) {
         self.recover = self.recover.filter(|recover| una.before(*recover));

@@ -27,6 +27,7 @@ macro_rules! counters {
 counters! {
     segs_in: "segments received, good or bad",
     segs_out: "segments sent, retransmissions and resets included",
+    reassembled: "packets put together of fragments",
     bad_packets: "packets that were not TCP for this host, or malformed",
     bad_checksums: "segments with a wrong TCP checksum",
     active_opens: "active OPENs",

@@ -6,6 +6,7 @@
 use crate::config::IcmpHard;
 use crate::seq::SeqNum;
 use crate::tcb::{Context, Origin, Tcb};
+use crate::timeouts::Timer;
 use crate::wire::{self, IpHeader};
 use crate::{CloseReason, State};
 use std::net::{IpAddr, SocketAddr};
@@ -63,12 +64,10 @@ pub(crate) fn decode(ip: &IpHeader, protocol: u8, message: &[u8]) -> Option<Repo
 }
 
 fn meaning_v4(kind: (u8, u8), mtu: u16, quoted: u16) -> Option<Meaning> {
-    /// The smallest MTU of IPv4 (RFC 1191 §3).
-    const LEAST: u16 = 68;
     match kind {
         // A router that does not know RFC 1191 leaves the MTU at zero.
         (3, 4) if mtu == 0 => Some(Meaning::TooBig(plateau_below(quoted))),
-        (3, 4) => Some(Meaning::TooBig(mtu.max(LEAST))),
+        (3, 4) => Some(Meaning::TooBig(mtu)),
         (3, 2 | 3) => Some(Meaning::Hard),
         (3 | 11 | 12, _) => Some(Meaning::Soft),
         // RFC 9293 §3.9.2.2 (MUST-55):
@@ -80,11 +79,13 @@ fn meaning_v4(kind: (u8, u8), mtu: u16, quoted: u16) -> Option<Meaning> {
 
 fn meaning_v6(kind: (u8, u8), mtu: u32) -> Option<Meaning> {
     /// The smallest MTU of IPv6 (RFC 8200 §5).
-    const LEAST: u16 = 1280;
+    const LEAST: u32 = 1280;
     match kind {
-        (2, _) => Some(Meaning::TooBig(
-            u16::try_from(mtu).unwrap_or(u16::MAX).max(LEAST),
-        )),
+        // RFC 8201 §4:
+        //   If a node receives a Packet Too Big message reporting a next-hop MTU
+        //   that is less than the IPv6 minimum link MTU, it must discard it.
+        (2, _) if mtu < LEAST => None,
+        (2, _) => Some(Meaning::TooBig(u16::try_from(mtu).unwrap_or(u16::MAX))),
         (1, 1 | 4) => Some(Meaning::Hard),
         (1 | 3 | 4, _) => Some(Meaning::Soft),
         _ => None,
@@ -162,7 +163,7 @@ pub(crate) fn arrives(tcb: &mut Tcb, report: &Report, cx: &mut Context<'_>) -> O
         }
         Meaning::Hard => hard(tcb, report, cx),
         Meaning::TooBig(mtu) => {
-            too_big(tcb, mtu);
+            too_big(tcb, mtu, cx);
             None
         }
     }
@@ -182,16 +183,24 @@ fn hard(tcb: &mut Tcb, report: &Report, cx: &Context<'_>) -> Option<CloseReason>
     Some(CloseReason::Unreachable)
 }
 
-/// Path MTU discovery: segments get smaller, and the one that did not fit goes out again.
-fn too_big(tcb: &mut Tcb, mtu: u16) {
-    // RFC 1191 §3, RFC 8201 §4: the estimate never rises by such a message.
-    if mtu >= tcb.path_mtu {
+/// Path MTU discovery: segments get smaller, and what did not fit goes out again.
+fn too_big(tcb: &mut Tcb, claim: u16, cx: &Context<'_>) {
+    let fell = tcb
+        .path_mtu
+        .too_big(claim, cx.now, cx.config.path_mtu_raise);
+    let lost = tcb.snd.queue.longest_in_flight() > tcb.effective_mss();
+    if !fell || !lost || !tcb.state.is_synchronized() {
         return;
     }
-    tcb.path_mtu = mtu;
-    if tcb.state.is_synchronized() && tcb.has_unacked() {
-        tcb.snd.next = tcb.snd.una;
-    }
+    // RFC 1191 §6.4:
+    //   retransmission caused by a Datagram Too Big message should not change
+    //   the congestion window.  It should, however, trigger the slow-start
+    //   mechanism (i.e., only one segment should be retransmitted until
+    //   acknowledgements begin to arrive again).
+    // Nor is it a timeout: the RTO stays, and nothing counts towards R1 and R2.
+    tcb.congestion.on_too_big(tcb.snd.nxt);
+    tcb.snd.next = tcb.snd.una;
+    tcb.timers.stop(Timer::Retransmission);
 }
 
 #[cfg(test)]
@@ -203,7 +212,7 @@ mod tests {
     #[case::net((3, 0), 0, Some(Meaning::Soft))]
     #[case::port((3, 3), 0, Some(Meaning::Hard))]
     #[case::frag_needed((3, 4), 1000, Some(Meaning::TooBig(1000)))]
-    #[case::below_the_least((3, 4), 20, Some(Meaning::TooBig(68)))]
+    #[case::below_the_least((3, 4), 20, Some(Meaning::TooBig(20)))]
     #[case::old_router((3, 4), 0, Some(Meaning::TooBig(1492)))]
     #[case::source_quench((4, 0), 0, None)]
     #[case::time_exceeded((11, 0), 0, Some(Meaning::Soft))]
@@ -220,7 +229,8 @@ mod tests {
     #[case::no_route((1, 0), 0, Some(Meaning::Soft))]
     #[case::port((1, 4), 0, Some(Meaning::Hard))]
     #[case::too_big((2, 0), 1400, Some(Meaning::TooBig(1400)))]
-    #[case::below_the_least((2, 0), 600, Some(Meaning::TooBig(1280)))]
+    #[case::the_least((2, 0), 1280, Some(Meaning::TooBig(1280)))]
+    #[case::below_the_least((2, 0), 1279, None)]
     #[case::echo((128, 0), 0, None)]
     fn the_kinds_of_ipv6(
         #[case] kind: (u8, u8),

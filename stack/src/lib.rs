@@ -9,8 +9,8 @@
 //! 5961, 6191, 6298, 6528 and 7323 stand where they act; every policy is a value of [`Config`].
 //!
 //! Not here yet: congestion windows and loss recovery beyond the timeout (`congestion` is the
-//! seam), Fast Open. Not here on purpose: clocks, sockets, threads, IP reassembly, source
-//! routes, security compartments.
+//! seam), Fast Open. Not here on purpose: clocks, sockets, threads, source routes, security
+//! compartments.
 #![forbid(unsafe_code)]
 
 mod arrives;
@@ -26,6 +26,8 @@ mod ecn;
 mod half_open;
 mod icmp;
 mod listeners;
+mod path_mtu;
+mod reassembly;
 mod rtt;
 mod sack;
 pub mod schedule;

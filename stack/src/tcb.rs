@@ -6,6 +6,7 @@ use crate::buffers::{ReceiveQueue, SendQueue};
 use crate::congestion::Congestion;
 use crate::ecn::EcnState;
 use crate::half_open::Request;
+use crate::path_mtu::PathMtu;
 use crate::rtt::Rtt;
 use crate::sack::SackReport;
 use crate::segment::{SackBlocks, Segment, Timestamps};
@@ -73,8 +74,8 @@ pub(crate) struct Tcb {
     pub(crate) told: Told,
     /// Challenge ACKs (RFC 5961 §7).
     pub(crate) challenges: Challenges,
-    /// Largest IP packet to the peer, octets.
-    pub(crate) path_mtu: u16,
+    /// Largest IP packet to the peer.
+    pub(crate) path_mtu: PathMtu,
     /// The last soft ICMP error: type and code.
     pub(crate) soft_error: Option<(u8, u8)>,
     /// The SYN of a passive OPEN.
@@ -320,7 +321,7 @@ impl Tcb {
             advice: Advice::default(),
             told: Told::default(),
             challenges: Challenges::default(),
-            path_mtu: config.mtu,
+            path_mtu: PathMtu::of_link(config.mtu, local.ip()),
             soft_error: None,
             request: None,
             arrival: 0,
@@ -333,7 +334,8 @@ impl Tcb {
     pub(crate) fn effective_mss(&self) -> u32 {
         // RFC 9293 §3.7.1 (MUST-16):
         //   Eff.snd.MSS = min(SendMSS+20, MMS_S) - TCPhdrsize - IPoptionsize
-        let mms_s = u32::from(self.path_mtu).saturating_sub(header_len(self.local.ip()) as u32);
+        let mms_s =
+            u32::from(self.path_mtu.get()).saturating_sub(header_len(self.local.ip()) as u32);
         let options = if self.ts.enabled { TIMESTAMPS_LEN } else { 0 };
         (u32::from(self.snd.mss) + 20)
             .min(mms_s)

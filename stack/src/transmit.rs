@@ -41,6 +41,7 @@ enum What {
 
 /// The next segment of the connection, if there is one to send.
 pub(crate) fn next<'a>(tcb: &'a mut Tcb, cx: &mut Context<'_>) -> Option<Segment<'a>> {
+    tcb.path_mtu.age(cx.now);
     let plan = plan(tcb, cx)?;
     let ecn = ecn(tcb, plan, cx);
     note(tcb, plan, cx);

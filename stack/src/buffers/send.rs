@@ -99,6 +99,12 @@ impl SendQueue {
         acked
     }
 
+    /// SEG.LEN of the longest segment in flight.
+    pub(crate) fn longest_in_flight(&self) -> u32 {
+        let lengths = self.sent.iter().map(|sent| sent.end.since(sent.seq));
+        lengths.max().unwrap_or(0)
+    }
+
     /// The segment in flight that covers `seq`.
     pub(crate) fn in_flight(&mut self, seq: SeqNum) -> Option<&mut Sent> {
         let at = self.sent.partition_point(|sent| sent.end.before_or_eq(seq));

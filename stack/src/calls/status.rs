@@ -22,7 +22,7 @@ pub(crate) fn status(tcb: &Tcb, now: Instant) -> Status {
         rcv_wnd: rcv.wnd(),
         mss: tcb.effective_mss(),
         rcv_mss: u32::from(rcv.mss),
-        pmtu: tcb.path_mtu,
+        pmtu: tcb.path_mtu.get(),
         rto: tcb.rtt.rto(),
         backoff: tcb.rtt.backoff(),
         srtt: tcb.rtt.srtt(),

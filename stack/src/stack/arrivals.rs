@@ -12,38 +12,90 @@ use crate::segment::Segment;
 use crate::timeouts;
 use crate::wire::{self, IpHeader, Malformed, Packet};
 use crate::{CloseReason, Instant, ListenerId, State};
+use std::net::IpAddr;
 
 impl Stack {
     /// An IP packet arrived.
     pub fn on_packet(&mut self, now: Instant, packet: &[u8]) {
-        let decoded = wire::decode_ip(packet).and_then(|(ip, protocol, payload)| {
-            // RFC 1122 §3.2.1.3, RFC 9293 §3.9.2.3 (MUST-57, MUST-63): for all segments.
-            let ours = self.addresses.contains(&ip.dst);
-            let theirs = is_unicast(ip.src) && !self.addresses.contains(&ip.src);
-            if !ours || !theirs {
-                return Err(Malformed::NotIp);
-            }
-            match protocol {
-                wire::TCP => wire::decode_tcp(ip, payload).map(Some),
-                wire::ICMP | wire::ICMPV6 => {
-                    self.icmp_arrives(now, &ip, protocol, payload);
-                    Ok(None)
-                }
-                _ => Err(Malformed::NotIp),
-            }
-        });
-        match decoded {
-            Ok(Some(packet)) => {
-                self.counters.segs_in += 1;
-                self.segment_arrives(now, &packet);
-            }
-            Ok(None) => {}
+        let arrived = match wire::decode_ip(packet) {
+            Ok((ip, protocol, payload)) => self.payload_arrives(now, ip, protocol, payload),
+            Err(Malformed::Fragment) => self.fragment_arrives(now, packet),
+            Err(malformed) => Err(malformed),
+        };
+        match arrived {
+            Ok(()) => {}
             Err(Malformed::Checksum) => {
                 self.counters.segs_in += 1;
                 self.counters.bad_checksums += 1;
             }
             Err(_) => self.counters.bad_packets += 1,
         }
+    }
+
+    fn fragment_arrives(&mut self, now: Instant, packet: &[u8]) -> Result<(), Malformed> {
+        let fragment = wire::decode_fragment(packet).ok_or(Malformed::IpHeader)?;
+        self.check_addresses(&fragment.ip)?;
+        if fragment.hides_header() {
+            return Err(Malformed::TcpHeader);
+        }
+        let Some((ip, protocol, octets)) = self.reassembly.arrives(now, &fragment) else {
+            return Ok(());
+        };
+        self.counters.reassembled += 1;
+        let (protocol, payload) = wire::skip_extensions(protocol, &octets)?;
+        self.payload_arrives(now, ip, protocol, payload)
+    }
+
+    fn payload_arrives(
+        &mut self,
+        now: Instant,
+        ip: IpHeader,
+        protocol: u8,
+        payload: &[u8],
+    ) -> Result<(), Malformed> {
+        self.check_addresses(&ip)?;
+        match protocol {
+            wire::TCP => {
+                let packet = wire::decode_tcp(ip, payload)?;
+                self.counters.segs_in += 1;
+                self.segment_arrives(now, &packet);
+                Ok(())
+            }
+            wire::ICMP | wire::ICMPV6 => {
+                self.icmp_arrives(now, &ip, protocol, payload);
+                Ok(())
+            }
+            _ => Err(Malformed::NotIp),
+        }
+    }
+
+    /// From another host to this one (RFC 1122 §3.2.1.3).
+    fn check_addresses(&self, ip: &IpHeader) -> Result<(), Malformed> {
+        // RFC 9293 §3.9.2.3 (MUST-57, MUST-63):
+        //   This prevents connection state and replies from being erroneously
+        //   generated, and implementers should note that this guidance is
+        //   applicable to all incoming segments, not just SYNs
+        let ours = self.addresses.contains(&ip.dst);
+        let theirs = is_unicast(ip.src) && !self.is_own(ip.src);
+        if ours && theirs {
+            Ok(())
+        } else {
+            Err(Malformed::NotIp)
+        }
+    }
+
+    /// One of this host's addresses, or the broadcast address of a network that it is on.
+    fn is_own(&self, address: IpAddr) -> bool {
+        let hosts = u32::MAX
+            .checked_shr(u32::from(self.config.ipv4_prefix))
+            .unwrap_or(0);
+        let broadcast = |own: &IpAddr| match (own, address) {
+            (IpAddr::V4(own), IpAddr::V4(address)) => own.to_bits() | hosts == address.to_bits(),
+            _ => false,
+        };
+        self.addresses
+            .iter()
+            .any(|own| *own == address || broadcast(own))
     }
 
     /// SEGMENT ARRIVES (RFC 9293 §3.10.7).

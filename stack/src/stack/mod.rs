@@ -12,6 +12,7 @@ use crate::demux::{Connections, Secret, Sockets};
 use crate::ecn;
 use crate::half_open::SynCache;
 use crate::listeners::{Listener, Listeners};
+use crate::reassembly::Reassembly;
 use crate::tcb::{Context, Origin, Settings, Tcb};
 use crate::time_wait::TimeWaits;
 use crate::timeouts::{self, Timer};
@@ -42,6 +43,7 @@ pub struct Stack {
     schedule: Schedule,
     /// Packets that answer segments of no connection, or of one that is gone.
     replies: VecDeque<Vec<u8>>,
+    reassembly: Reassembly,
     /// Connections that may have something to send.
     output: VecDeque<u32>,
     events: VecDeque<Event>,
@@ -70,6 +72,7 @@ impl Stack {
             half_open: SynCache::default(),
             schedule: Schedule::default(),
             replies: VecDeque::new(),
+            reassembly: Reassembly::default(),
             output: VecDeque::new(),
             events: VecDeque::new(),
             counters: Counters::default(),
@@ -467,6 +470,7 @@ impl Stack {
                 segment,
             }
             .encode(packet);
+            tcb.path_mtu.sent(packet.len());
             self.ip_id = self.ip_id.wrapping_add(1);
         }
         tcb.in_output = sent;
@@ -494,6 +498,7 @@ mod tests;
 
 /// An address that one host can have.
 fn is_unicast(ip: IpAddr) -> bool {
-    let broadcast = matches!(ip, IpAddr::V4(v4) if v4.is_broadcast());
-    !ip.is_unspecified() && !ip.is_multicast() && !broadcast
+    // Above multicast is what no host has: class E, and broadcast as its last address.
+    let class_e = matches!(ip, IpAddr::V4(v4) if v4.octets()[0] >= 240);
+    !ip.is_unspecified() && !ip.is_multicast() && !ip.is_loopback() && !class_e
 }

@@ -1,7 +1,7 @@
 //! IPv4 and IPv6 headers (RFC 791, RFC 8200), as far as a TCP end needs them.
 //!
-//! Fragments are not put together: TCP keeps its segments below the path MTU, and a host that
-//! gets a fragment says so in its counters. IP options and extension headers are skipped.
+//! Fragments are read here and put together by [`crate::reassembly`]; none are made, since TCP
+//! keeps its segments below the path MTU. IP options and extension headers are skipped.
 
 use super::Malformed;
 use super::checksum::Sum;
@@ -43,6 +43,74 @@ pub(crate) fn header_len(address: IpAddr) -> usize {
     if address.is_ipv4() { 20 } else { 40 }
 }
 
+/// A part of an IP packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Fragment<'a> {
+    /// Its own header.
+    pub(crate) ip: IpHeader,
+    /// Which packet it is a part of: the identification.
+    pub(crate) id: u32,
+    /// What the whole packet carries.
+    pub(crate) protocol: u8,
+    /// Where the part stands in the payload of the whole packet, octets.
+    pub(crate) offset: usize,
+    /// More is to follow.
+    pub(crate) more: bool,
+    /// The part.
+    pub(crate) payload: &'a [u8],
+}
+
+impl Fragment<'_> {
+    /// The first part of an IPv6 packet, and too short for the header of TCP.
+    pub(crate) fn hides_header(&self) -> bool {
+        // RFC 8200 §4.5:
+        //   If the first fragment does not include all headers through an
+        //   Upper-Layer header, then that fragment should be discarded
+        let short = self.protocol == TCP && self.payload.len() < super::TCP_HEADER_LEN as usize;
+        self.ip.src.is_ipv6() && self.offset == 0 && short
+    }
+}
+
+/// Reads what [`decode`] has refused as a fragment.
+pub(crate) fn decode_fragment(packet: &[u8]) -> Option<Fragment<'_>> {
+    if packet.first()? >> 4 == 4 {
+        fragment_v4(packet)
+    } else {
+        fragment_v6(packet)
+    }
+}
+
+fn fragment_v4(packet: &[u8]) -> Option<Fragment<'_>> {
+    let ip = header_v4(packet.get(..20)?);
+    let header_len = usize::from(packet[0] & 0x0f) * 4;
+    let total = usize::from(u16::from_be_bytes([packet[2], packet[3]]));
+    let place = u16::from_be_bytes([packet[6], packet[7]]);
+    Some(Fragment {
+        ip,
+        id: ip.id,
+        protocol: packet[9],
+        offset: usize::from(place & 0x1fff) * 8,
+        more: place & 0x2000 != 0,
+        payload: packet.get(header_len..total)?,
+    })
+}
+
+fn fragment_v6(packet: &[u8]) -> Option<Fragment<'_>> {
+    let ip = header_v6(packet.get(..40)?);
+    let total = 40 + usize::from(u16::from_be_bytes([packet[4], packet[5]]));
+    let (next, rest) = skip_to_fragment(packet[6], packet.get(40..total)?).ok()?;
+    let header = rest.get(..8).filter(|_| next == FRAGMENT)?;
+    let place = u16::from_be_bytes([header[2], header[3]]);
+    Some(Fragment {
+        ip,
+        id: u32::from_be_bytes([header[4], header[5], header[6], header[7]]),
+        protocol: header[0],
+        offset: usize::from(place & 0xfff8),
+        more: place & 1 != 0,
+        payload: &rest[8..],
+    })
+}
+
 /// Header, protocol and payload of an IP packet.
 pub(crate) fn decode(packet: &[u8]) -> Result<(IpHeader, u8, &[u8]), Malformed> {
     match packet.first().map(|first| first >> 4) {
@@ -68,18 +136,22 @@ fn decode_v4(packet: &[u8]) -> Result<(IpHeader, u8, &[u8]), Malformed> {
     if fragment & 0x3fff != 0 {
         return Err(Malformed::Fragment);
     }
-    let header = IpHeader {
+    // RFC 9293 §3.9.2 (MUST-50):
+    //   When received options are passed up to TCP from the IP layer, a TCP
+    //   implementation MUST ignore options that it does not understand
+    Ok((header_v4(packet), packet[9], &packet[header_len..total]))
+}
+
+/// The fields of a header of 20 octets or more.
+fn header_v4(packet: &[u8]) -> IpHeader {
+    IpHeader {
         src: v4(&packet[12..16]),
         dst: v4(&packet[16..20]),
         tos: packet[1],
         ttl: packet[8],
         id: u32::from(u16::from_be_bytes([packet[4], packet[5]])),
-        df: fragment & 0x4000 != 0,
-    };
-    // RFC 9293 §3.9.2 (MUST-50):
-    //   When received options are passed up to TCP from the IP layer, a TCP
-    //   implementation MUST ignore options that it does not understand
-    Ok((header, packet[9], &packet[header_len..total]))
+        df: packet[6] & 0x40 != 0,
+    }
 }
 
 fn decode_v6(packet: &[u8]) -> Result<(IpHeader, u8, &[u8]), Malformed> {
@@ -90,24 +162,44 @@ fn decode_v6(packet: &[u8]) -> Result<(IpHeader, u8, &[u8]), Malformed> {
     if packet.len() < total {
         return Err(Malformed::IpHeader);
     }
+    let (protocol, payload) = skip_extensions(packet[6], &packet[40..total])?;
+    Ok((header_v6(packet), protocol, payload))
+}
+
+/// The fields of a header of 40 octets or more.
+fn header_v6(packet: &[u8]) -> IpHeader {
     let word = u32::from_be_bytes([packet[0], packet[1], packet[2], packet[3]]);
-    let header = IpHeader {
+    IpHeader {
         src: v6(&packet[8..24]),
         dst: v6(&packet[24..40]),
         tos: (word >> 20) as u8,
         ttl: packet[7],
         id: word & 0x000f_ffff,
         df: true,
-    };
-    let (protocol, payload) = skip_extensions(packet[6], &packet[40..total])?;
-    Ok((header, protocol, payload))
+    }
+}
+
+/// The next header that stands before a fragment of IPv6.
+const FRAGMENT: u8 = 44;
+
+/// What follows all extension headers; a packet that is a fragment of itself is a whole one
+/// (RFC 8200 §4.5).
+pub(crate) fn skip_extensions(next: u8, rest: &[u8]) -> Result<(u8, &[u8]), Malformed> {
+    let (next, rest) = skip_to_fragment(next, rest)?;
+    if next != FRAGMENT {
+        return Ok((next, rest));
+    }
+    let header = rest.get(..8).ok_or(Malformed::IpHeader)?;
+    if header[2..4] != [0, 0] {
+        return Err(Malformed::Fragment);
+    }
+    skip_to_fragment(header[0], &rest[8..])
 }
 
 /// Skips hop-by-hop options, routing headers without segments left, and destination options.
-fn skip_extensions(mut next: u8, mut rest: &[u8]) -> Result<(u8, &[u8]), Malformed> {
+fn skip_to_fragment(mut next: u8, mut rest: &[u8]) -> Result<(u8, &[u8]), Malformed> {
     const HOP_BY_HOP: u8 = 0;
     const ROUTING: u8 = 43;
-    const FRAGMENT: u8 = 44;
     const DESTINATION: u8 = 60;
     while let HOP_BY_HOP | ROUTING | DESTINATION = next {
         let header = rest.get(..8).ok_or(Malformed::IpHeader)?;
@@ -119,11 +211,7 @@ fn skip_extensions(mut next: u8, mut rest: &[u8]) -> Result<(u8, &[u8]), Malform
             .get(8 + usize::from(header[1]) * 8..)
             .ok_or(Malformed::IpHeader)?;
     }
-    if next == FRAGMENT {
-        Err(Malformed::Fragment)
-    } else {
-        Ok((next, rest))
-    }
+    Ok((next, rest))
 }
 
 /// Appends the header for a payload of `payload` octets.

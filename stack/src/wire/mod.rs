@@ -8,10 +8,13 @@ mod checksum;
 mod ip;
 mod tcp;
 
+pub(crate) use ip::Fragment;
 pub use ip::IpHeader;
 #[cfg(test)]
 pub(crate) use ip::encode as encode_ip;
-pub(crate) use ip::{ICMP, ICMPV6, TCP, decode as decode_ip, header_len, v4, v6};
+pub(crate) use ip::{
+    ICMP, ICMPV6, TCP, decode as decode_ip, decode_fragment, header_len, skip_extensions, v4, v6,
+};
 pub(crate) use tcp::{decode as decode_tcp, most_sack_blocks, sack_len};
 
 use crate::segment::Segment;

@@ -497,7 +497,7 @@ fn a_smaller_path_mtu_cuts_what_was_too_big_and_sends_it_again() {
     let error = icmp(&conn, (3, 4), 1000, seq);
     let sent = conn.probe.inject_packet(&error);
     let lengths: Vec<usize> = sent.iter().map(|seen| seen.text.len()).collect();
-    assert_eq!((lengths, sent[0].seq), (vec![960, 500], seq));
+    assert_eq!((lengths, sent[0].seq), (vec![960], seq), "one at a time");
     assert_eq!(conn.probe.inject_packet(&error), [], "once is enough");
 }
 

@@ -1,0 +1,123 @@
+//! The path MTU of a connection (RFC 1191, RFC 8201), and which claims about it are believed.
+//!
+//! Every connection finds out for itself: there is no cache that a stranger could poison for
+//! others. That a claim quotes a segment in flight is checked by [`crate::icmp`].
+
+use crate::Instant;
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// What is known of the path to the peer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PathMtu {
+    /// Largest packet that may be sent, octets.
+    estimate: u16,
+    /// MTU of the own link, above which the estimate never rises.
+    link: u16,
+    /// The smallest MTU that a link may have.
+    least: u16,
+    /// The largest packet sent since the estimate fell for the last time (RFC 5927 §7.2).
+    largest_sent: u16,
+    /// When a larger packet may be tried.
+    raise_at: Option<Instant>,
+}
+
+impl PathMtu {
+    /// As the own link allows.
+    pub(crate) fn of_link(link: u16, local: IpAddr) -> Self {
+        // RFC 1191 §3:
+        //   A host MUST never reduce its estimate of the Path MTU below 68
+        //   octets.
+        let least = if local.is_ipv4() { 68 } else { 1280 };
+        Self {
+            estimate: link,
+            link,
+            least,
+            largest_sent: least,
+            raise_at: None,
+        }
+    }
+
+    /// Largest packet that may be sent now, octets.
+    pub(crate) fn get(&self) -> u16 {
+        self.estimate
+    }
+
+    /// A packet of so many octets was sent.
+    pub(crate) fn sent(&mut self, octets: usize) {
+        let octets = u16::try_from(octets).unwrap_or(u16::MAX);
+        self.largest_sent = self.largest_sent.max(octets);
+    }
+
+    /// A router says that no packet above `claim` gets through. True if the estimate fell.
+    pub(crate) fn too_big(&mut self, claim: u16, now: Instant, patience: Duration) -> bool {
+        // RFC 1191 §3:
+        //   A host MUST not increase its estimate of the Path MTU in response to
+        //   the contents of a Datagram Too Big message.
+        let falls = claim.max(self.least) < self.estimate;
+        // RFC 5927 §7.2:
+        //   If claimedmtu is larger than maxsizesent, then the
+        //   ICMP error message is silently discarded.
+        if !falls || claim > self.largest_sent {
+            return false;
+        }
+        self.estimate = claim.max(self.least);
+        self.largest_sent = self.least;
+        self.raise_at = Some(now + patience);
+        true
+    }
+
+    /// Time passes: in the end a larger packet is tried, as large as the own link allows.
+    pub(crate) fn age(&mut self, now: Instant) {
+        if self.raise_at.is_some_and(|at| now >= at) {
+            self.estimate = self.link;
+            self.raise_at = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    const PATIENCE: Duration = Duration::from_secs(600);
+    const V4: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+    const V6: IpAddr = IpAddr::V6(std::net::Ipv6Addr::LOCALHOST);
+
+    #[rstest]
+    #[case::lower(V4, 1500, 1000, Some(1000))]
+    #[case::least(V4, 1500, 68, Some(68))]
+    #[case::below_the_least(V4, 1500, 20, Some(68))]
+    #[case::equal(V4, 1500, 1500, None)]
+    #[case::higher(V4, 1500, 9000, None)]
+    #[case::never_sent(V4, 600, 1000, None)]
+    #[case::just_sent(V4, 1000, 1000, Some(1000))]
+    #[case::least_of_ipv6(V6, 1500, 1280, Some(1280))]
+    fn a_claim_is_believed_if_it_can_be_true(
+        #[case] local: IpAddr,
+        #[case] sent: usize,
+        #[case] claim: u16,
+        #[case] estimate: Option<u16>,
+    ) {
+        let mut path = PathMtu::of_link(1500, local);
+        path.sent(sent);
+        let fell = path.too_big(claim, Instant::ZERO, PATIENCE);
+        assert_eq!(fell.then(|| path.get()), estimate);
+        assert!(
+            !path.too_big(claim, Instant::ZERO, PATIENCE),
+            "once is enough"
+        );
+    }
+
+    #[test]
+    fn the_estimate_rises_to_the_link_when_its_time_has_come() {
+        let mut path = PathMtu::of_link(1500, V4);
+        path.sent(1500);
+        assert!(path.too_big(1000, Instant::ZERO, PATIENCE));
+        path.age(Instant::ZERO + Duration::from_secs(599));
+        assert_eq!(path.get(), 1000);
+        path.age(Instant::ZERO + PATIENCE);
+        assert_eq!(path.get(), 1500);
+    }
+}
