@@ -109,6 +109,7 @@ impl Legal {
             tos: self.tos,
             df: self.df,
             id: self.id,
+            ip_options: &[],
             seq: self.seq,
             ack: self.ack.unwrap_or(0),
             flags: bits

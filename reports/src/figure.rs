@@ -53,11 +53,12 @@ impl Segment {
     /// The segment in figure notation, `<SEQ=302><ACK=102><CTL=ACK>`.
     ///
     /// Payload, a closed window and remarkable options are shown where there are any. An ICMP
-    /// message is shown by its kind, `<ICMP frag-needed><MTU=1000>`.
+    /// message is shown by its kind, `<ICMP frag-needed><MTU=1000>`, a fragment by the octets of
+    /// the segment that it carries, `<FRAGMENT=0..24><MORE>`.
     pub fn figure(&self, connection: &Connection, direction: Direction) -> String {
         let flags = text::clean(&self.flags);
         let options = text::clean(&self.options);
-        if let Some(message) = icmp(&self.packet) {
+        if let Some(message) = icmp(&self.packet).or_else(|| fragment(&self.packet)) {
             return join(&message);
         }
         let (seq, ack) = self.shown_numbers(connection, direction);
@@ -133,6 +134,29 @@ fn icmp(packet: &[u8]) -> Option<Vec<String>> {
         _ => String::new(),
     };
     Some(vec![format!("ICMP {name}"), mtu])
+}
+
+/// Which octets of its payload a fragment carries, and that more follow.
+fn fragment(packet: &[u8]) -> Option<Vec<String>> {
+    let half = |at: usize| Some(u16::from_be_bytes([*packet.get(at)?, *packet.get(at + 1)?]));
+    let (offset, more, header) = match packet.first()? >> 4 {
+        4 => {
+            let place = half(6)?;
+            let header = usize::from(packet[0] & 0xf) * 4;
+            (usize::from(place & 0x1fff) * 8, place & 0x2000 != 0, header)
+        }
+        6 if *packet.get(6)? == 44 => {
+            let place = half(42)?;
+            (usize::from(place & 0xfff8), place & 1 != 0, 48)
+        }
+        _ => return None,
+    };
+    if offset == 0 && !more {
+        return None;
+    }
+    let end = offset + packet.len().saturating_sub(header);
+    let more = if more { "MORE" } else { "" };
+    Some(vec![format!("FRAGMENT={offset}..{end}"), more.to_owned()])
 }
 
 /// `<a><b>`, without the empty ones.
@@ -274,6 +298,33 @@ mod tests {
         packet[0] = version << 4 | 5;
         packet[at] = protocol;
         packet.extend(message);
+        let segment = Segment {
+            packet,
+            ..segment("ACK")
+        };
+        assert_eq!(segment.figure(&connection(), Direction::ToDevice), figure);
+    }
+
+    #[rstest]
+    #[case(true, 0x20, 0x00, "<FRAGMENT=0..16><MORE>")]
+    #[case(true, 0x00, 0x03, "<FRAGMENT=24..40>")]
+    #[case(true, 0x40, 0x00, "<SEQ=102><ACK=301><CTL=ACK>")]
+    #[case(false, 0x00, 0x19, "<FRAGMENT=24..40><MORE>")]
+    #[case(false, 0x00, 0x18, "<FRAGMENT=24..40>")]
+    fn a_fragment_shows_which_octets_it_carries(
+        #[case] v4: bool,
+        #[case] high: u8,
+        #[case] low: u8,
+        #[case] figure: &str,
+    ) {
+        let mut packet = vec![0; if v4 { 20 } else { 48 }];
+        let at = if v4 { 6 } else { 42 };
+        packet[0] = if v4 { 0x45 } else { 0x60 };
+        packet[at..at + 2].copy_from_slice(&[high, low]);
+        if !v4 {
+            packet[6] = 44;
+        }
+        packet.extend([0; 16]);
         let segment = Segment {
             packet,
             ..segment("ACK")

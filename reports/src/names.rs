@@ -141,7 +141,7 @@ pub fn chapter(section: &str) -> &str {
 }
 
 /// The sections of RFC 9293, and other RFCs, by the words that a screen has room for.
-const CHAPTERS: [(&str, &str); 27] = [
+const CHAPTERS: [(&str, &str); 30] = [
     ("3.1", "Header format"),
     ("3.2", "Options"),
     ("3.3", "Connection state"),
@@ -153,6 +153,7 @@ const CHAPTERS: [(&str, &str); 27] = [
     ("3.9", "Interfaces"),
     ("3.10", "Event processing"),
     ("rfc1122", "Host requirements"),
+    ("rfc1191", "Path MTU discovery"),
     ("rfc1337", "TIME-WAIT assassination"),
     ("rfc2018", "Selective acknowledgment"),
     ("rfc2883", "Duplicate SACK"),
@@ -168,6 +169,8 @@ const CHAPTERS: [(&str, &str); 27] = [
     ("rfc6582", "NewReno"),
     ("rfc6675", "Loss recovery with SACK"),
     ("rfc7323", "Window scale, timestamps"),
+    ("rfc8200", "IP fragments"),
+    ("rfc8201", "Path MTU discovery (IPv6)"),
     ("rfc8985", "RACK-TLP"),
 ];
 

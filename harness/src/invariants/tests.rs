@@ -67,6 +67,7 @@ fn packet(segment: &Segment, seq: u32, ack: u32, change: impl Fn(&mut Outgoing<'
         tos: segment.tos,
         df: true,
         id: 0,
+        ip_options: &[],
         seq: seq.wrapping_add(segment.seq),
         ack: ack.wrapping_add(segment.ack),
         flags: segment.flags,

@@ -61,6 +61,7 @@ impl Segment {
             tos: 0,
             df: true,
             id: 0,
+            ip_options: &[],
             seq: seq.wrapping_add(self.seq),
             ack: ack.wrapping_add(self.ack),
             flags: self.flags,

@@ -7,6 +7,7 @@ use crate::model::{Conn, Scope, Unresolved};
 use crate::spec::case::{IcmpSender, InjectIcmp, Step};
 use crate::wire::{self, Header, IcmpError, Lies, Outgoing};
 use pnet::packet::ip::IpNextHeaderProtocols;
+use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 impl Runner<'_> {
@@ -21,6 +22,7 @@ impl Runner<'_> {
             conn: step.conn,
             counts: false,
             name: None,
+            pieces: VecDeque::new(),
         }));
         Ok(Progress::Act(Action::Inject(octets)))
     }
@@ -86,18 +88,18 @@ const RFC1812_MOST: usize = 576 - 20 - 8 - 20;
 /// Octets of TCP in an error of 1280 octets (RFC 4443 §3.1).
 const RFC4443_MOST: usize = 1280 - 40 - 8 - 40;
 
-fn header(conn: &Conn, from: IcmpSender) -> Header {
+fn header(conn: &Conn, from: IcmpSender) -> Header<'static> {
     let tester = conn.tuple.tester.ip();
     let (router, protocol): (IpAddr, _) = match tester {
         IpAddr::V4(address) => {
-            let [a, b, c, _] = address.octets();
-            let router = Ipv4Addr::new(a, b, c, 254);
-            (router.into(), IpNextHeaderProtocols::Icmp)
+            let mut router = address.octets();
+            router[3] = 254;
+            (Ipv4Addr::from(router).into(), IpNextHeaderProtocols::Icmp)
         }
         IpAddr::V6(address) => {
-            let [a, b, c, d, e, f, g, _] = address.segments();
-            let router = Ipv6Addr::new(a, b, c, d, e, f, g, 0xfe);
-            (router.into(), IpNextHeaderProtocols::Icmpv6)
+            let mut router = address.segments();
+            router[7] = 0xfe;
+            (Ipv6Addr::from(router).into(), IpNextHeaderProtocols::Icmpv6)
         }
     };
     Header {
@@ -111,28 +113,12 @@ fn header(conn: &Conn, from: IcmpSender) -> Header {
         df: false,
         id: 0,
         protocol,
+        options: &[],
     }
 }
 
 /// A segment that the device has not sent: what an attacker quotes who has never seen one.
 fn never_sent(conn: &Conn) -> Vec<u8> {
-    wire::emit(&Outgoing {
-        source: conn.tuple.device,
-        destination: conn.tuple.tester,
-        ttl: 64,
-        tos: 0,
-        df: true,
-        id: 0,
-        seq: 0,
-        ack: 0,
-        flags: wire::bit::ACK,
-        window: u16::MAX,
-        urgent: 0,
-        options: &[],
-        payload: &[],
-        data_offset: None,
-        reserved: 0,
-        bad_checksum: false,
-        zero_checksum: false,
-    })
+    let (device, tester) = (conn.tuple.device, conn.tuple.tester);
+    wire::emit(&Outgoing::bare(device, tester, wire::bit::ACK))
 }

@@ -2,11 +2,14 @@
 
 use super::log::reference;
 use super::{Action, Played, Progress, Question, Runner, recorded};
+use crate::device::FourTuple;
 use crate::invariants::send_edge;
 use crate::model::{Capture, Conn, Scope, Space, Unresolved, resolve::Copied, sent::window, seq};
-use crate::spec::case::{Flags, Inject, InjectTimestamps, Payload, Step};
+use crate::spec::case::{Flags, Inject, InjectIp, InjectTimestamps, IpEnd, Payload, Piece, Step};
 use crate::time::Instant;
 use crate::wire::{self, Options, Outgoing, Packet};
+use std::collections::VecDeque;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use tcpspec_reports::record::{EventKind, StepRef};
 
 /// A packet that the drive is handing to the device.
@@ -17,37 +20,63 @@ pub(super) struct InFlight {
     pub(super) conn: usize,
     pub(super) counts: bool,
     pub(super) name: Option<String>,
+    /// The fragments that are not sent yet; the first of them is on its way.
+    pub(super) pieces: VecDeque<Vec<u8>>,
 }
 
 impl Runner<'_> {
     pub(super) fn play_inject(&mut self, now: Instant, step: &Step, inject: &Inject) -> Played {
-        if matches!(self.question, Question::Answered) {
-            return Ok(Progress::Finished);
-        }
-        let octets = self.build(now, step.conn, inject)?;
-        let packet = wire::decode(octets.clone());
-        self.question = Question::Injected(Box::new(InFlight {
-            packet,
-            step: reference(step),
-            conn: step.conn,
-            counts: inject.counts,
-            name: inject.name.clone(),
-        }));
-        Ok(Progress::Act(Action::Inject(octets)))
+        let in_flight = match std::mem::take(&mut self.question) {
+            Question::Answered => {
+                self.question = Question::Answered;
+                return Ok(Progress::Finished);
+            }
+            Question::Pieces(in_flight) => in_flight,
+            _ => Box::new(self.in_flight(now, step, inject)?),
+        };
+        let octets = in_flight.pieces.front().unwrap_or(&in_flight.packet.octets);
+        let action = Action::Inject(octets.clone());
+        self.question = Question::Injected(in_flight);
+        Ok(Progress::Act(action))
     }
 
-    pub(super) fn injected(&mut self, at: Instant, in_flight: InFlight) {
+    fn in_flight(
+        &mut self,
+        now: Instant,
+        step: &Step,
+        inject: &Inject,
+    ) -> Result<InFlight, Unresolved> {
+        let (octets, pieces) = self.build(now, step.conn, inject)?;
+        // A packet that is not for the connection says nothing about it.
+        let odd = inject.ip.source.is_some() || inject.ip.destination.is_some();
+        Ok(InFlight {
+            packet: wire::decode(octets),
+            step: reference(step),
+            conn: step.conn,
+            counts: inject.counts && !odd,
+            name: inject.name.clone(),
+            pieces,
+        })
+    }
+
+    pub(super) fn injected(&mut self, at: Instant, mut in_flight: Box<InFlight>) {
+        let piece = in_flight.pieces.pop_front().map(wire::decode);
+        let shown = recorded(piece.as_ref().unwrap_or(&in_flight.packet));
+        let (conn, step) = (in_flight.conn, in_flight.step.clone());
+        let event = self
+            .log
+            .push_cited(at, conn, Some(step), EventKind::Injected(shown));
+        self.lanes[conn].touch(at);
+        if !in_flight.pieces.is_empty() {
+            self.question = Question::Pieces(in_flight);
+            return;
+        }
         let InFlight {
             packet,
-            step,
-            conn,
             counts,
             name,
-        } = in_flight;
-        let event =
-            self.log
-                .push_cited(at, conn, Some(step), EventKind::Injected(recorded(&packet)));
-        self.lanes[conn].touch(at);
+            ..
+        } = *in_flight;
         if let Some(tcp) = packet.tcp() {
             if tcp.has(wire::bit::SYN) {
                 self.opens(conn);
@@ -77,7 +106,8 @@ impl Runner<'_> {
         self.lanes[conn].opened = self.openings;
     }
 
-    fn build(&mut self, now: Instant, own: usize, inject: &Inject) -> Result<Vec<u8>, Unresolved> {
+    /// The segment in one packet, and its fragments if it goes in such.
+    fn build(&mut self, now: Instant, own: usize, inject: &Inject) -> Result<Built, Unresolved> {
         let scope = Scope {
             conns: &self.conns,
             own,
@@ -102,13 +132,19 @@ impl Runner<'_> {
             Some(raw) => raw.clone(),
             None => wire::options::write(&options(&scope, conn, inject, now)?),
         };
-        let octets = wire::emit(&Outgoing {
-            source: conn.tuple.tester,
-            destination: conn.tuple.device,
-            ttl: inject.ip.ttl.unwrap_or(64),
-            tos: inject.ip.tos.unwrap_or(0),
-            df: inject.ip.df.unwrap_or(true),
-            id: inject.ip.id.unwrap_or(0),
+        let ip = &inject.ip;
+        let fragmented = !ip.fragments.is_empty();
+        // Every fragmented segment is a packet of its own.
+        let own_id = self.log.events.len() as u16 + 1;
+        let (source, destination) = addresses(conn.tuple, ip);
+        let outgoing = Outgoing {
+            source,
+            destination,
+            ttl: ip.ttl.unwrap_or(64),
+            tos: ip.tos.unwrap_or(0),
+            df: ip.df.unwrap_or(!fragmented),
+            id: ip.id.unwrap_or(if fragmented { own_id } else { 0 }),
+            ip_options: &ip.options,
             seq,
             ack: inject
                 .ack
@@ -126,13 +162,58 @@ impl Runner<'_> {
             reserved: inject.reserved,
             bad_checksum: inject.bad_checksum,
             zero_checksum: inject.zero_checksum,
-        });
+        };
+        let octets = wire::emit(&outgoing);
+        let fragments = ip.fragments.iter().map(|piece| fragment(&outgoing, *piece));
+        let fragments = fragments.collect::<Result<_, _>>()?;
         if let Some(Payload::Text(text)) = &inject.data
             && inject.counts
         {
             self.conns[own].inward.put(offset, text);
         }
-        Ok(octets)
+        Ok((octets, fragments))
+    }
+}
+
+/// A packet and the fragments in which it goes.
+type Built = (Vec<u8>, VecDeque<Vec<u8>>);
+
+fn fragment(outgoing: &Outgoing<'_>, piece: Piece) -> Result<Vec<u8>, Unresolved> {
+    let to = piece.to.map_or(usize::MAX, usize::from);
+    wire::emit_fragment(outgoing, usize::from(piece.from)..to, piece.garbled)
+        .ok_or_else(|| Unresolved::Range(format!("the fragment from octet {}", piece.from)))
+}
+
+/// Where the packet says that it comes from, and where it goes.
+fn addresses(tuple: FourTuple, ip: &InjectIp) -> (SocketAddr, SocketAddr) {
+    let put = |mut socket: SocketAddr, end: Option<IpEnd>| {
+        if let Some(end) = end {
+            socket.set_ip(address(end, tuple.device.ip()));
+        }
+        socket
+    };
+    (
+        put(tuple.tester, ip.source),
+        put(tuple.device, ip.destination),
+    )
+}
+
+fn address(end: IpEnd, device: IpAddr) -> IpAddr {
+    const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
+    match (device, end) {
+        (_, IpEnd::Device) => device,
+        (IpAddr::V4(_), IpEnd::Multicast) => Ipv4Addr::new(224, 0, 0, 1).into(),
+        (IpAddr::V4(_), IpEnd::Loopback) => Ipv4Addr::LOCALHOST.into(),
+        (IpAddr::V4(_), IpEnd::Unspecified) => Ipv4Addr::UNSPECIFIED.into(),
+        (IpAddr::V4(_), IpEnd::Broadcast) => Ipv4Addr::BROADCAST.into(),
+        (IpAddr::V4(address), IpEnd::SubnetBroadcast) => {
+            let [a, b, c, _] = address.octets();
+            Ipv4Addr::new(a, b, c, 255).into()
+        }
+        (IpAddr::V6(_), IpEnd::Loopback) => Ipv6Addr::LOCALHOST.into(),
+        (IpAddr::V6(_), IpEnd::Unspecified) => Ipv6Addr::UNSPECIFIED.into(),
+        // IPv6 has no broadcast, and the reader of specs says so; all nodes come nearest.
+        (IpAddr::V6(_), _) => ALL_NODES.into(),
     }
 }
 

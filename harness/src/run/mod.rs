@@ -105,6 +105,8 @@ enum Question {
     Value,
     ValueIs(Option<i64>),
     Injected(Box<inject::InFlight>),
+    /// Fragments of it are on the link, and others are not.
+    Pieces(Box<inject::InFlight>),
     Called(usize, String),
     /// The step that asked is over.
     Answered,
@@ -256,7 +258,7 @@ impl<'a> Runner<'a> {
         if let Question::Injected(in_flight) =
             std::mem::replace(&mut self.question, Question::Answered)
         {
-            self.injected(at, *in_flight);
+            self.injected(at, in_flight);
         }
     }
 

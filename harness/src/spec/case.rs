@@ -6,8 +6,10 @@
 //! the variables of the connection, and the branch that a `one_of` takes.
 
 mod icmp;
+mod ip;
 
 pub use icmp::{IcmpSender, InjectIcmp, Quote};
+pub use ip::{InjectIp, IpEnd, Piece};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -114,6 +116,10 @@ pub struct SocketSettings {
     pub user_timeout: Option<Duration>,
     /// User timeout to be advertised by the option of RFC 5482.
     pub advertised_timeout: Option<Duration>,
+    /// TTL or hop limit.
+    pub ttl: Option<u8>,
+    /// TOS octet or traffic class.
+    pub tos: Option<u8>,
     /// Settings of the device as a whole, by the names of its profile (`sysctl` on Linux).
     pub system: Vec<(String, String)>,
 }
@@ -260,19 +266,6 @@ pub enum InjectTimestamps {
         /// TSecr.
         ecr: Option<Expr>,
     },
-}
-
-/// IP header fields of an injected segment; `None` leaves the default.
-#[derive(Clone, Debug, Default)]
-pub struct InjectIp {
-    /// TTL or hop limit (64).
-    pub ttl: Option<u8>,
-    /// TOS octet or traffic class (0).
-    pub tos: Option<u8>,
-    /// Don't fragment (true).
-    pub df: Option<bool>,
-    /// Identification (0).
-    pub id: Option<u16>,
 }
 
 /// Payload, written.

@@ -393,6 +393,8 @@ fn settings_text(settings: &SocketSettings) -> String {
         settings
             .advertised_timeout
             .map(|limit| format!("uto {}", time(limit))),
+        octets("ttl", settings.ttl.map(u32::from)),
+        octets("tos", settings.tos.map(u32::from)),
     ]
     .into_iter()
     .flatten()

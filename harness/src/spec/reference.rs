@@ -22,6 +22,7 @@ pub fn reference() -> String {
         ("INJECT_FIELDS", entries(table::INJECT_FIELDS)),
         ("INJECT_NOTES", entries(table::INJECT_NOTES)),
         ("IP", entries(table::IP)),
+        ("PIECE", entries(table::PIECE)),
         ("ICMP", entries(table::ICMP)),
         ("ICMP_KINDS", icmp_kinds()),
         ("QUOTE", entries(table::QUOTE)),

@@ -29,6 +29,7 @@ pub fn decode(octets: Vec<u8>) -> Packet {
         };
     };
     let body = match protocol {
+        _ if faults.contains(&Fault::Fragment) => Body::Other(protocol.0),
         IpNextHeaderProtocols::Tcp => read_tcp(&octets, payload, &ip, &mut faults),
         IpNextHeaderProtocols::Icmp | IpNextHeaderProtocols::Icmpv6 => {
             IcmpPacket::new(&octets[payload]).map_or(Body::Other(protocol.0), |icmp| Body::Icmp {
@@ -105,7 +106,17 @@ fn read_v6(octets: &[u8], faults: &mut Vec<Fault>) -> Header {
         id: 0,
     };
     let end = says.clamp(header, octets.len());
-    Some((ip, packet.get_next_header(), header..end))
+    let mut next = packet.get_next_header();
+    let mut start = header;
+    while let IpNextHeaderProtocols::Ipv6Opts = next {
+        let [protocol, words] = *octets.get(start..end)?.first_chunk()?;
+        next = IpNextHeaderProtocol(protocol);
+        start += 8 + usize::from(words) * 8;
+    }
+    if next == IpNextHeaderProtocols::Ipv6Frag {
+        faults.push(Fault::Fragment);
+    }
+    Some((ip, next, start.min(end)..end))
 }
 
 fn read_tcp(octets: &[u8], at: Range<usize>, ip: &Ip, faults: &mut Vec<Fault>) -> Body {

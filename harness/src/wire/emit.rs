@@ -2,10 +2,11 @@
 
 use super::Packet;
 use super::decode::checksum;
-use super::ip::{self, Header};
+use super::ip::{self, Header, Place};
 use pnet::packet::ip::IpNextHeaderProtocols;
 use pnet::packet::tcp::MutableTcpPacket;
 use std::net::SocketAddr;
+use std::ops::Range;
 
 /// A segment to be written, with all that may be wrong about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,8 +21,10 @@ pub struct Outgoing<'a> {
     pub tos: u8,
     /// Don't fragment (IPv4).
     pub df: bool,
-    /// Identification (IPv4).
+    /// Identification (IPv4, and fragments of IPv6).
     pub id: u16,
+    /// IPv4 options, or the options of a Destination Options header of IPv6.
+    pub ip_options: &'a [u8],
     /// SEG.SEQ.
     pub seq: u32,
     /// The acknowledgment field.
@@ -56,6 +59,7 @@ impl<'a> Outgoing<'a> {
             tos: 0,
             df: true,
             id: 0,
+            ip_options: &[],
             seq: 0,
             ack: 0,
             flags,
@@ -81,6 +85,7 @@ impl<'a> Outgoing<'a> {
             tos: ip.tos,
             df: ip.df,
             id: ip.id,
+            ip_options: &[],
             seq: tcp.seq,
             ack: tcp.ack,
             flags: tcp.flags,
@@ -95,7 +100,7 @@ impl<'a> Outgoing<'a> {
         })
     }
 
-    fn header(&self) -> Header {
+    fn header(&self) -> Header<'a> {
         Header {
             source: self.source.ip(),
             destination: self.destination.ip(),
@@ -104,6 +109,7 @@ impl<'a> Outgoing<'a> {
             df: self.df,
             id: self.id,
             protocol: IpNextHeaderProtocols::Tcp,
+            options: self.ip_options,
         }
     }
 }
@@ -117,7 +123,32 @@ impl<'a> Outgoing<'a> {
 ///
 /// If source and destination are of different IP versions, which no link has.
 pub fn emit(segment: &Outgoing<'_>) -> Vec<u8> {
-    ip::packet(&segment.header(), &tcp(segment))
+    ip::packet(&segment.header(), None, &tcp(segment))
+}
+
+/// Writes a fragment of the segment: these octets of it, its header counted. `None` if it has not
+/// so many.
+///
+/// # Panics
+///
+/// As [`emit`].
+pub fn emit_fragment(
+    segment: &Outgoing<'_>,
+    octets: Range<usize>,
+    garbled: bool,
+) -> Option<Vec<u8>> {
+    let tcp = tcp(segment);
+    let more = octets.end < tcp.len();
+    let end = octets.end.min(tcp.len());
+    let offset = octets.start as u16;
+    let mut part = tcp.get(octets.start..end)?.to_vec();
+    if garbled {
+        for octet in &mut part {
+            *octet = !*octet;
+        }
+    }
+    let place = Place { offset, more };
+    Some(ip::packet(&segment.header(), Some(place), &part))
 }
 
 /// The segment without its IP header.
@@ -151,4 +182,59 @@ fn tcp(segment: &Outgoing<'_>) -> Vec<u8> {
         right
     });
     tcp
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Body, Fault, decode};
+    use super::*;
+    use rstest::rstest;
+
+    fn segment<'a>(v6: bool, options: &'a [u8]) -> Outgoing<'a> {
+        let ends = |last: u8| -> SocketAddr {
+            if v6 {
+                ([0xfd00, 0, 0, 0, 0, 0, 0, u16::from(last)], 80).into()
+            } else {
+                ([192, 0, 2, last], 80).into()
+            }
+        };
+        Outgoing {
+            ip_options: options,
+            payload: b"0123456789",
+            ..Outgoing::bare(ends(1), ends(2), 0x10)
+        }
+    }
+
+    #[rstest]
+    fn a_segment_behind_ip_options_is_read_back(
+        #[values(false, true)] v6: bool,
+        #[values(&[], &[0x5e, 4, 0, 0], &[0x1e, 5, 0, 0, 0])] options: &[u8],
+    ) {
+        let packet = decode(emit(&segment(v6, options)));
+        assert_eq!(packet.faults, []);
+        assert_eq!(packet.payload(), b"0123456789");
+    }
+
+    #[rstest]
+    #[case(false, 20)]
+    #[case(true, 48)]
+    fn fragments_are_stretches_of_the_segment(#[case] v6: bool, #[case] header: usize) {
+        let outgoing = segment(v6, &[]);
+        let whole = tcp(&outgoing);
+        let part = |from, to, garbled| emit_fragment(&outgoing, from..to, garbled).unwrap();
+        let [first, last] = [part(0, 16, false), part(16, usize::MAX, false)];
+        assert_eq!([&first[header..], &last[header..]].concat(), whole);
+        let inverted: Vec<u8> = whole[..8].iter().map(|octet| !octet).collect();
+        assert_eq!(part(0, 8, true)[header..], inverted);
+        let packet = decode(last);
+        assert_eq!(
+            (packet.faults, packet.body),
+            (vec![Fault::Fragment], body(v6))
+        );
+        assert_eq!(emit_fragment(&outgoing, 40..48, false), None);
+    }
+
+    fn body(v6: bool) -> Body {
+        Body::Other(if v6 { 44 } else { 6 })
+    }
 }

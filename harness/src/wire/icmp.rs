@@ -13,7 +13,7 @@ use std::net::IpAddr;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IcmpError<'a> {
     /// The IP header, whose protocol is that of ICMP for its IP version.
-    pub ip: Header,
+    pub ip: Header<'a>,
     /// The type.
     pub kind: u8,
     /// The code.
@@ -27,6 +27,10 @@ pub struct IcmpError<'a> {
 }
 
 /// Writes the message in its IP packet.
+///
+/// # Panics
+///
+/// If source and destination are of different IP versions, which no link has.
 pub fn emit_icmp(error: &IcmpError<'_>) -> Vec<u8> {
     let mut message = vec![error.kind, error.code, 0, 0];
     message.extend_from_slice(&error.rest.to_be_bytes());
@@ -36,15 +40,15 @@ pub fn emit_icmp(error: &IcmpError<'_>) -> Vec<u8> {
             .map(|message| icmpv6::checksum(&message, &source, &destination)),
         _ => IcmpPacket::new(&message).map(|message| icmp::checksum(&message)),
     };
-    // The fixed part of a message has been written above: it is one.
-    let right = right.expect("eight octets");
+    // Eight octets, which every message begins with, have been written above.
+    let right = right.expect("a message");
     let checksum = if error.bad_checksum {
         right ^ 0x5555
     } else {
         right
     };
     message[2..4].copy_from_slice(&checksum.to_be_bytes());
-    ip::packet(&error.ip, &message)
+    ip::packet(&error.ip, None, &message)
 }
 
 /// What a quotation says otherwise than the packet did.
@@ -115,24 +119,10 @@ mod tests {
 
     fn segment(v6: bool) -> Vec<u8> {
         let (tester, device) = ends(v6);
+        let (source, destination) = (SocketAddr::new(device, 80), SocketAddr::new(tester, 20_000));
         emit(&Outgoing {
-            source: SocketAddr::new(device, 80),
-            destination: SocketAddr::new(tester, 20_000),
-            ttl: 64,
-            tos: 0,
-            df: true,
-            id: 7,
-            seq: 0x0102_0304,
-            ack: 0,
-            flags: 0x10,
-            window: 0,
-            urgent: 0,
-            options: &[],
             payload: &[7; 100],
-            data_offset: None,
-            reserved: 0,
-            bad_checksum: false,
-            zero_checksum: false,
+            ..Outgoing::bare(source, destination, 0x10)
         })
     }
 
@@ -172,6 +162,7 @@ mod tests {
             df: false,
             id: 0,
             protocol,
+            options: &[],
         };
         let error = IcmpError {
             ip,

@@ -13,7 +13,7 @@ mod ip;
 pub mod options;
 
 pub use decode::decode;
-pub use emit::{Outgoing, emit};
+pub use emit::{Outgoing, emit, emit_fragment};
 pub use icmp::{IcmpError, Lies, emit_icmp, quotation};
 pub use ip::Header;
 pub use options::{OptionError, OptionFault, Options};

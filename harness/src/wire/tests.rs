@@ -57,6 +57,7 @@ fn outgoing(v6: bool) -> Outgoing<'static> {
         tos: 0,
         df: true,
         id: 0,
+        ip_options: &[],
         seq: 100,
         ack: 0,
         flags: bit::SYN,

@@ -488,6 +488,7 @@ fn field_of(status: &Status, field: &str) -> Option<i64> {
         "snd_mss" => i64::from(status.mss),
         "snd_wnd" => i64::from(status.snd_wnd),
         "snd_wscale" => i64::from(status.snd_wscale),
+        "soft_error" => i64::from(status.soft_error.is_some()),
         "srtt" => nanos(status.srtt?),
         "timer_keepalive" => left(Timer::KeepAlive)?,
         "timer_persist" => left(Timer::Persist)?,
@@ -532,8 +533,8 @@ fn options_of(set: &SocketSettings) -> SocketOptions {
         }),
         user_timeout: set.user_timeout,
         advertised_timeout: set.advertised_timeout,
-        ttl: None,
-        tos: None,
+        ttl: set.ttl,
+        tos: set.tos,
     }
 }
 
@@ -544,6 +545,8 @@ fn merge(options: &mut SocketOptions, newer: SocketOptions) {
     options.keepalive = newer.keepalive.or(options.keepalive);
     options.user_timeout = newer.user_timeout.or(options.user_timeout);
     options.advertised_timeout = newer.advertised_timeout.or(options.advertised_timeout);
+    options.ttl = newer.ttl.or(options.ttl);
+    options.tos = newer.tos.or(options.tos);
 }
 
 #[cfg(test)]

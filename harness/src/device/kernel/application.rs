@@ -121,6 +121,11 @@ impl Application {
             .map(|(_, tuple)| *tuple)
     }
 
+    /// Whether an ICMP error waits for the application; asking takes it away.
+    pub(super) fn soft_error(&self, conn: ConnId) -> Option<i64> {
+        self.connections.get(&conn)?.soft_error()
+    }
+
     /// The next thing that the application saw.
     pub(super) fn next_seen(&mut self) -> io::Result<Option<(ConnId, Seen)>> {
         if self.seen.is_empty() {

@@ -89,6 +89,12 @@ impl Connection {
         &self.socket
     }
 
+    /// 1 if the socket holds an error that did not break the connection, else 0.
+    pub(super) fn soft_error(&self) -> Option<i64> {
+        let error = self.socket.take_error().ok()?;
+        Some(i64::from(error.is_some()))
+    }
+
     /// The kernel says that something changed: tells what the application sees of it, in the order
     /// in which the stream has it.
     pub(super) fn on_ready(&mut self, events: EpollFlags, seen: &mut Vec<Seen>) {

@@ -167,6 +167,9 @@ impl Device for Kernel {
     /// Fields of `tcp_info`: `cwnd` and `ssthresh` in octets, `rto`, `srtt`, `rttvar` in
     /// nanoseconds, `retransmits`, `mss`, `unacked`, …
     fn info(&mut self, _now: Instant, conn: ConnId, field: &str) -> Option<i64> {
+        if field == "soft_error" {
+            return self.application.soft_error(conn);
+        }
         self.diag
             .info(self.application.tuple(conn)?, field)
             .ok()
@@ -210,11 +213,13 @@ fn pin(settings: &[(String, String)]) -> Result<(), DeviceError> {
     Ok(())
 }
 
-/// What a host says to everybody (group reports, solicitations) is not an answer to us.
+/// What a host says to everybody (group reports, solicitations) is not an answer to us; a segment
+/// of TCP is, wherever it goes.
 fn is_multicast(packet: &[u8]) -> bool {
+    const TCP: u8 = libc::IPPROTO_TCP as u8;
     match packet.first().map(|first| first >> 4) {
-        Some(4) => packet.get(16).is_some_and(|first| first >> 4 == 14),
-        Some(6) => packet.get(24) == Some(&0xff),
+        Some(4) => packet.get(16).is_some_and(|first| first >> 4 == 14) && packet[9] != TCP,
+        Some(6) => packet.get(24) == Some(&0xff) && packet[6] != TCP,
         _ => false,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::sysctls;
 use crate::spec::case::{KeepAlive, SocketSettings};
-use socket2::{Socket, TcpKeepalive};
+use socket2::{Domain, Socket, TcpKeepalive};
 use std::io;
 use std::time::Duration;
 
@@ -28,6 +28,23 @@ pub(super) fn apply(socket: &Socket, settings: &SocketSettings) -> io::Result<()
     }
     if let Some(timeout) = settings.user_timeout {
         socket.set_tcp_user_timeout(Some(timeout))?;
+    }
+    let is_v4 = socket.domain()? == Domain::IPV4;
+    if let Some(ttl) = settings.ttl {
+        let ttl = u32::from(ttl);
+        if is_v4 {
+            socket.set_ttl_v4(ttl)?;
+        } else {
+            socket.set_unicast_hops_v6(ttl)?;
+        }
+    }
+    if let Some(tos) = settings.tos {
+        let tos = u32::from(tos);
+        if is_v4 {
+            socket.set_tos_v4(tos)?;
+        } else {
+            socket.set_tclass_v6(tos)?;
+        }
     }
     Ok(())
 }

@@ -97,6 +97,7 @@ impl Fake {
             tos: 0,
             df: true,
             id: 0,
+            ip_options: &[],
             seq: ISS.wrapping_add(segment.seq),
             ack: if segment.flags & bit::ACK == 0 {
                 0

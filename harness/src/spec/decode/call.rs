@@ -171,6 +171,11 @@ impl<'a> Reader<'a> {
             .get("user_timeout")
             .and_then(|node| self.fixed_duration(node));
         settings.advertised_timeout = fields.get("uto").and_then(|node| self.fixed_duration(node));
+        let mut octet = |name| fields.get(name).and_then(|node| self.count(node, 255));
+        (settings.ttl, settings.tos) = (
+            octet("ttl").map(|value| value as u8),
+            octet("tos").map(|value| value as u8),
+        );
         settings.keepalive = fields
             .get("keepalive")
             .and_then(|node| self.keepalive(node));

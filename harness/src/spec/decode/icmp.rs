@@ -23,12 +23,11 @@ impl<'a> Reader<'a> {
         if fields.get("from").is_none() {
             defaults.push("from=router");
         }
-        let quote = match fields.get("quote") {
-            Some(node) => self.quote(node)?,
-            None => {
-                defaults.push("quote=last");
-                Quote::default()
-            }
+        let quote = if let Some(node) = fields.get("quote") {
+            self.quote(node)?
+        } else {
+            defaults.push("quote=last");
+            Quote::default()
         };
         let bad = fields.get("checksum");
         Some(InjectIcmp {

@@ -9,6 +9,7 @@ mod call;
 mod choice;
 mod expect;
 mod icmp;
+mod ip;
 mod limits;
 mod segment;
 mod step;

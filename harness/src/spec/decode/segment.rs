@@ -2,9 +2,9 @@
 
 use super::limits::{self, Limit};
 use super::{Fields, Reader};
-use crate::spec::case::{Expr, Flags, Inject, InjectIp, InjectTimestamps, Payload, Var};
+use crate::spec::case::{Expr, Flags, Inject, InjectTimestamps, Payload, Var};
 use crate::spec::diagnostic::Diagnostic;
-use crate::spec::table::{BLOCK, FIELDS, INJECT_FIELDS, INJECT_NOTES, IP, TIMESTAMPS, WITH};
+use crate::spec::table::{BLOCK, FIELDS, INJECT_FIELDS, INJECT_NOTES, TIMESTAMPS, WITH};
 use crate::spec::yaml::Node;
 use std::borrow::Cow;
 
@@ -200,23 +200,6 @@ impl<'a> Reader<'a> {
                 }
             }
         }
-    }
-
-    fn ip(&mut self, node: &Node<'a>) -> Option<InjectIp> {
-        let fields = self.fields(node, "`ip`", &[IP])?;
-        let mut constant = |name, limit| {
-            let node = fields.get(name)?;
-            self.limited_constant(node, limit)
-        };
-        let (ttl, tos) = (constant("ttl", &limits::TTL), constant("tos", &limits::TOS));
-        let id = constant("id", &limits::ID).map(|value| value as u16);
-        let df = fields.get("df").and_then(|node| self.truth(node));
-        Some(InjectIp {
-            ttl: ttl.map(|v| v as u8),
-            tos: tos.map(|v| v as u8),
-            df,
-            id,
-        })
     }
 
     /// Raw octets: `"fd 04 00 00"`.

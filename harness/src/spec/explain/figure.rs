@@ -1,8 +1,8 @@
 //! Segments in the notation of RFC 9293's figures: `<SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>`.
 
 use crate::spec::case::{
-    DataPattern, Expected, Expr, IcmpSender, Inject, InjectIcmp, InjectTimestamps, Pattern,
-    Payload, SackPattern, SegmentPattern, TimestampsPattern,
+    DataPattern, Expected, Expr, IcmpSender, Inject, InjectIcmp, InjectIp, InjectTimestamps,
+    Pattern, Payload, Piece, SackPattern, SegmentPattern, TimestampsPattern,
 };
 
 /// The names of the case's connections, for variables of other connections.
@@ -58,13 +58,10 @@ impl Names<'_> {
             inject.zero_checksum.then(|| "checksum zero".to_owned()),
             inject.offset.map(|offset| format!("data offset {offset}")),
             (inject.reserved != 0).then(|| format!("reserved bits {}", inject.reserved)),
-            inject.ip.ttl.map(|ttl| format!("TTL {ttl}")),
-            inject.ip.tos.map(|tos| format!("TOS {tos}")),
-            inject.ip.df.map(|df| format!("DF {}", u8::from(df))),
-            inject.ip.id.map(|id| format!("ID {id}")),
         ];
         odd.into_iter()
             .flatten()
+            .chain(ip(&inject.ip))
             .for_each(|odd| parts.push(format!(" {odd}")));
         parts.concat()
     }
@@ -229,6 +226,28 @@ impl Names<'_> {
             Payload::Text(octets) => format!("{:?}", String::from_utf8_lossy(octets)),
         }
     }
+}
+
+/// What is unusual about the IP packet of an injected segment.
+fn ip(ip: &InjectIp) -> Vec<String> {
+    let odd = [
+        ip.ttl.map(|ttl| format!("TTL {ttl}")),
+        ip.tos.map(|tos| format!("TOS {tos}")),
+        ip.df.map(|df| format!("DF {}", u8::from(df))),
+        ip.id.map(|id| format!("ID {id}")),
+        ip.source.map(|end| format!("from {}", end.name())),
+        ip.destination.map(|end| format!("to {}", end.name())),
+        (!ip.options.is_empty()).then(|| format!("IP options {}", hexadecimal(&ip.options))),
+    ];
+    let fragment = |piece: &Piece| {
+        let to = piece.to.map(|to| to.to_string()).unwrap_or_default();
+        let garbled = if piece.garbled { " garbled" } else { "" };
+        format!("fragment {}..{to}{garbled}", piece.from)
+    };
+    odd.into_iter()
+        .flatten()
+        .chain(ip.fragments.iter().map(fragment))
+        .collect()
 }
 
 fn hexadecimal(octets: &[u8]) -> String {

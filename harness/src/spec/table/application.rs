@@ -60,6 +60,8 @@ pub const SETTINGS: &[Entry] = &[
         Shape::Duration,
         "user timeout to be advertised by the option (RFC 5482)",
     ),
+    entry("ttl", Shape::Count(255), "TTL or hop limit"),
+    entry("tos", Shape::Count(255), "TOS octet or traffic class"),
 ];
 
 /// Keep-alive times.
@@ -160,6 +162,11 @@ pub const INFO: &[Entry] = &[
         "snd_wscale",
         Shape::NumberPattern,
         "shift of the windows that the peer sends",
+    ),
+    entry(
+        "soft_error",
+        Shape::NumberPattern,
+        "1 if an ICMP error waits for the application that did not end the connection, else 0",
     ),
     entry("srtt", Shape::DurationPattern, "smoothed round-trip time"),
     entry(

@@ -137,8 +137,61 @@ pub const SHOULD_NOTES: &[Entry] = &[
 pub const IP: &[Entry] = &[
     entry("ttl", Shape::Count(255), "TTL or hop limit (64)"),
     entry("tos", Shape::Count(255), "TOS octet or traffic class (0)"),
-    entry("df", Shape::Bool, "don't fragment (true)"),
+    entry(
+        "df",
+        Shape::Bool,
+        "don't fragment (true, but not for fragments)",
+    ),
     entry("id", Shape::Count(65_535), "identification (0)"),
+    entry(
+        "source",
+        Shape::Word(IP_ENDS),
+        "where it says that it comes from (the tester)",
+    ),
+    entry(
+        "destination",
+        Shape::Word(IP_ENDS),
+        "where it goes (the device)",
+    ),
+    entry(
+        "options",
+        Shape::Octets,
+        "IPv4 options, or options in a Destination Options header of IPv6",
+    ),
+    entry(
+        "fragments",
+        Shape::Special("[{from, to}, …]"),
+        "the fragments in which it goes, in the order in which they are sent",
+    ),
+];
+
+/// Addresses that are not those of the connection; broadcast is IPv4's only.
+pub const IP_ENDS: &[&str] = &[
+    "broadcast",
+    "subnet-broadcast",
+    "multicast",
+    "loopback",
+    "unspecified",
+    "device",
+];
+
+/// Fields of a fragment: octets of the TCP segment, counted from its header on.
+pub const PIECE: &[Entry] = &[
+    entry(
+        "from",
+        Shape::Count(65_528),
+        "the first octet, a multiple of 8",
+    ),
+    entry(
+        "to",
+        Shape::Count(65_528),
+        "one past the last octet, a multiple of 8 (the end of the segment)",
+    ),
+    entry(
+        "garbled",
+        Shape::Bool,
+        "all bits inverted: a copy that must not be taken",
+    ),
 ];
 
 /// Fields of the IP header, expected.
