@@ -95,7 +95,7 @@ impl HalfOpen {
             && tcb.snd.next == tcb.snd.nxt
             && tcb.snd.queue.len() == 0
             && tcb.rcv.nxt == tcb.rcv.irs + 1
-            && tcb.path_mtu == config.mtu;
+            && tcb.path_mtu.get() == config.mtu;
         let waits = tcb.state == State::SynReceived && !tcb.owned && !tcb.snd.closing;
         let mut others = tcb.timers;
         others.stop(Timer::Retransmission);
