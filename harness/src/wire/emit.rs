@@ -190,7 +190,7 @@ mod tests {
     use super::*;
     use rstest::rstest;
 
-    fn segment<'a>(v6: bool, options: &'a [u8]) -> Outgoing<'a> {
+    fn segment(v6: bool, options: &[u8]) -> Outgoing<'_> {
         let ends = |last: u8| -> SocketAddr {
             if v6 {
                 ([0xfd00, 0, 0, 0, 0, 0, 0, u16::from(last)], 80).into()
