@@ -1,0 +1,155 @@
+//! Hosts on a network of our own: two network namespaces with a cable between them. In one lives
+//! the tester, in the other a Linux host with a service that reads and says nothing.
+//!
+//! Where the machine forbids namespaces, or lacks `unshare`, `nsenter` and `ip`, every test is
+//! shown as ignored.
+
+mod rig;
+mod service;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use rig::Rig;
+use serde_json::Value;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// The first argument that makes this program the service.
+const SERVE: &str = "serve";
+
+fn main() -> ExitCode {
+    if std::env::args().nth(1).as_deref() == Some(SERVE) {
+        return service::serve();
+    }
+    let arguments = Arguments::from_args();
+    let tests: [(&str, fn(&Rig) -> Result<(), Failed>); 6] = [
+        ("host/linux-over-ipv4", |rig| conforms(rig, &V4)),
+        ("host/linux-over-ipv6", |rig| conforms(rig, &V6)),
+        ("host/nothing-stays-open", nothing_stays_open),
+        ("host/an-address-that-somebody-has", taken),
+        ("host/an-address-of-the-tester-itself", own),
+        ("host/a-host-that-is-silent", silent),
+    ];
+    let rig = (!arguments.list).then(|| Rig::build().map(Arc::new));
+    let trials = tests.map(|(name, test)| {
+        let rig = rig.clone();
+        let forbidden = matches!(rig, Some(Err(_)));
+        if let Some(Err(reason)) = &rig {
+            eprintln!("{name} is ignored: {reason}");
+        }
+        let run = move || match rig {
+            Some(Ok(rig)) => test(&rig),
+            _ => Err("there is no network".into()),
+        };
+        Trial::test(name, run).with_ignored_flag(forbidden)
+    });
+    libtest_mimic::run(&arguments, trials.into()).exit_code()
+}
+
+/// How a family reaches the host.
+struct Way {
+    device: &'static str,
+    from: &'static str,
+}
+
+const V4: Way = Way {
+    device: "192.0.2.7:9",
+    from: "192.0.2.200-203",
+};
+const V6: Way = Way {
+    device: "[2001:db8::7]:9",
+    from: "2001:db8::200-203",
+};
+
+impl Way {
+    fn arguments(&self) -> [&'static str; 8] {
+        let (device, from) = (self.device, self.from);
+        [
+            "run",
+            "--device",
+            device,
+            "--from",
+            from,
+            "--profile",
+            "linux",
+            "--closed-port",
+        ]
+    }
+}
+
+/// A Linux host passes whatever can be asked without an agent, but for its known deviations.
+fn conforms(rig: &Rig, way: &Way) -> Result<(), Failed> {
+    let report = rig.file("report.json");
+    let mut arguments = way.arguments().to_vec();
+    arguments.extend(["10", "--pcap", "none", "--quiet", "--json", report.as_str()]);
+    let ran = rig.tcpspec(&arguments)?;
+    if ran.code != Some(0) {
+        return Err(format!("exit {:?}\n{}{}", ran.code, ran.out, ran.errors).into());
+    }
+    let run: Value = serde_json::from_str(&std::fs::read_to_string(&report)?)?;
+    let cases = run["cases"].as_array().ok_or("no cases")?;
+    let passed = cases
+        .iter()
+        .filter(|case| case["verdict"] == "pass")
+        .count();
+    // Most specs make the application act; some hundred do not.
+    if passed < 300 {
+        return Err(format!("only {passed} of {} cases passed", cases.len()).into());
+    }
+    Ok(())
+}
+
+/// The host has no connection of ours left, and the tester's kernel never said a word of TCP.
+fn nothing_stays_open(rig: &Rig) -> Result<(), Failed> {
+    let from = "192.0.2.210";
+    let way = Way { from, ..V4 };
+    let mut arguments = way.arguments().to_vec();
+    arguments.extend(["10", "--pcap", "none", "--quiet", "3.5", "3.10.7.4"]);
+    rig.tcpspec(&arguments)?;
+    let states = ["state", "established", "state", "syn-recv"];
+    let open = rig.on_the_host(&[&["ss", "-Htan"], &states[..], &["dst", from]].concat())?;
+    if !open.trim().is_empty() {
+        return Err(format!("the host still has\n{open}").into());
+    }
+    let counters = rig.on_the_tester(&["cat", "/proc/net/snmp"])?;
+    let sent = column(&counters, "Tcp:", "OutSegs").ok_or("no OutSegs")?;
+    if sent != "0" {
+        return Err(format!("the tester's kernel sent {sent} segments").into());
+    }
+    Ok(())
+}
+
+/// A number of `/proc/net/snmp`: names in one line, values in the next.
+fn column<'t>(text: &'t str, table: &str, name: &str) -> Option<&'t str> {
+    let mut lines = text.lines().filter(|line| line.starts_with(table));
+    let (names, values) = (lines.next()?, lines.next()?);
+    let at = names.split(' ').position(|word| word == name)?;
+    values.split(' ').nth(at)
+}
+
+fn taken(rig: &Rig) -> Result<(), Failed> {
+    let arguments = ["run", "-d", "192.0.2.7:9", "--from", "192.0.2.8"];
+    refused(rig, &arguments, "192.0.2.8 is in use by 02:")
+}
+
+fn own(rig: &Rig) -> Result<(), Failed> {
+    let arguments = ["run", "-d", "192.0.2.7:9", "--from", "192.0.2.1"];
+    refused(
+        rig,
+        &arguments,
+        "192.0.2.1 is in use by this machine itself",
+    )
+}
+
+fn silent(rig: &Rig) -> Result<(), Failed> {
+    let arguments = ["run", "-d", "192.0.2.77:9", "--from", "192.0.2.200"];
+    refused(rig, &arguments, "192.0.2.77 does not answer ARP")
+}
+
+/// The run ends with exit 3 and these words, before any case.
+fn refused(rig: &Rig, arguments: &[&str], words: &str) -> Result<(), Failed> {
+    let ran = rig.tcpspec(arguments)?;
+    if ran.code == Some(3) && ran.errors.contains(words) {
+        return Ok(());
+    }
+    Err(format!("exit {:?}\n{}{}", ran.code, ran.out, ran.errors).into())
+}

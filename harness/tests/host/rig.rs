@@ -1,0 +1,144 @@
+//! Two network namespaces and a cable, made by the tools of util-linux and iproute2. They go with
+//! the processes that live in them.
+
+use std::io::{self, BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use tempfile::TempDir;
+
+/// Makes the network and waits until its standard input ends. The service's program and its
+/// argument are `$1` and `$2`.
+const SCRIPT: &str = r#"
+set -e
+ip link set lo up
+unshare --net sleep infinity & host=$!
+trap 'kill $host' EXIT
+while [ "$(readlink /proc/$host/ns/net)" = "$(readlink /proc/self/ns/net)" ]; do sleep 0.01; done
+ip link add tester0 type veth peer name host0 address 02:00:00:00:00:07
+ip link set host0 netns $host
+on() { nsenter --target $host --net "$@"; }
+for each in 'ip 192.0.2.1/24 2001:db8::1/64 tester0' 'on_ip 192.0.2.7/24 2001:db8::7/64 host0'; do
+  set -- $each "$1" "$2"
+  case $1 in ip) how=;; *) how=on;; esac
+  $how ip link set $4 up
+  $how ip address add $2 dev $4
+  $how ip address add $3 dev $4 nodad
+  shift 4
+done
+on ip address add 192.0.2.8/24 dev host0
+on ip link set lo up
+on "$1" "$2" & service=$!
+trap 'kill $service $host' EXIT
+echo $host
+read -r _ || true
+"#;
+
+/// The network.
+#[derive(Debug)]
+pub struct Rig {
+    tester: Child,
+    host: String,
+    folder: TempDir,
+}
+
+/// What a command did.
+#[derive(Debug)]
+pub struct Ran {
+    /// Its exit code.
+    pub code: Option<i32>,
+    /// Its standard output.
+    pub out: String,
+    /// Its standard error.
+    pub errors: String,
+}
+
+impl Rig {
+    /// Makes the network; the error says what the machine lacks.
+    pub fn build() -> Result<Self, String> {
+        let folder = TempDir::new().map_err(|error| error.to_string())?;
+        let exe = std::env::current_exe().map_err(|error| error.to_string())?;
+        let mut command = Command::new("unshare");
+        command
+            .args([
+                "--user",
+                "--map-root-user",
+                "--net",
+                "--kill-child",
+                "sh",
+                "-c",
+                SCRIPT,
+                "rig",
+            ])
+            .arg(exe)
+            .arg(super::SERVE)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut tester = command
+            .spawn()
+            .map_err(|error| format!("unshare (package util-linux): {error}"))?;
+        let mut host = String::new();
+        if let Some(out) = tester.stdout.take() {
+            let _ = BufReader::new(out).read_line(&mut host);
+        }
+        if host.is_empty() {
+            let failed = tester.wait_with_output();
+            let words = failed.map(|failed| String::from_utf8_lossy(&failed.stderr).into_owned());
+            return Err(words.unwrap_or_else(|error| error.to_string()));
+        }
+        Ok(Self {
+            tester,
+            host: host.trim().to_owned(),
+            folder,
+        })
+    }
+
+    /// The path of a file that goes with the network.
+    pub fn file(&self, name: &str) -> String {
+        self.folder.path().join(name).display().to_string()
+    }
+
+    /// Runs `tcpspec` beside the host.
+    pub fn tcpspec(&self, arguments: &[&str]) -> io::Result<Ran> {
+        let mut command = vec![env!("CARGO_BIN_EXE_tcpspec")];
+        command.extend(arguments);
+        run(&self.tester.id().to_string(), &command)
+    }
+
+    /// The output of a command beside the host.
+    pub fn on_the_tester(&self, command: &[&str]) -> io::Result<String> {
+        Ok(run(&self.tester.id().to_string(), command)?.out)
+    }
+
+    /// The output of a command on the host.
+    pub fn on_the_host(&self, command: &[&str]) -> io::Result<String> {
+        Ok(run(&self.host, command)?.out)
+    }
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        // The script ends when nobody can write to it any more, and takes the rest along.
+        drop(self.tester.stdin.take());
+        let _ = self.tester.wait();
+    }
+}
+
+fn run(target: &str, command: &[&str]) -> io::Result<Ran> {
+    let output = Command::new("nsenter")
+        .args([
+            "--target",
+            target,
+            "--user",
+            "--net",
+            "--preserve-credentials",
+            "--",
+        ])
+        .args(command)
+        .stdin(Stdio::null())
+        .output()?;
+    Ok(Ran {
+        code: output.status.code(),
+        out: String::from_utf8_lossy(&output.stdout).into_owned(),
+        errors: String::from_utf8_lossy(&output.stderr).into_owned(),
+    })
+}
