@@ -27,9 +27,9 @@ pub(super) fn connections(case: &Case, link: LinkInfo, ancient: bool, seed: u64)
                 device: SocketAddr::new(
                     link.device,
                     if opened_by_device {
-                        device + 10_000 + offset
+                        device.wrapping_add(10_000 + offset)
                     } else if plan.own_port {
-                        device + 5_000 + offset
+                        device.wrapping_add(5_000 + offset)
                     } else {
                         device
                     },

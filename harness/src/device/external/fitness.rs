@@ -31,6 +31,9 @@ pub fn unfit(case: &Case, reach: Reach) -> Option<String> {
         let reason = "closes the tester's side; a service answers that by closing (no agent)";
         return Some(reason.to_owned());
     }
+    if case.conns.iter().any(|conn| conn.own_port) {
+        return Some("needs listeners on several ports (no agent)".to_owned());
+    }
     if !scan.listens && reach.closed_port.is_none() {
         return Some("needs a port without a listener (`--closed-port`)".to_owned());
     }
@@ -91,4 +94,62 @@ impl Scan {
 
 fn ends_the_stream(inject: &Inject) -> bool {
     inject.counts && inject.flags.contains(Flags::FIN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::builders::{ack, call, case, open, opened};
+    use rstest::rstest;
+
+    const REACH: Reach = Reach {
+        port: 80,
+        closed_port: None,
+    };
+
+    fn listening(then: Vec<Verb>) -> Case {
+        let mut steps = vec![call(Call::Listen { backlog: None })];
+        steps.extend(open());
+        steps.extend(then);
+        case(steps)
+    }
+
+    #[test]
+    fn a_handshake_needs_nobody_on_the_device() {
+        assert_eq!(unfit(&listening(Vec::new()), REACH), None);
+        assert!(listens(&listening(Vec::new())));
+    }
+
+    #[rstest]
+    #[case(Call::Connect, "to connect")]
+    #[case(Call::Abort, "to abort")]
+    #[case(Call::Listen { backlog: Some(1) }, "with a queue of its own")]
+    fn a_call_that_nobody_makes(#[case] made: Call, #[case] words: &str) {
+        let reason = unfit(&listening(vec![call(made)]), REACH).unwrap();
+        assert!(reason.contains(words), "{reason}");
+    }
+
+    #[test]
+    fn the_end_of_the_testers_data_makes_a_service_close() {
+        let fin = Inject {
+            flags: Flags::FIN.with(Flags::ACK),
+            ..ack()
+        };
+        let seen = listening(vec![Verb::Inject(Box::new(fin.clone()))]);
+        assert!(unfit(&seen, REACH).is_some());
+        let counts = false;
+        let unseen = listening(vec![Verb::Inject(Box::new(Inject { counts, ..fin }))]);
+        assert_eq!(unfit(&unseen, REACH), None);
+    }
+
+    #[test]
+    fn without_a_listener_it_takes_a_closed_port() {
+        let closed = opened([]);
+        assert!(unfit(&closed, REACH).unwrap().contains("--closed-port"));
+        let reach = Reach {
+            closed_port: Some(1),
+            ..REACH
+        };
+        assert_eq!(unfit(&closed, reach), None);
+    }
 }
