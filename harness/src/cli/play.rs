@@ -7,7 +7,7 @@ use super::remote::Session;
 use crate::device::bundled::{self, Bundled};
 use crate::device::kernel::Kernel;
 use crate::drive::virtual_time;
-use crate::link;
+use crate::link::{self, ethernet::Station};
 use crate::seed;
 use crate::spec::case::Case;
 use crate::spec::profile::Profile;
@@ -16,7 +16,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
+use std::sync::{Arc, OnceLock, mpsc};
 use std::time::Duration;
 use tcpspec_reports::record::{CaseRecord, Verdict};
 
@@ -70,6 +70,8 @@ pub(super) struct Pace<'i> {
     pub(super) refusal: Option<String>,
     /// Set when the user wants to stop.
     pub interrupt: &'i Interrupt,
+    /// The station from which a host is reached, once there is one.
+    pub(super) station: OnceLock<Arc<Station>>,
 }
 
 impl Pace<'_> {
@@ -104,6 +106,7 @@ impl Pace<'_> {
                     seed: self.seed,
                     jobs: self.jobs,
                     interrupt: self.interrupt,
+                    station: &self.station,
                 };
                 remote.play(&session, cases, &ready, leniency, done)
             }

@@ -14,10 +14,10 @@ use crate::spec::profile::Profile;
 use crate::worker::{self, Answer, Leniency, Replays};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 use tcpspec_reports::record::{CaseRecord, Verdict};
 
 /// Cases side by side where nobody says: a small device has few connections to give.
@@ -140,7 +140,8 @@ impl Remote {
         if ready.is_empty() {
             return Ok(None);
         }
-        let station = Arc::new(self.station(session.seed)?);
+        let station = self.station(session)?;
+        let station = &station;
         let mut replays = Replays::new(leniency, ready.len());
         let places: BTreeMap<&str, usize> = ready
             .iter()
@@ -165,7 +166,7 @@ impl Remote {
         };
         while !round.ready.is_empty() {
             let mut heard = |record| hand_over(replays.take(record));
-            if self.play_round(session, &station, cases, &round, &mut heard) == Go::Stop {
+            if self.play_round(session, station, cases, &round, &mut heard) == Go::Stop {
                 break;
             }
             let again = replays.jobs();
@@ -239,14 +240,24 @@ impl Remote {
     ) -> CaseRecord {
         let seed = seed::of_case(session.seed, &case.id);
         let limit = PATIENCE + case.least_time * 2;
-        match External::start(case, station, &self.host, self.end_of(session.seed, turn)) {
-            Ok(mut device) => {
-                let clock = device.clock();
-                let profile = session.profile;
-                real_time::play(case, profile, &mut device, clock, seed, limit).record
-            }
-            Err(error) => unplayed(case, seed, Verdict::Inconclusive, error.to_string()),
+        let tester = self.end_of(session.seed, turn);
+        let unjudged = |reason| unplayed(case, seed, Verdict::Inconclusive, reason);
+        let gone = "the host stopped answering, and does not say where it is any more";
+        if station.is_deserted() {
+            return unjudged(gone.to_owned());
         }
+        let begun = Instant::now();
+        let mut device = match External::start(case, station, &self.host, tester) {
+            Ok(device) => device,
+            Err(error) => return unjudged(error.to_string()),
+        };
+        let (profile, clock) = (session.profile, device.clock());
+        let played = real_time::play(case, profile, &mut device, clock, seed, limit);
+        // Also a silence that was asked for proves nothing of a host that is gone.
+        if station.is_deserted_since(begun) {
+            return unjudged(gone.to_owned());
+        }
+        played.record
     }
 
     /// The tester's first end of the case whose turn it is: no other case of the run has it, and
@@ -258,7 +269,16 @@ impl Remote {
         SocketAddr::new(address, FIRST_PORT + block as u16 * PORTS_PER_CASE)
     }
 
-    fn station(&self, seed: u64) -> Result<Station, Failure> {
+    /// The station of this run: made for the first cases, kept for the others.
+    fn station(&self, session: &Session<'_>) -> Result<Arc<Station>, Failure> {
+        if let Some(station) = session.station.get() {
+            return Ok(Arc::clone(station));
+        }
+        let station = Arc::new(self.make_station(session.seed)?);
+        Ok(Arc::clone(session.station.get_or_init(|| station)))
+    }
+
+    fn make_station(&self, seed: u64) -> Result<Station, Failure> {
         let plan = ethernet::Plan {
             device: self.host.address,
             addresses: self.from.clone(),
@@ -301,6 +321,8 @@ pub(super) struct Session<'s> {
     pub(super) jobs: Option<usize>,
     /// Set when the user wants to stop.
     pub(super) interrupt: &'s Interrupt,
+    /// The station, once there is one.
+    pub(super) station: &'s OnceLock<Arc<Station>>,
 }
 
 /// Addresses that follow each other, at most 256.

@@ -13,6 +13,7 @@ use crate::spec::case::Case;
 use crate::worker::{self, Leniency};
 use std::hash::{BuildHasher, RandomState};
 use std::io::IsTerminal;
+use std::sync::OnceLock;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tcpspec_reports::names;
 use tcpspec_reports::record::{
@@ -47,6 +48,7 @@ pub(super) fn run(arguments: &RunArguments, context: &Context) -> Result<Exit, F
         files: spec_files(select),
         refusal,
         interrupt: &interrupt,
+        station: OnceLock::new(),
     };
     let screen = Screen {
         palette: context.palette,

@@ -12,6 +12,8 @@ use rig::Rig;
 use serde_json::Value;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 /// The first argument that makes this program the service.
 const SERVE: &str = "serve";
@@ -21,13 +23,14 @@ fn main() -> ExitCode {
         return service::serve();
     }
     let arguments = Arguments::from_args();
-    let tests: [(&str, fn(&Rig) -> Result<(), Failed>); 6] = [
+    let tests: [(&str, fn(&Rig) -> Result<(), Failed>); 7] = [
         ("host/linux-over-ipv4", |rig| conforms(rig, &V4)),
         ("host/linux-over-ipv6", |rig| conforms(rig, &V6)),
         ("host/nothing-stays-open", nothing_stays_open),
         ("host/an-address-that-somebody-has", taken),
         ("host/an-address-of-the-tester-itself", own),
         ("host/a-host-that-is-silent", silent),
+        ("host/a-host-that-dies", |_| dies()),
     ];
     let rig = (!arguments.list).then(|| Rig::build().map(Arc::new));
     let trials = tests.map(|(name, test)| {
@@ -143,6 +146,39 @@ fn own(rig: &Rig) -> Result<(), Failed> {
 fn silent(rig: &Rig) -> Result<(), Failed> {
     let arguments = ["run", "-d", "192.0.2.77:9", "--from", "192.0.2.200"];
     refused(rig, &arguments, "192.0.2.77 does not answer ARP")
+}
+
+/// A host that goes away in the middle leaves the rest inconclusive, and the run ends.
+fn dies() -> Result<(), Failed> {
+    let rig = Rig::build()?;
+    let report = rig.file("report.json");
+    let mut arguments = V4.arguments().to_vec();
+    let rest = ["10", "-j", "16", "--pcap", "none", "-q", "--json", &report];
+    arguments.extend(rest);
+    let ran = thread::scope(|scope| {
+        let run = scope.spawn(|| rig.tcpspec(&arguments));
+        thread::sleep(Duration::from_secs(8));
+        let cut = rig.on_the_host(&["ip", "link", "set", "host0", "down"]);
+        cut.and(
+            run.join()
+                .unwrap_or_else(|_| Err(std::io::Error::other("it panicked"))),
+        )
+    })?;
+    if ran.code != Some(3) {
+        return Err(format!("exit {:?}\n{}{}", ran.code, ran.out, ran.errors).into());
+    }
+    let run: Value = serde_json::from_str(&std::fs::read_to_string(&report)?)?;
+    let cases = run["cases"].as_array().ok_or("no cases")?;
+    let with = |verdict| move |case: &&Value| case["verdict"] == verdict && case["known"].is_null();
+    let (passed, left) = (with("pass"), with("inconclusive"));
+    let (passed, left) = (
+        cases.iter().filter(passed).count(),
+        cases.iter().filter(left).count(),
+    );
+    if passed == 0 || left == 0 || cases.iter().any(|case| with("fail")(&case)) {
+        return Err(format!("{passed} passed, {left} inconclusive").into());
+    }
+    Ok(())
 }
 
 /// The run ends with exit 3 and these words, before any case.

@@ -34,7 +34,7 @@ read -r _ || true
 
 /// The network.
 #[derive(Debug)]
-pub struct Rig {
+pub(crate) struct Rig {
     tester: Child,
     host: String,
     folder: TempDir,
@@ -42,18 +42,18 @@ pub struct Rig {
 
 /// What a command did.
 #[derive(Debug)]
-pub struct Ran {
+pub(crate) struct Ran {
     /// Its exit code.
-    pub code: Option<i32>,
+    pub(crate) code: Option<i32>,
     /// Its standard output.
-    pub out: String,
+    pub(crate) out: String,
     /// Its standard error.
-    pub errors: String,
+    pub(crate) errors: String,
 }
 
 impl Rig {
     /// Makes the network; the error says what the machine lacks.
-    pub fn build() -> Result<Self, String> {
+    pub(crate) fn build() -> Result<Self, String> {
         let folder = TempDir::new().map_err(|error| error.to_string())?;
         let exe = std::env::current_exe().map_err(|error| error.to_string())?;
         let mut command = Command::new("unshare");
@@ -93,24 +93,24 @@ impl Rig {
     }
 
     /// The path of a file that goes with the network.
-    pub fn file(&self, name: &str) -> String {
+    pub(crate) fn file(&self, name: &str) -> String {
         self.folder.path().join(name).display().to_string()
     }
 
     /// Runs `tcpspec` beside the host.
-    pub fn tcpspec(&self, arguments: &[&str]) -> io::Result<Ran> {
+    pub(crate) fn tcpspec(&self, arguments: &[&str]) -> io::Result<Ran> {
         let mut command = vec![env!("CARGO_BIN_EXE_tcpspec")];
         command.extend(arguments);
         run(&self.tester.id().to_string(), &command)
     }
 
     /// The output of a command beside the host.
-    pub fn on_the_tester(&self, command: &[&str]) -> io::Result<String> {
+    pub(crate) fn on_the_tester(&self, command: &[&str]) -> io::Result<String> {
         Ok(run(&self.tester.id().to_string(), command)?.out)
     }
 
     /// The output of a command on the host.
-    pub fn on_the_host(&self, command: &[&str]) -> io::Result<String> {
+    pub(crate) fn on_the_host(&self, command: &[&str]) -> io::Result<String> {
         Ok(run(&self.host, command)?.out)
     }
 }

@@ -11,7 +11,7 @@ const PORT: u16 = 9;
 const STACK: usize = 64 * 1024;
 
 /// Serves for ever.
-pub fn serve() -> ExitCode {
+pub(crate) fn serve() -> ExitCode {
     // Serves both IP versions.
     let Ok(listener) = TcpListener::bind((Ipv6Addr::UNSPECIFIED, PORT)) else {
         return ExitCode::FAILURE;

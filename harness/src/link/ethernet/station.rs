@@ -27,6 +27,8 @@ const PROBES: u32 = 3;
 const ANSWER: Duration = Duration::from_millis(150);
 /// How often the device, or the router before it, is asked for.
 const ATTEMPTS: u32 = 20;
+/// How precisely is known when the device was last heard.
+const GRAIN: Duration = Duration::from_millis(1);
 
 /// What a station is to be.
 #[derive(Clone, Debug)]
@@ -69,7 +71,6 @@ pub enum StationError {
 #[derive(Debug)]
 pub struct Station {
     shared: Arc<Shared>,
-    device_mac: MacAddr,
     stop: Arc<AtomicBool>,
     reader: Option<JoinHandle<()>>,
 }
@@ -81,6 +82,13 @@ struct Shared {
     mac: MacAddr,
     vlan: Option<u16>,
     addresses: BTreeSet<IpAddr>,
+    way: Way,
+    /// Link-layer address of the next hop.
+    device_mac: MacAddr,
+    started: Instant,
+    /// When the next hop was last heard, in milliseconds since the start.
+    heard: AtomicU64,
+    gone: AtomicBool,
     mailboxes: Mutex<BTreeMap<SocketAddr, Arc<Mailbox>>>,
     dropped: AtomicU64,
     unfinished: AtomicU64,
@@ -94,8 +102,13 @@ impl Station {
             .map_err(|error| StationError::NoWay(plan.device, error))?;
         let socket = FrameSocket::open(way.index)
             .map_err(|error| StationError::Refused("open a packet socket", error))?;
-        let shared = Shared {
+        let mut shared = Shared {
             socket,
+            way,
+            device_mac: MacAddr::broadcast(),
+            started: Instant::now(),
+            heard: AtomicU64::new(0),
+            gone: AtomicBool::new(false),
             mac: link_layer_address(plan.seed),
             vlan: plan.vlan,
             addresses: plan.addresses.iter().copied().collect(),
@@ -105,7 +118,7 @@ impl Station {
             broken: AtomicBool::new(false),
         };
         shared.claim()?;
-        let device_mac = shared.resolve(&way)?;
+        shared.device_mac = shared.resolve()?;
         let shared = Arc::new(shared);
         let stop = Arc::new(AtomicBool::new(false));
         let reader = {
@@ -117,7 +130,6 @@ impl Station {
         };
         Ok(Self {
             shared,
-            device_mac,
             stop,
             reader: Some(reader),
         })
@@ -142,7 +154,7 @@ impl Station {
     pub fn send(&self, packet: &[u8]) -> io::Result<()> {
         let frame = Frame {
             from: self.shared.mac,
-            to: self.device_mac,
+            to: self.shared.device_mac,
             vlan: self.shared.vlan,
             ethertype: ethertype_of(packet),
             payload: packet,
@@ -158,6 +170,17 @@ impl Station {
     /// Segments whose checksum was left to hardware that they never passed: it says nothing.
     pub fn unfinished(&self) -> u64 {
         self.shared.unfinished.load(Ordering::Relaxed)
+    }
+
+    /// [`Self::is_deserted_since`] has found that out before.
+    pub fn is_deserted(&self) -> bool {
+        self.shared.gone.load(Ordering::Relaxed)
+    }
+
+    /// The next hop has said nothing since then, and when it is asked, it does not even say where
+    /// it is. Takes a while to find out; then it stays so.
+    pub fn is_deserted_since(&self, since: Instant) -> bool {
+        self.shared.is_deserted_since(since)
     }
 
     /// The interface is gone, or was taken down.
@@ -214,12 +237,10 @@ impl Shared {
     }
 
     /// The link-layer address of the next hop.
-    fn resolve(&self, way: &Way) -> Result<MacAddr, StationError> {
-        let same_family = |address: &&IpAddr| address.is_ipv4() == way.next_hop.is_ipv4();
-        let from = self.addresses.iter().find(same_family).copied();
-        let from = from.unwrap_or_else(|| unspecified(way.next_hop));
+    fn resolve(&self) -> Result<MacAddr, StationError> {
+        let way = &self.way;
         for _ in 0..ATTEMPTS {
-            self.ask(way.next_hop, from)?;
+            self.ask(way.next_hop, self.own_address())?;
             let end = Instant::now() + ANSWER;
             let found = self.listen_until(end, |message| match message {
                 Message::Here { owner, mac } if owner == way.next_hop => Some(mac),
@@ -235,6 +256,14 @@ impl Shared {
             "neighbour discovery"
         };
         Err(StationError::Silent(way.next_hop, protocol, way.index))
+    }
+
+    /// An address of ours that speaks to the next hop.
+    fn own_address(&self) -> IpAddr {
+        let hop = self.way.next_hop;
+        let same_family = |address: &&IpAddr| address.is_ipv4() == hop.is_ipv4();
+        let found = self.addresses.iter().find(same_family).copied();
+        found.unwrap_or_else(|| unspecified(hop))
     }
 
     fn ask(&self, target: IpAddr, from: IpAddr) -> Result<(), StationError> {
@@ -286,6 +315,29 @@ impl Shared {
         }
     }
 
+    fn is_deserted_since(&self, since: Instant) -> bool {
+        let heard = || {
+            let heard = Duration::from_millis(self.heard.load(Ordering::Relaxed));
+            self.started + heard + GRAIN >= since
+        };
+        if self.gone.load(Ordering::Relaxed) {
+            return true;
+        }
+        for _ in 0..ATTEMPTS {
+            if heard() {
+                return false;
+            }
+            // A frame that cannot be sent is not answered either.
+            let _ = self.ask(self.way.next_hop, self.own_address());
+            let end = Instant::now() + ANSWER;
+            while Instant::now() < end && !heard() {
+                thread::sleep(GRAIN);
+            }
+        }
+        self.gone.store(!heard(), Ordering::Relaxed);
+        !heard()
+    }
+
     fn read_until(&self, stop: &AtomicBool) {
         let mut buffer = Vec::new();
         while !stop.load(Ordering::Relaxed) {
@@ -309,6 +361,10 @@ impl Shared {
         };
         if arrived.vlan.or(frame.vlan) != self.vlan || frame.from == self.mac {
             return;
+        }
+        if frame.from == self.device_mac {
+            let now = self.started.elapsed().as_millis() as u64;
+            self.heard.store(now, Ordering::Relaxed);
         }
         if let Some(message) = neighbour::read(&frame) {
             return self.answer(message);
