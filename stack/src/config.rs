@@ -55,6 +55,14 @@ pub struct Config {
     pub delayed_ack: Duration,
     /// Override timeout of the sender's silly-window avoidance (RFC 9293 §3.8.6.2.1).
     pub sws_override: Duration,
+    /// Congestion control.
+    pub congestion_control: Algorithm,
+    /// F-RTO: see whether a retransmission timeout was spurious (RFC 5682 §2).
+    pub frto: bool,
+    /// Initial congestion window in segments; ten or fewer are held to the bound of RFC 6928 §2.
+    pub initial_window: u32,
+    /// Initial slow start threshold in segments; `None` is arbitrarily high (RFC 5681 §3.1).
+    pub initial_ssthresh: Option<u32>,
     /// What an application gets that switches keep-alive on without saying more.
     pub keepalive: KeepAlive,
     /// So long after the path MTU fell a larger packet is tried again: at least 5 minutes, 10
@@ -124,6 +132,10 @@ impl Default for Config {
             user_timeout_limits: (Duration::from_secs(100), Duration::from_secs(3600)),
             delayed_ack: Duration::from_millis(200),
             sws_override: Duration::from_millis(500),
+            congestion_control: Algorithm::Reno,
+            frto: true,
+            initial_window: 10,
+            initial_ssthresh: None,
             keepalive: KeepAlive::default(),
             path_mtu_raise: Duration::from_secs(600),
             msl: Duration::from_secs(30),
@@ -156,6 +168,15 @@ pub enum EcnPolicy {
     Answer,
     /// An active OPEN asks for it too.
     Ask,
+}
+
+/// How the congestion window grows and shrinks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Algorithm {
+    /// RFC 5681.
+    Reno,
+    /// RFC 9438.
+    Cubic,
 }
 
 /// Keep-alive of a connection (RFC 9293 §3.8.4).

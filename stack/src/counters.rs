@@ -37,6 +37,7 @@ counters! {
     curr_estab: "connections in ESTABLISHED or CLOSE-WAIT now",
     retrans_segs: "segments sent again",
     timeouts: "retransmission timeouts",
+    fast_retransmits: "losses found by duplicate acknowledgments",
     aborts_on_timeout: "connections given up by R2, the user timeout or keep-alive",
     out_rsts: "RSTs sent",
     challenge_acks: "challenge ACKs sent",

@@ -185,9 +185,13 @@ fn hard(tcb: &mut Tcb, report: &Report, cx: &Context<'_>) -> Option<CloseReason>
 
 /// Path MTU discovery: segments get smaller, and what did not fit goes out again.
 fn too_big(tcb: &mut Tcb, claim: u16, cx: &Context<'_>) {
+    let before = tcb.effective_mss();
     let fell = tcb
         .path_mtu
         .too_big(claim, cx.now, cx.config.path_mtu_raise);
+    if fell {
+        tcb.congestion.mss_shrank(before, tcb.effective_mss());
+    }
     let lost = tcb.snd.queue.longest_in_flight() > tcb.effective_mss();
     if !fell || !lost || !tcb.state.is_synchronized() {
         return;

@@ -8,9 +8,8 @@
 //! `timeouts` is §3.10.8, `transmit` decides what to send and when (§3.8). RFC 2018, 2883, 3168,
 //! 5961, 6191, 6298, 6528 and 7323 stand where they act; every policy is a value of [`Config`].
 //!
-//! Not here yet: congestion windows and loss recovery beyond the timeout (`congestion` is the
-//! seam), Fast Open. Not here on purpose: clocks, sockets, threads, source routes, security
-//! compartments.
+//! Not here yet: loss recovery by SACK, Fast Open. Not here on purpose: clocks, sockets, threads,
+//! source routes, security compartments.
 #![forbid(unsafe_code)]
 
 mod arrives;
@@ -47,8 +46,8 @@ mod user_timeout;
 mod wire;
 
 pub use config::{
-    AcceptOverflow, Config, EcnPolicy, IcmpHard, KeepAlive, RstInTimeWait, SocketOptions,
-    SynCookies, SynFin, SynInTimeWait, SynQueueFull,
+    AcceptOverflow, Algorithm, Config, EcnPolicy, IcmpHard, KeepAlive, RstInTimeWait,
+    SocketOptions, SynCookies, SynFin, SynInTimeWait, SynQueueFull,
 };
 pub use counters::Counters;
 pub use schedule::Schedule;

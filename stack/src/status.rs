@@ -1,5 +1,6 @@
 //! What STATUS tells of a connection (RFC 9293 §3.10.6), and the line of `ss -ti` that it prints as.
 
+use crate::congestion::NO_THRESHOLD;
 use crate::seq::SeqNum;
 use crate::timeouts::Timer;
 use crate::{Instant, State};
@@ -39,6 +40,10 @@ pub struct Status {
     pub rcv_nxt: SeqNum,
     /// RCV.WND, octets.
     pub rcv_wnd: u32,
+    /// Congestion window, octets (RFC 5681 §2).
+    pub cwnd: u32,
+    /// Slow start threshold, octets; 0x7fffffff if there is none yet.
+    pub ssthresh: u32,
     /// Largest text that a segment to the peer may have now, octets.
     pub mss: u32,
     /// The MSS that this side advertised, octets.
@@ -127,6 +132,8 @@ impl Status {
             irs: SeqNum(0),
             rcv_nxt: SeqNum(0),
             rcv_wnd: 0,
+            cwnd: 0,
+            ssthresh: NO_THRESHOLD,
             mss: 0,
             rcv_mss: 0,
             pmtu: 0,
@@ -186,6 +193,10 @@ impl fmt::Display for Status {
             " mss:{} pmtu:{} rcvmss:{}",
             self.mss, self.pmtu, self.rcv_mss
         )?;
+        write!(f, " cwnd:{}", self.cwnd)?;
+        if self.ssthresh < NO_THRESHOLD {
+            write!(f, " ssthresh:{}", self.ssthresh)?;
+        }
         write!(f, " snd_wnd:{} rcv_wnd:{}", self.snd_wnd, self.rcv_wnd)?;
         let counts = [
             ("backoff", u64::from(self.backoff)),

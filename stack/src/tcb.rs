@@ -3,7 +3,7 @@
 //! What happens to it is not here: calls, segments and timeouts act on it from their own modules.
 
 use crate::buffers::{ReceiveQueue, SendQueue};
-use crate::congestion::Congestion;
+use crate::congestion::{Congestion, Sender};
 use crate::ecn::EcnState;
 use crate::half_open::Request;
 use crate::path_mtu::PathMtu;
@@ -116,6 +116,8 @@ pub(crate) struct Snd {
     pub(crate) wl1: SeqNum,
     /// Segment acknowledgment number used for the last window update.
     pub(crate) wl2: SeqNum,
+    /// The window of the last acknowledgment, whether it was taken or not.
+    pub(crate) last_wnd: u32,
     /// Send urgent pointer: the octet that follows the urgent data, while that is unacknowledged.
     pub(crate) up: Option<SeqNum>,
     /// The shift of the windows that the peer sends.
@@ -176,6 +178,8 @@ pub(crate) struct Owed {
     pub(crate) ack: bool,
     /// A keep-alive probe.
     pub(crate) keepalive: bool,
+    /// The first unacknowledged segment once more (RFC 5681 §3.2).
+    pub(crate) retransmit: bool,
     /// A zero-window probe.
     pub(crate) window_probe: bool,
 }
@@ -310,7 +314,7 @@ impl Tcb {
             ts: TimestampState::default(),
             rtt: Rtt::new(config),
             timers: Timers::default(),
-            congestion: Congestion::default(),
+            congestion: Congestion::new(iss, config),
             ecn: EcnState::default(),
             owed: Owed::default(),
             retransmits: 0,
@@ -383,15 +387,32 @@ impl Tcb {
         self.state.is_synchronized() && self.snd.wnd == 0 && self.snd.una.before(self.snd_end())
     }
 
-    /// Takes the window of an arriving segment.
-    pub(crate) fn update_send_window(&mut self, segment: &Segment<'_>, ack: SeqNum) {
+    /// What congestion control sees of the sender.
+    pub(crate) fn sender(&self, now: Instant) -> Sender {
+        Sender {
+            una: self.snd.una,
+            nxt: self.snd.nxt,
+            next: self.snd.next,
+            mss: self.effective_mss(),
+            now,
+            srtt: self.rtt.srtt().unwrap_or_default(),
+        }
+    }
+
+    /// The window that an arriving segment advertises, octets.
+    pub(crate) fn advertised(&self, segment: &Segment<'_>) -> u32 {
         // The window field of a SYN is never scaled (RFC 7323 §2.2).
         let scale = if segment.is_syn() {
             WindowScale::NONE
         } else {
             self.snd.scale
         };
-        let wnd = (segment.wnd << scale).0;
+        (segment.wnd << scale).0
+    }
+
+    /// Takes the window of an arriving segment.
+    pub(crate) fn update_send_window(&mut self, segment: &Segment<'_>, ack: SeqNum) {
+        let wnd = self.advertised(segment);
         if self.snd.wnd == 0 && wnd > 0 {
             // What probes or a shrinking window left behind goes out again.
             self.snd.next = self
@@ -455,6 +476,7 @@ impl Snd {
             max_wnd: 0,
             wl1: SeqNum(0),
             wl2: SeqNum(0),
+            last_wnd: 0,
             up: None,
             scale: WindowScale::NONE,
             mss: default_mss(local),

@@ -156,7 +156,9 @@ fn retransmission(tcb: &mut Tcb, cx: &mut Context<'_>) -> Option<CloseReason> {
     }
     tcb.retransmits += 1;
     tcb.rtt.back_off(cx.config);
-    tcb.congestion.on_timeout(tcb.snd.nxt);
+    let again = tcb.retransmits > 1;
+    tcb.congestion.on_timeout(&tcb.sender(cx.now), again);
+    tcb.owed.retransmit = false;
     tcb.ecn.reduced();
     // RFC 9293 §3.10.8:
     //   For any state if the retransmission timeout expires on a segment

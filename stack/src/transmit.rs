@@ -34,6 +34,8 @@ impl Plan {
 enum What {
     Syn,
     Text,
+    /// The first unacknowledged segment once more, while new text waits for its turn.
+    FastRetransmit,
     WindowProbe,
     KeepAlive,
     Ack,
@@ -66,6 +68,9 @@ fn plan(tcb: &mut Tcb, cx: &Context<'_>) -> Option<Plan> {
     }
     if tcb.owed.window_probe && tcb.must_probe() {
         return Some(window_probe(tcb));
+    }
+    if let Some(again) = fast_retransmit(tcb) {
+        return Some(again);
     }
     if let Some(text) = tcb.state.is_synchronized().then(|| text(tcb, cx)).flatten() {
         return Some(text);
@@ -103,31 +108,65 @@ fn window_probe(tcb: &Tcb) -> Plan {
     }
 }
 
-/// Text or FIN: again what has to be sent again, else what is new.
-fn text(tcb: &mut Tcb, cx: &Context<'_>) -> Option<Plan> {
-    // What is acknowledged beside the text takes room from it (MUST-16).
+/// The segment that begins at SND.UNA, if it is to be sent again whatever cwnd says.
+fn fast_retransmit(tcb: &mut Tcb) -> Option<Plan> {
+    let wanted = std::mem::take(&mut tcb.owed.retransmit);
+    if !wanted || tcb.snd.wnd == 0 || !tcb.state.is_synchronized() {
+        return None;
+    }
+    let (mss, end) = (most_text(tcb), tcb.snd_end());
+    let snd = &mut tcb.snd;
+    let seq = snd.una;
+    let sent_until = snd.queue.in_flight(seq)?.end;
+    let text = sent_until.earliest(snd.queue.end()).since(seq);
+    let len = text.min(mss).min(snd.wnd);
+    Some(Plan {
+        what: What::FastRetransmit,
+        seq,
+        len,
+        fin: snd.closing && sent_until == end && len == text,
+    })
+}
+
+/// The most text that a segment can have beside its options (MUST-16).
+fn most_text(tcb: &Tcb) -> u32 {
     let user_timeout = if user_timeout::option(tcb, false).is_some() {
         4
     } else {
         0
     };
     let options = sack_len(tcb.sack_blocks().len()) as u32 + user_timeout;
-    let mss = tcb.effective_mss().saturating_sub(options).max(1);
+    tcb.effective_mss().saturating_sub(options).max(1)
+}
+
+/// Text or FIN: again what has to be sent again, else what is new.
+fn text(tcb: &mut Tcb, cx: &Context<'_>) -> Option<Plan> {
+    let mss = most_text(tcb);
     let end = tcb.snd_end();
     let snd = &mut tcb.snd;
     let next = snd.next;
-    if !next.before(end) || !tcb.congestion.permits(snd.una, next) {
-        tcb.snd.sws_override = false;
-        if !tcb.must_probe() {
-            tcb.timers.stop(Timer::Persist);
-        }
-        return None;
+    if next == snd.una && next == snd.nxt && next.before(end) {
+        tcb.congestion.restart_if_idle(cx.now, tcb.rtt.rto());
     }
     let room = (snd.una + snd.wnd).since(next);
     let queued = snd.queue.end().since(next);
     let in_flight = snd.queue.in_flight(next).map(|sent| sent.end);
     let waiting = in_flight.map_or(queued, |end| end.since(next).min(queued));
     let len = waiting.min(room).min(mss);
+    let allowance = tcb
+        .congestion
+        .allowance(next.since(snd.una), in_flight.is_none(), mss);
+    if !next.before(end) || len.max(1) > allowance {
+        // RFC 5681 §2:
+        //   At any given time, a TCP MUST NOT send
+        //   data with a sequence number higher than the sum of the highest
+        //   acknowledged sequence number and the minimum of cwnd and rwnd.
+        tcb.snd.sws_override = false;
+        if !tcb.must_probe() {
+            tcb.timers.stop(Timer::Persist);
+        }
+        return None;
+    }
     let with_fin = in_flight.map_or(snd.closing, |sent| snd.closing && sent == end);
     let fin = with_fin && len == queued && room > len;
     let plan = Plan {
@@ -205,7 +244,7 @@ fn note(tcb: &mut Tcb, plan: Plan, cx: &mut Context<'_>) {
     let end = plan.seq + plan.len + u32::from(syn) + u32::from(plan.fin);
     tcb.snd.octets_sent += u64::from(plan.len);
     match plan.what {
-        What::Syn | What::Text => {
+        What::Syn | What::Text | What::FastRetransmit => {
             if let Some(sent) = tcb.snd.queue.in_flight(plan.seq) {
                 sent.again = true;
                 sent.at = cx.now;
@@ -218,8 +257,11 @@ fn note(tcb: &mut Tcb, plan: Plan, cx: &mut Context<'_>) {
             if syn {
                 tcb.syn_sent_at = cx.now;
             }
-            tcb.snd.next = end;
-            tcb.snd.nxt = tcb.snd.nxt.latest(end);
+            if plan.what != What::FastRetransmit {
+                tcb.snd.next = end;
+                tcb.snd.nxt = tcb.snd.nxt.latest(end);
+            }
+            tcb.congestion.sent(plan.len, cx.now);
             // RFC 6298 §5.1:
             //   Every time a packet containing data is sent (including a
             //   retransmission), if the timer is not running, start it running

@@ -28,6 +28,8 @@ pub const DEVICE_END: &str = "device0";
 /// MTU of the link, octets.
 pub const MTU: u16 = 1500;
 
+/// `IFLA_GSO_MAX_SEGS` of `linux/if_link.h`.
+const IFLA_GSO_MAX_SEGS: u16 = 40;
 /// How often an echo request is repeated before the link is given up.
 const WARM_UP_TRIES: u16 = 5_000;
 /// How long an echo reply is waited for.
@@ -242,6 +244,10 @@ fn new_route(version: u8, (table, kind): (u8, u8), index: u32, to: Option<&[u8]>
 }
 
 /// Up, and without address resolution: there is nobody to ask.
+///
+/// The kernel may hand over one segment at a time only. If it can hand over more, it waits for
+/// the next ACK to have more to hand over, and a tester that looks at what one ACK lets go waits
+/// for ever.
 fn bring_up(route: &mut Netlink, index: u32) -> io::Result<()> {
     let flags = (libc::IFF_UP | libc::IFF_NOARP) as u32;
     // struct ifinfomsg: family, padding, type, index, flags, mask of flags.
@@ -251,7 +257,8 @@ fn bring_up(route: &mut Netlink, index: u32) -> io::Result<()> {
             .octets(&index.to_ne_bytes())
             .octets(&flags.to_ne_bytes())
             .octets(&flags.to_ne_bytes())
-            .attribute(libc::IFLA_MTU, &u32::from(MTU).to_ne_bytes()),
+            .attribute(libc::IFLA_MTU, &u32::from(MTU).to_ne_bytes())
+            .attribute(IFLA_GSO_MAX_SEGS, &1_u32.to_ne_bytes()),
     )
 }
 

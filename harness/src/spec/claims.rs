@@ -28,6 +28,10 @@ pub const CLAIMS: &[Entry] = &[
         "half-duplex-close",
         "close with unread data sends a RST (RFC 9293 §3.6.1)",
     ),
+    claim(
+        "initial-cwnd",
+        "cwnd and ssthresh can be set: `tcp_initial_cwnd`, `tcp_initial_ssthresh`",
+    ),
     claim("keep-alive", "keep-alive probes (RFC 9293 §3.8.4)"),
     claim("limited-transmit", "limited transmit (RFC 3042)"),
     claim("newreno", "NewReno fast recovery (RFC 6582)"),

@@ -11,6 +11,7 @@ pub(crate) mod time_wait;
 
 use crate::CloseReason;
 use crate::buffers::Acked;
+use crate::congestion::{Reaction, Resume};
 use crate::segment::{Segment, SynOptions};
 use crate::seq::{SeqNum, WindowScale};
 use crate::tcb::{Context, Tcb};
@@ -79,7 +80,20 @@ pub(crate) fn acknowledged(
     segment: &Segment<'_>,
     cx: &mut Context<'_>,
 ) {
-    let syn_was_lost = tcb.snd.una == tcb.snd.iss && tcb.retransmits > 0;
+    let of_syn = tcb.snd.una == tcb.snd.iss;
+    let syn_was_lost = of_syn && tcb.retransmits > 0;
+    let sender = tcb.sender(cx.now);
+    let reaction = if of_syn {
+        // RFC 5681 §3.1:
+        //   As specified in [RFC3390], the SYN/ACK and the acknowledgment of the
+        //   SYN/ACK MUST NOT increase the size of the congestion window.
+        tcb.congestion.begin(&sender, tcb.retransmits, cx.config);
+        Reaction::default()
+    } else {
+        let new = tcb.snd.nxt.before(tcb.snd.queue.end());
+        let room = tcb.snd.nxt.before(ack + tcb.advertised(segment));
+        tcb.congestion.on_ack(ack, new && room, &sender)
+    };
     let sample = match tcb.snd.queue.acknowledge(ack) {
         Acked::Once(at) => Some(cx.now.since(at)),
         // RFC 6298 §3:
@@ -103,9 +117,11 @@ pub(crate) fn acknowledged(
     tcb.snd.next = tcb.snd.next.latest(ack);
     tcb.snd.up = tcb.snd.up.filter(|up| up.after(ack));
     tcb.retransmits = 0;
-    tcb.congestion.on_ack(ack);
+    react(tcb, reaction);
     tcb.timers.stop(Timer::User);
-    if tcb.has_unacked() {
+    if reaction.keep_timer && tcb.timers.is_running(Timer::Retransmission) {
+        // The timer of the first partial acknowledgment goes on.
+    } else if tcb.has_unacked() {
         // RFC 6298 §5.3:
         //   When an ACK is received that acknowledges new data, restart the
         //   retransmission timer so that it will expire after RTO seconds
@@ -117,6 +133,38 @@ pub(crate) fn acknowledged(
     if tcb.told.wants_room && tcb.snd.queue.len() < tcb.settings.sndbuf as usize {
         tcb.told.wants_room = false;
         tcb.tell(Event::Writable { id: tcb.id }, cx);
+    }
+}
+
+/// An acknowledgment that moves nothing, of a segment that occupies no sequence space. It may be
+/// the sign of a loss.
+pub(crate) fn duplicate_ack(tcb: &mut Tcb, segment: &Segment<'_>, cx: &mut Context<'_>) {
+    // RFC 5681 §2:
+    //   An acknowledgment is considered a
+    //   "duplicate" in the following algorithms when (a) the receiver of
+    //   the ACK has outstanding data, (b) the incoming acknowledgment
+    //   carries no data, (c) the SYN and FIN bits are both off, (d) the
+    //   acknowledgment number is equal to the greatest acknowledgment
+    //   received on the given connection (TCP.UNA from [RFC793]) and (e)
+    //   the advertised window in the incoming acknowledgment equals the
+    //   advertised window in the last incoming acknowledgment.
+    let same_window = tcb.advertised(segment) == tcb.snd.last_wnd;
+    // The answers to probes of a closed window repeat themselves, and no segment was lost.
+    if !tcb.has_unacked() || !same_window || tcb.must_probe() {
+        return;
+    }
+    let reaction = tcb.congestion.on_duplicate(&tcb.sender(cx.now));
+    cx.counters.fast_retransmits += u64::from(reaction.retransmit);
+    react(tcb, reaction);
+}
+
+/// Lets the sender do what congestion control asks for.
+fn react(tcb: &mut Tcb, reaction: Reaction) {
+    tcb.owed.retransmit |= reaction.retransmit;
+    match reaction.resume {
+        Some(Resume::Una) => tcb.snd.next = tcb.snd.una,
+        Some(Resume::Nxt) => tcb.snd.next = tcb.snd.nxt,
+        None => {}
     }
 }
 

@@ -1,7 +1,7 @@
 //! SEGMENT ARRIVES in all other states (RFC 9293 §3.10.7.4): eight checks, in order. TIME-WAIT
 //! has a module of its own, since nothing of the connection but a record is left there.
 
-use super::{Checked, Disposition, acknowledged, establish};
+use super::{Checked, Disposition, acknowledged, duplicate_ack, establish};
 use crate::config::AcceptOverflow;
 use crate::segment::{Control, Segment};
 use crate::seq::SeqNum;
@@ -21,6 +21,7 @@ pub(crate) fn arrives(tcb: &mut Tcb, segment: &Segment<'_>, cx: &mut Context<'_>
 fn checks(tcb: &mut Tcb, mut segment: Segment<'_>, cx: &mut Context<'_>) -> Checked {
     // RFC 3168 §6.1.5: marks count on text in the window; a pure ACK cannot have any.
     cx.ce &= !segment.text.is_empty();
+    let only_acknowledges = segment.len() == 0;
     // First, check sequence number; what goes on is "the idealized segment".
     first_sequence(tcb, &mut segment, cx)?;
     // Second, check the RST bit.
@@ -30,7 +31,7 @@ fn checks(tcb: &mut Tcb, mut segment: Segment<'_>, cx: &mut Context<'_>) -> Chec
     // Fourth, check the SYN bit.
     fourth_syn(tcb, &segment, cx)?;
     // Fifth, check the ACK field.
-    fifth_ack(tcb, &segment, cx)?;
+    fifth_ack(tcb, &segment, only_acknowledges, cx)?;
     tcb.ecn.heard(segment.ecn.cwr, cx.ce);
     from_sixth(tcb, &segment, cx)
 }
@@ -215,7 +216,12 @@ fn fourth_syn(tcb: &mut Tcb, segment: &Segment<'_>, cx: &mut Context<'_>) -> Che
     Break(Disposition::ResetAndClose)
 }
 
-fn fifth_ack(tcb: &mut Tcb, segment: &Segment<'_>, cx: &mut Context<'_>) -> Checked {
+fn fifth_ack(
+    tcb: &mut Tcb,
+    segment: &Segment<'_>,
+    only_acknowledges: bool,
+    cx: &mut Context<'_>,
+) -> Checked {
     // RFC 9293 §3.10.7.4:
     //   if the ACK bit is off, drop the segment and return
     let Some(ack) = segment.ack else {
@@ -242,8 +248,12 @@ fn fifth_ack(tcb: &mut Tcb, segment: &Segment<'_>, cx: &mut Context<'_>) -> Chec
     }
     if tcb.snd.una.before(ack) {
         acknowledged(tcb, ack, segment, cx);
+    } else if ack == tcb.snd.una && only_acknowledges {
+        duplicate_ack(tcb, segment, cx);
     }
+    tcb.snd.last_wnd = tcb.advertised(segment);
     if segment.ecn.ece && tcb.ecn.heard_echo(ack, tcb.snd.nxt) {
+        tcb.congestion.on_echo(&tcb.sender(cx.now));
         tcb.ecn.reduced();
     }
     user_timeout::hear(tcb, segment, cx);

@@ -90,6 +90,7 @@ fn fourth_syn(tcb: &mut Tcb, segment: &Segment<'_>, cx: &mut Context<'_>) -> Che
     acknowledged(tcb, ack, segment, cx);
     // RFC 1122 §4.2.2.20(c) has the assignments that RFC 9293 gives only to SYN-RECEIVED.
     tcb.update_send_window(segment, ack);
+    tcb.snd.last_wnd = tcb.snd.wnd;
     establish(tcb, cx);
     // RFC 9293 §3.10.7.3:
     //   If there are other controls or text

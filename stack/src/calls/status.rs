@@ -9,6 +9,7 @@ use crate::{Instant, State, Status};
 pub(crate) fn status(tcb: &Tcb, now: Instant) -> Status {
     let (snd, rcv) = (&tcb.snd, &tcb.rcv);
     let sent_text = snd.nxt.earliest(snd.queue.end());
+    let window = tcb.congestion.window();
     let unsent = snd.queue.end().since(sent_text.latest(snd.iss + 1));
     Status {
         passive: tcb.origin != Origin::Active,
@@ -20,6 +21,8 @@ pub(crate) fn status(tcb: &Tcb, now: Instant) -> Status {
         irs: rcv.irs,
         rcv_nxt: rcv.nxt,
         rcv_wnd: rcv.wnd(),
+        cwnd: window.cwnd,
+        ssthresh: window.ssthresh,
         mss: tcb.effective_mss(),
         rcv_mss: u32::from(rcv.mss),
         pmtu: tcb.path_mtu.get(),

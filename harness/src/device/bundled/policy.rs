@@ -4,8 +4,8 @@ use super::sysctl;
 use crate::spec::profile::Profile;
 use std::time::Duration;
 use tcpspec_stack::{
-    AcceptOverflow, Config, EcnPolicy, IcmpHard, RstInTimeWait, SynCookies, SynFin, SynInTimeWait,
-    SynQueueFull,
+    AcceptOverflow, Algorithm, Config, EcnPolicy, IcmpHard, RstInTimeWait, SynCookies, SynFin,
+    SynInTimeWait, SynQueueFull,
 };
 
 /// A policy that the bundled stack cannot follow.
@@ -53,7 +53,7 @@ pub fn config(profile: &Profile) -> Result<Config, PolicyError> {
 
 /// The policies that [`follow`] knows, and the settings that it takes by their names on Linux, so
 /// that a spec can set them on both.
-const NAMES: [&str; 16] = [
+const NAMES: [&str; 20] = [
     "msl",
     "initial_rto",
     "min_rto",
@@ -64,6 +64,10 @@ const NAMES: [&str; 16] = [
     "syn_retries",
     "synack_retries",
     "initial_window",
+    "tcp_congestion_control",
+    "tcp_frto",
+    "tcp_initial_cwnd",
+    "tcp_initial_ssthresh",
     "rst_in_time_wait",
     "syn_in_time_wait",
     "syn_fin",
@@ -113,8 +117,17 @@ fn follow(config: &mut Config, name: &str, value: &str) -> Option<()> {
         "keepalive.count" => config.keepalive.count = value.parse().ok()?,
         "syn_retries" => config.syn_retries = value.parse().ok()?,
         "synack_retries" => config.synack_retries = value.parse().ok()?,
-        // The stack has no congestion window to start from yet.
-        "initial_window" => {}
+        "initial_window" => config.initial_window = value.parse().ok()?,
+        "tcp_congestion_control" => {
+            config.congestion_control = match value {
+                "reno" => Algorithm::Reno,
+                "cubic" => Algorithm::Cubic,
+                _ => return None,
+            }
+        }
+        "tcp_frto" => config.frto = value != "0",
+        "tcp_initial_cwnd" => config.initial_window = value.parse().ok()?,
+        "tcp_initial_ssthresh" => config.initial_ssthresh = Some(value.parse().ok()?),
         "rst_in_time_wait" => {
             config.rst_in_time_wait = match value {
                 "close" => RstInTimeWait::Close,

@@ -111,6 +111,6 @@ fn a_megabyte_arrives_over_ipv6_with_scaled_windows() {
 fn what_the_link_loses_arrives_nevertheless() {
     let mut pair = Pair::new(&Config::default());
     pair.loses = Box::new(|number| number > 4 && number % 17 == 3);
-    transfer(&mut pair, 200_000);
+    transfer(&mut pair, 400_000);
     assert!(pair.a.counters().retrans_segs > 5);
 }

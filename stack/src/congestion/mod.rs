@@ -1,0 +1,576 @@
+//! How much may be in flight beside what the peer's window allows (RFC 5681), and what arriving
+//! acknowledgments say about loss where there is no SACK (RFC 5681 §3.2, RFC 6582, RFC 3042) and
+//! after a timeout (RFC 5682).
+//!
+//! Three questions are kept apart. *How much* the network carries is a [`CongestionControl`]:
+//! it grows and cuts a [`Window`]. *When* it grows or is cut is decided here, in [`Congestion`].
+//! *What* is sent is not asked here: [`crate::transmit`] goes on at SND.NXT, or where
+//! `snd.next` was set back to, and repeats the first unacknowledged segment when
+//! `owed.retransmit` says so.
+//!
+//! That is where a scoreboard has its place. It knows what is lost and how much is in flight
+//! (the pipe of RFC 6675), so it asks [`Congestion::allowance`] with its pipe instead of
+//! SND.NXT-SND.UNA, begins recovery by [`Congestion::enter_recovery`] without inflation, ends it
+//! by [`Congestion::leave_recovery`], and does not count duplicate acknowledgments.
+
+mod cubic;
+mod reno;
+
+use crate::config::{Algorithm, Config};
+use crate::seq::SeqNum;
+use crate::time::Instant;
+use cubic::Cubic;
+use reno::Reno;
+use std::time::Duration;
+
+/// "Arbitrarily high" (RFC 5681 §3.1): the ssthresh of a connection that has met no loss.
+pub(crate) const NO_THRESHOLD: u32 = 0x7fff_ffff;
+/// No window of TCP is larger (RFC 7323 §2.3), so no cwnd needs to be.
+const MAX_CWND: u32 = 1 << 30;
+/// Duplicate acknowledgments that make a fast retransmit (RFC 5681 §3.2).
+const DUPLICATES: u32 = 3;
+
+/// What a congestion control decides about: octets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Window {
+    /// Congestion window.
+    pub(crate) cwnd: u32,
+    /// Slow start threshold.
+    pub(crate) ssthresh: u32,
+}
+
+/// The sender as it was when something happened, before SND.UNA moves.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sender {
+    /// SND.UNA.
+    pub(crate) una: SeqNum,
+    /// SND.NXT.
+    pub(crate) nxt: SeqNum,
+    /// SMSS, octets.
+    pub(crate) mss: u32,
+    /// Where sending goes on: below SND.NXT while something is sent again.
+    pub(crate) next: SeqNum,
+    /// The time.
+    pub(crate) now: Instant,
+    /// SRTT, zero before there is one.
+    pub(crate) srtt: Duration,
+}
+
+impl Sender {
+    /// FlightSize.
+    fn flight(&self) -> u32 {
+        self.nxt.since(self.una)
+    }
+}
+
+/// The part in which congestion controls differ: growth beyond slow start, and reduction.
+pub(crate) trait CongestionControl {
+    /// `acked` octets were newly acknowledged in congestion avoidance.
+    fn avoid(&mut self, window: &mut Window, acked: u32, sender: &Sender);
+
+    /// The new ssthresh after loss was found, or the timer expired, with `flight` octets
+    /// outstanding.
+    fn reduce(&mut self, window: Window, flight: u32, mss: u32, timeout: bool) -> u32;
+
+    /// Until now cwnd was not used.
+    fn pause(&mut self, _now: Instant) {}
+}
+
+/// The congestion control of a connection.
+#[derive(Clone, Copy, Debug)]
+enum Control {
+    Reno(Reno),
+    Cubic(Cubic),
+}
+
+impl Control {
+    fn of(algorithm: Algorithm) -> Self {
+        match algorithm {
+            Algorithm::Reno => Self::Reno(Reno::default()),
+            Algorithm::Cubic => Self::Cubic(Cubic::default()),
+        }
+    }
+
+    fn as_mut(&mut self) -> &mut dyn CongestionControl {
+        match self {
+            Self::Reno(reno) => reno,
+            Self::Cubic(cubic) => cubic,
+        }
+    }
+}
+
+/// What arriving acknowledgments and timeouts have led to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// No loss is known.
+    Open,
+    /// From the third duplicate acknowledgment until `recover` is acknowledged.
+    FastRecovery {
+        /// A partial acknowledgment has come.
+        partial: bool,
+    },
+    /// From a timeout until `recover` is acknowledged: what was in flight goes out again.
+    Timeout {
+        /// An acknowledgment has come since.
+        heard: bool,
+        /// The first one may show that nothing was lost (step 2 of RFC 5682 §2.1).
+        doubted: bool,
+    },
+    /// After a timeout, new text went out where old text would have: the next acknowledgment
+    /// decides (step 3 of RFC 5682 §2.1).
+    Probing {
+        /// Octets of new text that may still go out.
+        budget: u32,
+    },
+}
+
+/// What a reduction has taken away, in case it was a mistake.
+#[derive(Clone, Copy, Debug)]
+struct Undo {
+    window: Window,
+    control: Control,
+    flight: u32,
+}
+
+/// What an acknowledgment asks for beside the window that it opens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Reaction {
+    /// The first unacknowledged segment is to be sent again, now.
+    pub(crate) retransmit: bool,
+    /// The retransmission timer stays as it is although something new was acknowledged.
+    pub(crate) keep_timer: bool,
+    /// Where sending goes on, if not where it would.
+    pub(crate) resume: Option<Resume>,
+}
+
+/// Where sending goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Resume {
+    /// At SND.UNA: everything goes out again.
+    Una,
+    /// At SND.NXT: nothing goes out again.
+    Nxt,
+}
+
+/// The congestion state of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Congestion {
+    window: Window,
+    control: Control,
+    undo: Option<Undo>,
+    phase: Phase,
+    /// What followed the highest sequence number sent when loss was found last; at first, ISS.
+    recover: SeqNum,
+    /// Duplicate acknowledgments in a row.
+    duplicates: u32,
+    /// IW, octets.
+    initial: u32,
+    /// When text was sent last.
+    last_sent: Instant,
+    /// F-RTO is on.
+    frto: bool,
+}
+
+impl Congestion {
+    /// Of a connection that has sent nothing yet.
+    pub(crate) fn new(iss: SeqNum, config: &Config) -> Self {
+        Self {
+            window: Window {
+                cwnd: MAX_CWND,
+                ssthresh: NO_THRESHOLD,
+            },
+            control: Control::of(config.congestion_control),
+            undo: None,
+            phase: Phase::Open,
+            recover: iss,
+            duplicates: 0,
+            initial: MAX_CWND,
+            last_sent: Instant::ZERO,
+            frto: config.frto,
+        }
+    }
+
+    /// The handshake is complete; its SYN or SYN,ACK was sent again `retransmits` times.
+    pub(crate) fn begin(&mut self, sender: &Sender, retransmits: u32, config: &Config) {
+        // RFC 6928 §2:
+        //   it is RECOMMENDED that implementations refrain from
+        //   resetting the initial window to 1 segment, unless there have been
+        //   more than one SYN or SYN/ACK retransmissions or true loss detection
+        //   has been made.
+        self.initial = if retransmits > 1 {
+            sender.mss
+        } else {
+            initial_window(config.initial_window, sender.mss)
+        };
+        self.window = Window {
+            cwnd: self.initial,
+            ssthresh: config.initial_ssthresh.map_or(NO_THRESHOLD, |segments| {
+                segments.saturating_mul(sender.mss).min(NO_THRESHOLD)
+            }),
+        };
+        self.phase = Phase::Open;
+        self.duplicates = 0;
+        self.last_sent = sender.now;
+    }
+
+    /// cwnd and ssthresh.
+    pub(crate) fn window(&self) -> Window {
+        self.window
+    }
+
+    /// Octets that may be sent while `in_flight` are in the network; of what is `new`, limited
+    /// transmit allows more.
+    pub(crate) fn allowance(&self, in_flight: u32, new: bool, mss: u32) -> u32 {
+        match self.phase {
+            // One segment, until there is an acknowledgment (RFC 5681 §3.1, RFC 5682 §2.1 step 1).
+            Phase::Timeout { heard: false, .. } if in_flight > 0 => return 0,
+            Phase::Probing { budget } => return if new { budget } else { 0 },
+            _ => {}
+        }
+        let limited = if new { self.limited_transmit(mss) } else { 0 };
+        (self.window.cwnd + limited).saturating_sub(in_flight)
+    }
+
+    fn limited_transmit(&self, mss: u32) -> u32 {
+        // RFC 3042 §2:
+        //   The amount of outstanding data would remain less than or equal
+        //   to the congestion window plus 2 segments.
+        if self.phase == Phase::Open && self.duplicates < DUPLICATES {
+            self.duplicates * mss
+        } else {
+            0
+        }
+    }
+
+    /// Text is about to be sent while nothing is in flight.
+    pub(crate) fn restart_if_idle(&mut self, now: Instant, rto: Duration) {
+        // RFC 5681 §4.1:
+        //   Therefore, a TCP SHOULD set cwnd to no more than RW before beginning
+        //   transmission if the TCP has not sent data in an interval exceeding
+        //   the retransmission timeout.
+        self.control.as_mut().pause(now);
+        if now.since(self.last_sent) > rto {
+            self.window.cwnd = self.window.cwnd.min(self.initial);
+        }
+    }
+
+    /// Text was sent, so many octets.
+    pub(crate) fn sent(&mut self, octets: u32, now: Instant) {
+        self.last_sent = now;
+        if let Phase::Probing { budget } = &mut self.phase {
+            *budget = budget.saturating_sub(octets);
+        }
+    }
+
+    /// An acknowledgment moves SND.UNA to `ack`; `has_new` says that text waits which was never
+    /// sent and which the peer's window has room for.
+    pub(crate) fn on_ack(&mut self, ack: SeqNum, has_new: bool, sender: &Sender) -> Reaction {
+        let acked = ack.since(sender.una);
+        self.duplicates = 0;
+        match self.phase {
+            Phase::FastRecovery { partial } if ack.before(self.recover) => {
+                self.partial_ack(acked, sender.mss);
+                self.phase = Phase::FastRecovery { partial: true };
+                // RFC 6582 §3.2:
+                //   For the first partial ACK that arrives during fast recovery, also
+                //   reset the retransmit timer.
+                // Only for the first: if many segments are lost, slow start after a timeout
+                // repairs them sooner than one segment per round trip.
+                Reaction {
+                    retransmit: true,
+                    keep_timer: partial,
+                    resume: None,
+                }
+            }
+            Phase::FastRecovery { .. } => {
+                self.leave_recovery(sender.nxt.since(ack), sender.mss);
+                Reaction::default()
+            }
+            Phase::Timeout { doubted, .. } => {
+                self.grow(acked, sender);
+                self.after_timeout(ack, doubted && has_new, sender)
+            }
+            Phase::Probing { .. } => {
+                self.spurious_timeout(ack, acked, sender);
+                Reaction::default()
+            }
+            Phase::Open => {
+                self.grow(acked, sender);
+                Reaction::default()
+            }
+        }
+    }
+
+    /// A duplicate acknowledgment as RFC 5681 §2 defines it.
+    pub(crate) fn on_duplicate(&mut self, sender: &Sender) -> Reaction {
+        self.duplicates = self.duplicates.saturating_add(1);
+        match self.phase {
+            Phase::FastRecovery { .. } => {
+                self.inflate(sender);
+                return Reaction::default();
+            }
+            // RFC 5682 §2.1:
+            //   If the acknowledgment is a duplicate ACK, OR the Acknowledgment
+            //   field covers "recover" but not more than "recover", OR the
+            //   acknowledgment does not acknowledge all of the data that was
+            //   retransmitted in step 1, revert to the conventional RTO
+            //   recovery
+            Phase::Timeout { .. } => {
+                self.phase = Phase::Timeout {
+                    heard: true,
+                    doubted: false,
+                };
+            }
+            Phase::Probing { .. } => return self.real_timeout(sender),
+            Phase::Open => {}
+        }
+        // RFC 6582 §3.2:
+        //   When the third duplicate ACK is received, the TCP sender first
+        //   checks the value of recover to see if the Cumulative
+        //   Acknowledgment field covers more than recover.
+        if self.duplicates != DUPLICATES || !sender.una.after(self.recover) {
+            return Reaction::default();
+        }
+        self.enter_recovery(sender);
+        // RFC 5681 §3.2:
+        //   The lost segment starting at SND.UNA MUST be retransmitted and
+        //   cwnd set to ssthresh plus 3*SMSS.
+        self.window.cwnd += DUPLICATES * sender.mss;
+        Reaction {
+            retransmit: true,
+            ..Reaction::default()
+        }
+    }
+
+    /// Loss was found by acknowledgments: cwnd and ssthresh are cut, until all that is in
+    /// flight now is acknowledged.
+    pub(crate) fn enter_recovery(&mut self, sender: &Sender) {
+        self.cut(sender, false);
+        self.window.cwnd = self.window.ssthresh;
+        self.phase = Phase::FastRecovery { partial: false };
+        self.recover = sender.nxt;
+    }
+
+    /// All that was in flight when recovery began is acknowledged; `left` octets are in flight.
+    pub(crate) fn leave_recovery(&mut self, left: u32, mss: u32) {
+        // RFC 6582 §3.2:
+        //   Set cwnd to either (1)
+        //   min (ssthresh, max(FlightSize, SMSS) + SMSS) or (2) ssthresh,
+        // The first one: it cannot burst.
+        self.window.cwnd = self.window.ssthresh.min(left.max(mss) + mss);
+        self.phase = Phase::Open;
+    }
+
+    /// The retransmission timer expired, for the first time for this segment or `again`.
+    pub(crate) fn on_timeout(&mut self, sender: &Sender, again: bool) {
+        // RFC 5681 §3.1:
+        //   when a TCP sender detects segment loss using the
+        //   retransmission timer and the given segment has already been
+        //   retransmitted by way of the retransmission timer at least once, the
+        //   value of ssthresh is held constant.
+        if !again {
+            self.cut(sender, true);
+        }
+        // RFC 5682 §2.1:
+        //   If the
+        //   TCP sender is already in RTO recovery AND "recover" is larger than
+        //   or equal to SND.UNA (the oldest unacknowledged sequence number
+        //   [Pos81]), do not enter step 2 of this algorithm.
+        let under_way = matches!(
+            self.phase,
+            Phase::Timeout { heard: true, .. } | Phase::Probing { .. }
+        );
+        // RFC 5681 §3.1:
+        //   cwnd MUST be
+        //   set to no more than the loss window, LW, which equals 1 full-sized
+        //   segment (regardless of the value of IW).
+        self.window.cwnd = sender.mss;
+        self.phase = Phase::Timeout {
+            heard: false,
+            doubted: self.frto && !under_way,
+        };
+        // RFC 6582 §3.2:
+        //   After a retransmit timeout, record the highest sequence number
+        //   transmitted in the variable recover, and exit the fast recovery
+        //   procedure if applicable.
+        self.recover = sender.nxt;
+        self.duplicates = 0;
+    }
+
+    /// The network says that it is congested, and nothing was lost (RFC 3168 §6.1.2).
+    pub(crate) fn on_echo(&mut self, sender: &Sender) {
+        // RFC 3168 §6.1.2:
+        //   the TCP source halves the congestion window
+        //   "cwnd" and reduces the slow start threshold "ssthresh".
+        // cwnd itself, not FlightSize: it is never far above what was in flight.
+        if self.phase == Phase::Open {
+            let (window, control) = (self.window, self.control.as_mut());
+            self.window.ssthresh = control.reduce(window, window.cwnd, sender.mss, false);
+            self.window.cwnd = window.cwnd.min(self.window.ssthresh);
+        }
+    }
+
+    /// What was in flight below `nxt` was too big for the path and goes out again: one segment
+    /// until acknowledgments come. It is no sign of congestion.
+    pub(crate) fn on_too_big(&mut self, nxt: SeqNum) {
+        self.phase = Phase::Timeout {
+            heard: false,
+            doubted: false,
+        };
+        self.recover = nxt;
+        self.duplicates = 0;
+    }
+
+    /// Segments to the peer become smaller: path MTU discovery.
+    pub(crate) fn mss_shrank(&mut self, from: u32, to: u32) {
+        // RFC 5681 §3.1:
+        //   cwnd SHOULD be reduced by the ratio of the old segment
+        //   size to the new segment size.
+        let scaled = u64::from(self.window.cwnd) * u64::from(to) / u64::from(from.max(1));
+        self.window.cwnd = u32::try_from(scaled).unwrap_or(MAX_CWND).max(to);
+    }
+
+    /// An acknowledgment up to `ack` while what was in flight at a timeout is sent again.
+    fn after_timeout(&mut self, ack: SeqNum, doubted: bool, sender: &Sender) -> Reaction {
+        if ack.after_or_eq(self.recover) {
+            self.phase = Phase::Open;
+            return Reaction::default();
+        }
+        // RFC 5682 §2.1:
+        //   Else, if the acknowledgment advances the window AND the
+        //   Acknowledgment field does not cover "recover", transmit up to
+        //   two new (previously unsent) segments and enter step 3 of this
+        //   algorithm.
+        let all_of_it = ack.after_or_eq(sender.next);
+        if doubted && all_of_it {
+            self.phase = Phase::Probing {
+                budget: 2 * sender.mss,
+            };
+            return Reaction {
+                resume: Some(Resume::Nxt),
+                ..Reaction::default()
+            };
+        }
+        self.phase = Phase::Timeout {
+            heard: true,
+            doubted: false,
+        };
+        Reaction::default()
+    }
+
+    /// The timeout was right: what was in flight goes out again.
+    fn real_timeout(&mut self, sender: &Sender) -> Reaction {
+        // RFC 5682 §2.1:
+        //   If the acknowledgment is a duplicate ACK, set the congestion
+        //   window to no more than 3 * MSS (where MSS indicates Maximum
+        //   Segment Size), and continue with the slow-start algorithm
+        //   retransmitting unacknowledged segments.
+        self.window.cwnd = 3 * sender.mss;
+        self.recover = sender.nxt;
+        self.phase = Phase::Timeout {
+            heard: true,
+            doubted: false,
+        };
+        Reaction {
+            resume: Some(Resume::Una),
+            ..Reaction::default()
+        }
+    }
+
+    /// The timeout came too early: what it has taken is given back.
+    fn spurious_timeout(&mut self, ack: SeqNum, acked: u32, sender: &Sender) {
+        // RFC 5682 §2.1:
+        //   declare the timeout spurious, set SpuriousRecovery to
+        //   SPUR_TO, and set the value of the "recover" variable to SND.UNA
+        self.recover = ack;
+        self.phase = Phase::Open;
+        let Some(undo) = self.undo.take() else {
+            return;
+        };
+        // RFC 4015 §3.2:
+        //   cwnd <- FlightSize + min (bytes_acked, IW)
+        //   ssthresh <- pipe_prev
+        // RFC 9438 §4.9 keeps a cwnd that is larger already.
+        let left = sender.nxt.since(ack);
+        self.window = Window {
+            cwnd: self.window.cwnd.max(left + acked.min(self.initial)),
+            ssthresh: undo.window.ssthresh.max(undo.flight),
+        };
+        self.control = undo.control;
+    }
+
+    /// The new ssthresh.
+    fn cut(&mut self, sender: &Sender, timeout: bool) {
+        // RFC 5681 §3.2:
+        //   When [RFC3042]
+        //   is in use, additional data sent in limited transmit MUST NOT be
+        //   included in this calculation.
+        // Nothing else lies beyond cwnd. What fast recovery had inflated is no window at all: the
+        // loss of a retransmission is a second indication of congestion (§4.3).
+        let used = match self.phase {
+            Phase::FastRecovery { .. } => self.window.ssthresh,
+            Phase::Open | Phase::Timeout { .. } | Phase::Probing { .. } => self.window.cwnd,
+        };
+        let flight = sender.flight().min(used);
+        self.undo = Some(Undo {
+            window: self.window,
+            control: self.control,
+            flight,
+        });
+        let control = self.control.as_mut();
+        self.window.ssthresh = control.reduce(self.window, flight, sender.mss, timeout);
+    }
+
+    /// Slow start or congestion avoidance.
+    fn grow(&mut self, acked: u32, sender: &Sender) {
+        // RFC 7661 §4.3 calls a window that is not half used not validated: it does not grow.
+        if sender.flight() < self.window.cwnd / 2 {
+            self.control.as_mut().pause(sender.now);
+            return;
+        }
+        if self.window.cwnd < self.window.ssthresh {
+            // RFC 5681 §3.1:
+            //   cwnd += min (N, SMSS)                      (2)
+            self.window.cwnd += acked.min(sender.mss);
+        } else {
+            self.control.as_mut().avoid(&mut self.window, acked, sender);
+        }
+        self.window.cwnd = self.window.cwnd.min(MAX_CWND);
+    }
+
+    fn inflate(&mut self, sender: &Sender) {
+        // RFC 5681 §3.2:
+        //   A TCP MAY therefore limit the number of
+        //   times cwnd is artificially inflated during loss recovery to the
+        //   number of outstanding segments (or, an approximation thereof).
+        let outstanding = sender.flight().div_ceil(sender.mss);
+        if self.duplicates <= outstanding {
+            // RFC 5681 §3.2:
+            //   For each additional duplicate ACK received (after the third),
+            //   cwnd MUST be incremented by SMSS.
+            self.window.cwnd = (self.window.cwnd + sender.mss).min(MAX_CWND);
+        }
+    }
+
+    fn partial_ack(&mut self, acked: u32, mss: u32) {
+        // RFC 6582 §3.2:
+        //   Deflate the
+        //   congestion window by the amount of new data acknowledged by the
+        //   Cumulative Acknowledgment field.  If the partial ACK acknowledges
+        //   at least one SMSS of new data, then add back SMSS bytes to the
+        //   congestion window.
+        let back = if acked >= mss { mss } else { 0 };
+        self.window.cwnd = (self.window.cwnd.saturating_sub(acked) + back).max(mss);
+    }
+}
+
+/// IW, octets: `segments` within the bound of RFC 6928, unless they are more than its ten.
+fn initial_window(segments: u32, mss: u32) -> u32 {
+    // RFC 6928 §2:
+    //   min (10*MSS, max (2*MSS, 14600))                            (1)
+    let bound = (2 * mss).max(segments.max(10).saturating_mul(1460));
+    segments.max(1).saturating_mul(mss).min(bound).min(MAX_CWND)
+}
+
+#[cfg(test)]
+mod tests;
