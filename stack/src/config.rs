@@ -290,6 +290,8 @@ pub struct SocketOptions {
     pub user_timeout: Option<Duration>,
     /// Use the User Timeout option and advertise this, ADV_UTO (RFC 5482 §3); zero stops that.
     pub advertised_timeout: Option<Duration>,
+    /// Whether the application hears of R1, as it does unless it says no (RFC 9293 §3.9.1.8).
+    pub reports: Option<bool>,
     /// IPv4 TTL or IPv6 hop limit.
     pub ttl: Option<u8>,
     /// Diffserv field with ECN bits, as in the IP header (RFC 9293 §3.9.1.9, MUST-48).

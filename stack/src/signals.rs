@@ -42,6 +42,14 @@ pub enum Event {
         /// Of which connection.
         id: ConnectionId,
     },
+    /// R1: one segment has stayed unacknowledged over so many retransmissions. The connection
+    /// goes on, until R2 or the user timeout ends it (RFC 9293 §3.8.3, SHLD-9).
+    Trouble {
+        /// Of which connection.
+        id: ConnectionId,
+        /// Retransmissions of the segment.
+        retransmits: u32,
+    },
     /// The peer's FIN has its place in the stream: nothing follows what is queued.
     PeerClosed {
         /// Of which connection.

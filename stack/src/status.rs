@@ -1,4 +1,4 @@
-//! What STATUS tells of a connection (RFC 9293 §3.10.6), and the line of `ss -ti` that it prints as.
+//! What STATUS tells of a connection (RFC 9293 §3.10.6), and its line, like one of `ss -ti`.
 
 use crate::congestion::NO_THRESHOLD;
 use crate::seq::SeqNum;

@@ -230,6 +230,7 @@ pub(crate) struct Settings {
     pub(crate) keepalive: Option<KeepAlive>,
     pub(crate) user_timeout: Option<Duration>,
     pub(crate) advertised_timeout: Option<Duration>,
+    pub(crate) reports: bool,
     pub(crate) ttl: u8,
     pub(crate) tos: u8,
 }
@@ -246,6 +247,7 @@ impl Settings {
             keepalive: None,
             user_timeout: None,
             advertised_timeout: None,
+            reports: true,
             ttl: config.ttl,
             tos: 0,
         }
@@ -266,6 +268,7 @@ impl Settings {
         if let Some(timeout) = options.advertised_timeout {
             self.advertised_timeout = Some(timeout).filter(|timeout| !timeout.is_zero());
         }
+        self.reports = options.reports.unwrap_or(self.reports);
         self.ttl = options.ttl.unwrap_or(self.ttl);
         self.tos = options.tos.unwrap_or(self.tos);
     }

@@ -4,7 +4,7 @@
 use crate::signals::CloseReason;
 use crate::tcb::{Context, Origin, Tcb};
 use crate::time::Instant;
-use crate::{Config, State, user_timeout};
+use crate::{Config, Event, State, user_timeout};
 use std::fmt;
 use std::time::Duration;
 
@@ -155,6 +155,14 @@ fn retransmission(tcb: &mut Tcb, cx: &mut Context<'_>) -> Option<CloseReason> {
         return Some(CloseReason::TimedOut);
     }
     tcb.retransmits += 1;
+    // RFC 9293 §3.8.3 (SHLD-9):
+    //   TCP implementations SHOULD inform the application of the
+    //   delivery problem (unless such information has been disabled by
+    //   the application; see the "Asynchronous Reports" section
+    if tcb.retransmits == cx.config.r1 && tcb.settings.reports {
+        let (id, retransmits) = (tcb.id, tcb.retransmits);
+        tcb.tell(Event::Trouble { id, retransmits }, cx);
+    }
     tcb.rtt.back_off(cx.config);
     let again = tcb.retransmits > 1;
     tcb.congestion.on_timeout(&tcb.sender(cx.now), again);

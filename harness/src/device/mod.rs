@@ -99,6 +99,8 @@ pub enum Seen {
     Timeout,
     /// The peer closed its side.
     Eof,
+    /// One segment stays unacknowledged: R1 was reached.
+    Trouble,
     /// Urgent data is pending.
     Urgent,
     /// These octets were delivered.

@@ -342,6 +342,7 @@ fn named(seen: &Seen) -> Option<&'static AppEvent> {
         Seen::Reset => Some(&AppEvent::Reset),
         Seen::Timeout => Some(&AppEvent::Timeout),
         Seen::Eof => Some(&AppEvent::Eof),
+        Seen::Trouble => Some(&AppEvent::Trouble),
         Seen::Urgent => Some(&AppEvent::Urgent),
         Seen::Data(_) | Seen::Sent(_) => None,
     }
@@ -355,6 +356,7 @@ fn name_of(event: &AppEvent) -> &'static str {
         AppEvent::Reset => "reset",
         AppEvent::Timeout => "timeout",
         AppEvent::Eof => "end of file",
+        AppEvent::Trouble => "a report of trouble",
         AppEvent::Urgent => "urgent data",
         AppEvent::Data(_) => "data",
         AppEvent::Sent(_) => "sent",

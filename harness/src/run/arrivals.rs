@@ -168,6 +168,7 @@ pub(super) fn text_of(seen: &Seen) -> String {
         Seen::Reset => "reset".to_owned(),
         Seen::Timeout => "timeout".to_owned(),
         Seen::Eof => "eof".to_owned(),
+        Seen::Trouble => "trouble".to_owned(),
         Seen::Urgent => "urgent".to_owned(),
         Seen::Data(octets) => format!("data {}", octets.len()),
         Seen::Sent(count) => format!("sent {count}"),

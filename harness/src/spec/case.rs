@@ -630,6 +630,8 @@ pub enum AppEvent {
     Timeout,
     /// The peer closed its side.
     Eof,
+    /// One segment stays unacknowledged: R1 was reached.
+    Trouble,
     /// Urgent data is pending.
     Urgent,
     /// So many more octets were delivered, content checked.

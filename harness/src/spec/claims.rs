@@ -61,6 +61,10 @@ pub const CLAIMS: &[Entry] = &[
     claim("tfo", "TCP Fast Open (RFC 7413)"),
     claim("timestamps", "timestamps and PAWS (RFC 7323)"),
     claim("tlp", "tail loss probes (RFC 8985)"),
+    claim(
+        "trouble-reports",
+        "R1 is reported to the application (RFC 9293 §3.8.3, SHLD-9)",
+    ),
     claim("urgent", "urgent data (RFC 6093)"),
     claim(
         "user-timeout",

@@ -416,6 +416,7 @@ fn event_text(event: &AppEvent, names: Names<'_>) -> String {
         AppEvent::Reset => "reset".to_owned(),
         AppEvent::Timeout => "timeout".to_owned(),
         AppEvent::Eof => "eof".to_owned(),
+        AppEvent::Trouble => "trouble".to_owned(),
         AppEvent::Urgent => "urgent".to_owned(),
         AppEvent::Data(data) => format!("data {}", names.payload(data)),
         AppEvent::Sent(count) => format!("sent {}", names.value(count)),

@@ -221,6 +221,7 @@ impl Bundled {
                 while self.application.accepts && self.accept(now, listener) {}
             }
             Event::Connected { id } => self.tell(id, Seen::Connected),
+            Event::Trouble { id, .. } => self.tell(id, Seen::Trouble),
             Event::Urgent { id } => self.tell(id, Seen::Urgent),
             Event::Readable { id } | Event::PeerClosed { id } => {
                 let Some(conn) = self.conn_of(id) else { return };
@@ -535,6 +536,7 @@ fn options_of(set: &SocketSettings) -> SocketOptions {
         }),
         user_timeout: set.user_timeout,
         advertised_timeout: set.advertised_timeout,
+        reports: None,
         ttl: set.ttl,
         tos: set.tos,
     }

@@ -54,6 +54,7 @@ impl<'a> Reader<'a> {
             ("reset", None) => AppEvent::Reset,
             ("timeout", None) => AppEvent::Timeout,
             ("eof", None) => AppEvent::Eof,
+            ("trouble", None) => AppEvent::Trouble,
             ("urgent", None) => AppEvent::Urgent,
             ("data", Some(argument)) => AppEvent::Data(self.payload(&argument, &limits::STREAM)?),
             ("sent", Some(argument)) => AppEvent::Sent(self.limited(&argument, &limits::SENT)?),

@@ -83,6 +83,11 @@ pub const EVENTS: &[Entry] = &[
     entry("reset", Shape::Nothing, "the connection was reset"),
     entry("timeout", Shape::Nothing, "the connection timed out"),
     entry("eof", Shape::Nothing, "the peer closed its side"),
+    entry(
+        "trouble",
+        Shape::Nothing,
+        "R1: one segment stays unacknowledged, the connection goes on",
+    ),
     entry("urgent", Shape::Nothing, "urgent data is pending"),
     entry(
         "data",

@@ -5,6 +5,7 @@ mod listening;
 mod matrix;
 mod testing;
 mod time;
+mod time_wait;
 
 use crate::{CloseReason, Config, Event, State};
 use std::time::Duration;

@@ -5,7 +5,7 @@ use crate::seq::{SeqNum, WireWindow};
 use crate::wire::{IpHeader, Packet, checksum_of, decode_ip, decode_tcp, encode_ip};
 use crate::{
     CallError, Config, ConnectionId, Event, Instant, ListenerId, SocketOptions, Stack, State,
-    Status,
+    Status, UserTimeout,
 };
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
@@ -29,6 +29,7 @@ pub(crate) struct Seen {
     pub(crate) urgent: Option<u16>,
     pub(crate) push: bool,
     pub(crate) timestamps: Option<(u32, u32)>,
+    pub(crate) user_timeout: Option<UserTimeout>,
     pub(crate) text: Vec<u8>,
 }
 
@@ -46,6 +47,7 @@ impl Seen {
             urgent: segment.urgent,
             push: segment.push,
             timestamps: segment.timestamps.map(|ts| (ts.val, ts.ecr)),
+            user_timeout: segment.user_timeout,
             text: segment.text.to_vec(),
         }
     }
