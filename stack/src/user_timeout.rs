@@ -113,7 +113,7 @@ mod tests {
     #[rstest]
     #[case::rounded_up(Duration::from_millis(1), 1)]
     #[case::seconds(Duration::from_secs(32_767), 32_767)]
-    #[case::minutes(Duration::from_secs(32_768), MINUTES | 547)]
+    #[case::minutes(Duration::from_secs(32_768), MINUTES + 547)]
     #[case::the_most(Duration::from_secs(u64::MAX), u16::MAX)]
     fn a_timeout_is_said_in_seconds_or_minutes(#[case] timeout: Duration, #[case] field: u16) {
         assert_eq!(UserTimeout::of(timeout), UserTimeout(field));
@@ -123,7 +123,7 @@ mod tests {
     #[case(0, None)]
     #[case(MINUTES, None)]
     #[case(90, Some(90))]
-    #[case(MINUTES | 2, Some(120))]
+    #[case(MINUTES + 2, Some(120))]
     fn zero_says_nothing(#[case] field: u16, #[case] seconds: Option<u64>) {
         let seconds = seconds.map(Duration::from_secs);
         assert_eq!(UserTimeout(field).duration(), seconds);

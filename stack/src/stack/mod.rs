@@ -291,13 +291,11 @@ impl Stack {
             return Some(calls::status(&tcb, now));
         }
         let connection = self.connections.find((local, remote));
-        match connection.and_then(|slot| self.connections.at(slot)) {
-            Some(tcb) => Some(calls::status(tcb, now)),
-            None => {
-                let record = self.time_waits.find((local, remote))?;
-                Some(calls::status_of_record(record, now))
-            }
+        if let Some(tcb) = connection.and_then(|slot| self.connections.at(slot)) {
+            return Some(calls::status(tcb, now));
         }
+        let record = self.time_waits.find((local, remote))?;
+        Some(calls::status_of_record(record, now))
     }
 
     /// The state for these sockets: CLOSED if nothing is there, LISTEN if only a listener is.
