@@ -2,32 +2,53 @@
 
 use super::Linted;
 use crate::spec::case::{Case, Level, Step, Verb};
-use crate::spec::diagnostic::Diagnostic;
+use crate::spec::diagnostic::{Diagnostic, Severity};
 use crate::spec::visit;
 
-/// The level of the file against the levels of what it covers.
+/// The level of the file against the levels of what its cases cover.
 pub(super) fn file(linted: &Linted<'_>) -> Option<Diagnostic> {
-    let covered: Vec<Level> = linted
-        .cases
-        .iter()
-        .flat_map(|case| &case.covers)
-        .filter_map(|id| linted.catalogue.get(id))
-        .map(|requirement| requirement.level)
-        .collect();
-    let graded = linted.cases.iter().any(|case| has_should(&case.steps));
     match linted.spec.level {
-        Level::Must if !covered.is_empty() && !covered.contains(&Level::Must) && !graded => {
-            let message = "nothing that this spec covers is a MUST, but its steps are judged so";
-            let found = linted.at_key("covers", "spec::level", message);
-            Some(found.help("write `level: should`, or `should: ID` beside the steps"))
-        }
-        Level::Should if covered.contains(&Level::Must) => {
-            let message = "this spec covers a MUST, but its steps are judged as SHOULD";
-            let found = linted.at_key("level", "spec::level", message);
-            Some(found.help("remove `level`, and write `should: ID` beside the steps that are"))
-        }
-        _ => None,
+        Level::Should => too_soft(linted),
+        Level::Must | Level::May => linted.cases.iter().find_map(|case| too_hard(linted, case)),
     }
+}
+
+/// A case that fails at MUST, where nothing that it covers is one.
+fn too_hard(linted: &Linted<'_>, case: &Case) -> Option<Diagnostic> {
+    let covered = covered(linted, case);
+    if covered.is_empty() || covered.contains(&Level::Must) || has_should(&case.steps) {
+        return None;
+    }
+    let message = match &case.params[..] {
+        [] => "nothing that this spec covers is a MUST, but its steps are judged so".to_owned(),
+        _ => format!(
+            "nothing that {} covers is a MUST, but its steps are judged so",
+            case.id
+        ),
+    };
+    let found = linted.at_key("covers", "spec::level", message);
+    let help =
+        "write `level: should`, or `should: ID` beside the steps, or cover what makes it a MUST";
+    Some(Diagnostic {
+        severity: Severity::Error,
+        ..found.help(help)
+    })
+}
+
+/// A file that is graded as a whole, although it covers a MUST.
+fn too_soft(linted: &Linted<'_>) -> Option<Diagnostic> {
+    let covers_must = |case: &Case| covered(linted, case).contains(&Level::Must);
+    if !linted.cases.iter().any(covers_must) {
+        return None;
+    }
+    let message = "this spec covers a MUST, but its steps are judged as SHOULD";
+    let found = linted.at_key("level", "spec::level", message);
+    Some(found.help("remove `level`, and write `should: ID` beside the steps that are"))
+}
+
+fn covered(linted: &Linted<'_>, case: &Case) -> Vec<Level> {
+    let known = case.covers.iter().filter_map(|id| linted.catalogue.get(id));
+    known.map(|requirement| requirement.level).collect()
 }
 
 fn has_should(steps: &[Step]) -> bool {
