@@ -14,7 +14,7 @@ pub(super) fn list(arguments: &ListArguments, context: &Context) -> Result<Exit,
         return devices(context);
     }
     let target = Target::parse(&arguments.device, &arguments.host)?;
-    let plan = Plan::make(context, target, &arguments.select, &arguments.filter, true)?;
+    let plan = Plan::outline(context, target, &arguments.select, &arguments.filter)?;
     if arguments.requirements {
         requirements(&plan, !arguments.select.is_empty())
     } else if arguments.cases {

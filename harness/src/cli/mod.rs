@@ -102,7 +102,7 @@ impl Context {
                 .with_file(&path)
                 .map_err(|error| unreadable(&path, error))?;
         }
-        crate::spec::load(&sources).map_err(Failure::Specs)
+        crate::spec::read(&sources).map_err(Failure::Specs)
     }
 }
 

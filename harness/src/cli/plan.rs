@@ -7,7 +7,7 @@ use crate::select::filter::Filter;
 use crate::select::{Selection, Selector, Subject};
 use crate::spec::case::{Case, Family};
 use crate::spec::profile::Profile;
-use crate::spec::{Catalogue, Suite};
+use crate::spec::{Catalogue, Diagnostics, Suite};
 use std::path::Path;
 
 /// Why a slow case is left out of a run on a real clock.
@@ -76,6 +76,9 @@ impl Target {
     }
 }
 
+/// How cases are made of the specs.
+type Unroll = fn(&Suite, &Profile, &[Family]) -> Result<Vec<Case>, Diagnostics>;
+
 /// The suite and what was selected of it.
 pub(super) struct Plan {
     /// Everything that was loaded.
@@ -99,6 +102,33 @@ impl Plan {
         filter: &FilterArguments,
         slow: bool,
     ) -> Result<Self, Failure> {
+        Self::made(context, target, select, filter, slow, Suite::cases)
+    }
+
+    /// As [`Plan::make`], for a list: without steps, unless it takes them to tell what is meant.
+    pub(super) fn outline(
+        context: &Context,
+        target: Target,
+        select: &[String],
+        filter: &FilterArguments,
+    ) -> Result<Self, Failure> {
+        let needs_steps = !filter.filters.is_empty() || matches!(target, Target::Host(_));
+        let unroll = if needs_steps {
+            Suite::cases
+        } else {
+            Suite::outline
+        };
+        Self::made(context, target, select, filter, true, unroll)
+    }
+
+    fn made(
+        context: &Context,
+        target: Target,
+        select: &[String],
+        filter: &FilterArguments,
+        slow: bool,
+        unroll: Unroll,
+    ) -> Result<Self, Failure> {
         let suite = context.suite(select)?;
         let selection = selection(select, filter, suite.catalogue())?;
         let mut profile = suite
@@ -116,9 +146,8 @@ impl Plan {
             profile.observes.clear();
             profile.pinned.clear();
         }
-        let cases = suite
-            .cases(&profile, target.families(filter.family))
-            .map_err(Failure::Specs)?;
+        let families = target.families(filter.family);
+        let cases = unroll(&suite, &profile, families).map_err(Failure::Specs)?;
         check_selectors(select, &selection, &cases)?;
         let all = cases.len();
         let mut cases = selection.pick(cases);

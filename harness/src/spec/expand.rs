@@ -32,6 +32,8 @@ pub(super) struct Setting<'a> {
     preambles: &'a Preambles,
     /// `None`: for any profile, to find the errors.
     profile: Option<&'a Profile>,
+    /// Steps are left out: what remains is enough for a list.
+    outline: bool,
     /// Preambles that were read before: the same few serve all cases.
     read: RefCell<BTreeMap<PreambleKey, Rc<ReadPreamble>>>,
 }
@@ -52,7 +54,16 @@ impl<'a> Setting<'a> {
             catalogue,
             preambles,
             profile,
+            outline: false,
             read: RefCell::default(),
+        }
+    }
+
+    /// For a list.
+    pub(super) fn without_steps(self) -> Self {
+        Self {
+            outline: true,
+            ..self
         }
     }
 
@@ -84,8 +95,21 @@ impl<'a> Setting<'a> {
     }
 }
 
+/// Makes all cases of a spec for some IP versions; of those that cannot be made, what is wrong.
+pub(super) fn all<'a>(
+    spec: &'a Spec,
+    families: &'a [Family],
+    setting: &'a Setting<'_>,
+) -> impl Iterator<Item = Result<Case, Vec<Diagnostic>>> + 'a {
+    (0..spec.combinations()).flat_map(move |at| {
+        let chosen = spec.combination(at);
+        let own = spec.families.iter().filter(|own| families.contains(own));
+        own.map(move |family| case(spec, &chosen, *family, setting))
+    })
+}
+
 /// Makes the case of a combination of parameters.
-pub(super) fn case(
+fn case(
     spec: &Spec,
     chosen: &[usize],
     family: Family,
@@ -157,6 +181,9 @@ fn straight_line<'a>(
     setting: &Setting<'_>,
 ) -> Vec<Step> {
     let mut steps = Vec::new();
+    if setting.outline {
+        return steps;
+    }
     if let Some(start) = start {
         let read = setting.preamble(start.state, start.via, family);
         reader.faults.extend(read.1.iter().cloned());

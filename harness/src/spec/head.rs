@@ -1,7 +1,6 @@
 //! A spec as a file: what is known of it before a case is made of it.
 
 use super::case::{Family, Level};
-use super::catalogue::Catalogue;
 use super::decode::{Bound, Parameter, Reader};
 use super::diagnostic::Diagnostic;
 use super::table::{self, FILE};
@@ -45,9 +44,8 @@ impl Spec {
         folder: &str,
         name: &str,
         document: &Arc<Document>,
-        catalogue: Option<&Catalogue>,
     ) -> (Option<Self>, Vec<Diagnostic>) {
-        let mut reader = Reader::new(catalogue, None);
+        let mut reader = Reader::new(None, None);
         let root = document.root();
         let section = section(folder);
         if !reader.keys(&root, "a spec", &[FILE]) {

@@ -7,9 +7,7 @@ mod bounds;
 mod levels;
 mod unused;
 
-use super::case::{
-    Case, Expected, Family, FlagsPattern, Pattern, Refusal, SegmentPattern, Step, Verb,
-};
+use super::case::{Case, Expected, FlagsPattern, Pattern, Refusal, SegmentPattern, Step, Verb};
 use super::catalogue::Catalogue;
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::expand::{self, Setting};
@@ -51,18 +49,22 @@ impl Linted<'_> {
     }
 }
 
-/// Looks at a spec; it has been read without errors.
+/// Looks at a spec: errors in its steps, and what is legal and yet bad.
 pub(super) fn spec(spec: &Spec, catalogue: &Catalogue, setting: &Setting<'_>) -> Vec<Diagnostic> {
-    let family = spec.families.first().copied().unwrap_or(Family::V4);
-    let cases = (0..spec.combinations())
-        .filter_map(|at| expand::case(spec, &spec.combination(at), family, setting).ok())
-        .collect();
+    let one_family = spec.families.get(..1).unwrap_or_default();
+    let (mut cases, mut found) = (Vec::new(), Vec::new());
+    for case in expand::all(spec, one_family, setting) {
+        match case {
+            Ok(case) => cases.push(case),
+            Err(wrong) => found.extend(wrong),
+        }
+    }
     let linted = Linted {
         spec,
         catalogue,
         cases,
     };
-    let mut found: Vec<Diagnostic> = head::key_order(&spec.document).into_iter().collect();
+    found.extend(head::key_order(&spec.document));
     found.extend(levels::file(&linted));
     found.extend(unused::parameters(&linted));
     found.extend(slow(&linted));

@@ -10,6 +10,7 @@ use super::expand::{self, Setting};
 use super::explain;
 use super::head::{self, Spec};
 use super::lint;
+use super::parallel;
 use super::preamble::Preambles;
 use super::profile::Profile;
 use super::profiles;
@@ -18,6 +19,7 @@ use super::yaml::Document;
 use include_dir::{Dir, include_dir};
 use std::collections::BTreeMap;
 use std::io;
+use std::panic::resume_unwind;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -206,16 +208,24 @@ pub struct Suite {
 
 /// Reads everything; the error holds all that is wrong with all files.
 pub fn load(sources: &Sources) -> Result<Suite, Diagnostics> {
-    load_specs(sources, |_, _| true)
+    let suite = read(sources)?;
+    Diagnostics(suite.check()).or(suite)
+}
+
+/// Reads everything but the steps: what is wrong with them, [`Suite::cases`] and [`Suite::lint`]
+/// find when they unroll them. The error holds all that is wrong with all files, the steps included.
+pub fn read(sources: &Sources) -> Result<Suite, Diagnostics> {
+    read_specs(sources, |_, _| true)
 }
 
 /// As [`load`], with the one spec that a case belongs to.
 pub fn load_one(sources: &Sources, case_id: &str) -> Result<Suite, Diagnostics> {
     let path = case_id.split('[').next().unwrap_or_default();
-    load_specs(sources, |folder, name| {
+    let suite = read_specs(sources, |folder, name| {
         path.split_once('/')
             .is_some_and(|(s, n)| s == head::section(folder) && n == name)
-    })
+    })?;
+    Diagnostics(suite.check()).or(suite)
 }
 
 /// A spec file as it is cited, and the ids of its cases or what is wrong with it.
@@ -225,7 +235,7 @@ pub type FileNames = (Arc<str>, Result<Vec<String>, Diagnostics>);
 /// step: for a list of tests.
 pub fn case_names(sources: &Sources) -> Vec<FileNames> {
     let read = |document: Document, folder: &str, name: &str| {
-        let (spec, faults) = Spec::read(folder, name, &Arc::new(document), None);
+        let (spec, faults) = Spec::read(folder, name, &Arc::new(document));
         Diagnostics(faults).or(spec.map(|spec| spec.case_ids()).unwrap_or_default())
     };
     let names = |folder: &str, name: &str, source: &Arc<Source>| {
@@ -242,12 +252,22 @@ pub fn case_names(sources: &Sources) -> Vec<FileNames> {
         .collect()
 }
 
-fn load_specs(
+fn read_specs(
     sources: &Sources,
     wanted: impl Fn(&str, &str) -> bool,
 ) -> Result<Suite, Diagnostics> {
-    let mut faults = Vec::new();
-    let catalogue = catalogue(sources, &mut faults);
+    let mut files = sources.specs();
+    files.retain(|(folder, name, _)| wanted(folder, name));
+    let ((catalogue, mut faults), read) = std::thread::scope(|scope| {
+        let catalogue = scope.spawn(|| catalogue(sources));
+        let read = parallel::map(
+            &files,
+            || (),
+            |(), (folder, name, file)| read_spec(folder, name, file),
+        );
+        let catalogue = catalogue.join();
+        (catalogue.unwrap_or_else(|panic| resume_unwind(panic)), read)
+    });
     let mut profiles = BTreeMap::new();
     for source in sources.folder("devices") {
         match Document::read(source).and_then(|document| profiles::read(&document)) {
@@ -265,37 +285,32 @@ fn load_specs(
     let preambles = preambles(sources)
         .map_err(|wrong| faults.extend(wrong.0))
         .ok();
-    let setting = preambles
-        .as_ref()
-        .map(|preambles| Setting::new(&catalogue, preambles, None));
     let mut specs: Vec<Spec> = Vec::new();
-    let files = sources.specs().into_iter();
-    for (folder, name, source) in files.filter(|(folder, name, _)| wanted(folder, name)) {
-        let Some(spec) = read_spec(folder, name, source, &catalogue, &mut faults) else {
-            continue;
-        };
+    for (spec, wrong) in read {
+        faults.extend(wrong);
+        let Some(spec) = spec else { continue };
         if let Some(twin) = specs.iter().find(|have| have.id == spec.id) {
             let message = format!("`{}` is also the id of {}", spec.id, twin.file);
             faults.push(spec.document.root().error("spec::duplicate-id", message));
         }
-        if let Some(setting) = &setting {
-            faults.extend(check(&spec, setting));
-        }
         specs.push(spec);
     }
+    let Some(preambles) = preambles else {
+        return Err(Diagnostics(faults));
+    };
     let (canaries, specs) = specs.into_iter().partition(|spec| spec.folder == CANARY);
-    let all = Diagnostics(faults);
-    match preambles {
-        Some(preambles) => all.or(Suite {
-            specs,
-            canaries,
-            catalogue,
-            preambles,
-            profiles,
-            deviations,
-        }),
-        None => Err(all),
+    let suite = Suite {
+        specs,
+        canaries,
+        catalogue,
+        preambles,
+        profiles,
+        deviations,
+    };
+    if !faults.is_empty() {
+        faults.extend(suite.check());
     }
+    Diagnostics(faults).or(suite)
 }
 
 fn preambles(sources: &Sources) -> Result<Preambles, Diagnostics> {
@@ -309,14 +324,11 @@ fn preambles(sources: &Sources) -> Result<Preambles, Diagnostics> {
 }
 
 /// The catalogue; only if something is wrong with it is it read once more with places.
-fn catalogue(sources: &Sources, faults: &mut Vec<Diagnostic>) -> Catalogue {
-    let quick = read_catalogue(sources, Document::read_unplaced);
-    let (catalogue, wrong) = match quick {
+fn catalogue(sources: &Sources) -> (Catalogue, Vec<Diagnostic>) {
+    match read_catalogue(sources, Document::read_unplaced) {
         (catalogue, wrong) if wrong.is_empty() => (catalogue, wrong),
         _ => read_catalogue(sources, Document::read),
-    };
-    faults.extend(wrong);
-    catalogue
+    }
 }
 
 /// Lists of TC8 cases come after those of the RFCs: their levels are those of what they cover.
@@ -342,43 +354,68 @@ fn read_catalogue(
     (catalogue, faults)
 }
 
-fn read_spec(
-    folder: &str,
-    name: &str,
-    source: &Arc<Source>,
-    catalogue: &Catalogue,
-    faults: &mut Vec<Diagnostic>,
-) -> Option<Spec> {
+/// A spec, and what is wrong with it.
+fn read_spec(folder: &str, name: &str, source: &Arc<Source>) -> (Option<Spec>, Vec<Diagnostic>) {
+    let mut faults = Vec::new();
     if !source.name.ends_with(".yaml") {
         let message = "the name of a spec ends in `.yaml`";
         let fault = Diagnostic::error("spec::extension", source, Span::default(), message);
         faults.push(fault);
     }
-    match Document::read(source) {
-        Ok(document) => {
-            let document = Arc::new(document);
-            let (spec, wrong) = Spec::read(folder, name, &document, Some(catalogue));
-            faults.extend(wrong);
-            // What is wrong with the table of cases would be told again for each of its uses.
-            let no_table = document.root().get("cases").is_none();
-            spec.filter(|spec| no_table || !spec.parameters.is_empty())
-        }
+    let document = match Document::read(source) {
+        Ok(document) => Arc::new(document),
         Err(wrong) => {
             faults.extend(wrong.0);
-            None
+            return (None, faults);
         }
-    }
+    };
+    let (spec, wrong) = Spec::read(folder, name, &document);
+    faults.extend(wrong);
+    // What is wrong with the table of cases would be told again for each of its uses.
+    let no_table = document.root().get("cases").is_none();
+    let spec = spec.filter(|spec| no_table || !spec.parameters.is_empty());
+    (spec, faults)
 }
 
 /// Reads every case of a spec, for any profile, and keeps only the errors.
 fn check(spec: &Spec, setting: &Setting<'_>) -> Vec<Diagnostic> {
-    let mut faults = Vec::new();
-    let family = spec.families.first().copied().unwrap_or(Family::V4);
-    for at in 0..spec.combinations() {
-        let case = expand::case(spec, &spec.combination(at), family, setting);
-        faults.extend(case.err().unwrap_or_default());
+    let one_family = spec.families.get(..1).unwrap_or_default();
+    let cases = expand::all(spec, one_family, setting);
+    cases.filter_map(Result::err).flatten().collect()
+}
+
+/// The cases of a spec, and what is wrong with those that cannot be made.
+fn expand_all(
+    spec: &Spec,
+    families: &[Family],
+    setting: &Setting<'_>,
+) -> (Vec<Case>, Vec<Diagnostic>) {
+    let (mut cases, mut faults) = (Vec::new(), Vec::new());
+    for case in expand::all(spec, families, setting) {
+        match case {
+            Ok(case) => cases.push(case),
+            Err(wrong) => faults.extend(wrong),
+        }
     }
-    faults
+    (cases, faults)
+}
+
+/// The cases of all specs, or all that is wrong with them.
+fn unrolled<S>(
+    specs: &[&Spec],
+    start: impl Fn() -> S + Sync,
+    unroll: impl Fn(&S, &Spec) -> (Vec<Case>, Vec<Diagnostic>) + Sync,
+) -> Result<Vec<Case>, Diagnostics> {
+    let unrolled = parallel::map(specs, start, |own, spec| unroll(own, spec));
+    let (cases, faults): (Vec<_>, Vec<_>) = unrolled.into_iter().unzip();
+    let cases = cases.into_iter().flatten().collect();
+    Diagnostics(faults.into_iter().flatten().collect()).or(cases)
+}
+
+/// True if the steps of a spec are not the same for all devices.
+fn depends_on_profile(spec: &Spec) -> bool {
+    let text = &spec.document.source().text;
+    text.contains("profile.") || text.contains("unless")
 }
 
 impl Suite {
@@ -413,6 +450,19 @@ impl Suite {
         self.cases_of(&all, profile, families)
     }
 
+    /// All cases for a device, without steps and without the time that these take: for a list.
+    pub fn outline(
+        &self,
+        profile: &Profile,
+        families: &[Family],
+    ) -> Result<Vec<Case>, Diagnostics> {
+        let all: Vec<&Spec> = self.specs.iter().collect();
+        let start = || self.setting(Some(profile)).without_steps();
+        unrolled(&all, start, |setting, spec| {
+            expand_all(spec, families, setting)
+        })
+    }
+
     /// The hidden cases whose failure is certain if a run can see failures.
     pub fn canaries(&self, profile: &Profile) -> Result<Vec<Case>, Diagnostics> {
         let all: Vec<&Spec> = self.canaries.iter().collect();
@@ -426,25 +476,26 @@ impl Suite {
         profile: &Profile,
         families: &[Family],
     ) -> Result<Vec<Case>, Diagnostics> {
-        let setting = Setting::new(&self.catalogue, &self.preambles, Some(profile));
-        let mut cases = Vec::new();
-        let mut faults = Vec::new();
-        for spec in specs {
-            for at in 0..spec.combinations() {
-                let chosen = spec.combination(at);
-                for family in spec
-                    .families
-                    .iter()
-                    .filter(|family| families.contains(family))
-                {
-                    match expand::case(spec, &chosen, *family, &setting) {
-                        Ok(case) => cases.push(case),
-                        Err(wrong) => faults.extend(wrong),
-                    }
-                }
+        let start = || (self.setting(Some(profile)), self.setting(None));
+        unrolled(specs, start, |(setting, any), spec| {
+            let (cases, mut faults) = expand_all(spec, families, setting);
+            // What only other devices do is to be right as well.
+            if depends_on_profile(spec) {
+                faults.extend(check(spec, any));
             }
-        }
-        Diagnostics(faults).or(cases)
+            (cases, faults)
+        })
+    }
+
+    fn setting<'a>(&'a self, profile: Option<&'a Profile>) -> Setting<'a> {
+        Setting::new(&self.catalogue, &self.preambles, profile)
+    }
+
+    /// What is wrong with the steps of all specs, for any profile.
+    fn check(&self) -> Vec<Diagnostic> {
+        let specs: Vec<&Spec> = self.specs.iter().chain(&self.canaries).collect();
+        let faults = parallel::map(&specs, || self.setting(None), |any, spec| check(spec, any));
+        faults.into_iter().flatten().collect()
     }
 
     /// A case as prose and ladder; `None` if it is not one of this suite.
@@ -453,13 +504,14 @@ impl Suite {
         Some(explain::explain(case, spec, &self.catalogue))
     }
 
-    /// What is legal and yet bad, of all files.
+    /// What is wrong with the steps of all files, and what is legal and yet bad.
     pub fn lint(&self) -> Vec<Diagnostic> {
-        let setting = Setting::new(&self.catalogue, &self.preambles, None);
-        let mut found = Vec::new();
-        for spec in &self.specs {
-            found.extend(lint::spec(spec, &self.catalogue, &setting));
-        }
+        let found = parallel::map(
+            &self.specs,
+            || self.setting(None),
+            |any, spec| lint::spec(spec, &self.catalogue, any),
+        );
+        let mut found: Vec<_> = found.into_iter().flatten().collect();
         found.extend(lint::deviations(&self.deviations, &self.specs));
         found
     }

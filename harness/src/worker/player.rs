@@ -40,7 +40,7 @@ impl Loaded {
                 .with_file(file)
                 .map_err(|error| format!("reading {}: {error}", file.display()))?;
         }
-        let suite = spec::load(&sources).map_err(|bad| bad.render(false))?;
+        let suite = spec::read(&sources).map_err(|bad| bad.render(false))?;
         let profile = suite.profile(&order.profile).cloned();
         let profile = profile.ok_or_else(|| format!("there is no profile `{}`", order.profile))?;
         let cases = suite
