@@ -141,7 +141,7 @@ pub fn chapter(section: &str) -> &str {
 }
 
 /// The sections of RFC 9293, and other RFCs, by the words that a screen has room for.
-const CHAPTERS: [(&str, &str); 30] = [
+const CHAPTERS: [(&str, &str); 34] = [
     ("3.1", "Header format"),
     ("3.2", "Options"),
     ("3.3", "Connection state"),
@@ -161,6 +161,7 @@ const CHAPTERS: [(&str, &str); 30] = [
     ("rfc3168", "Explicit congestion notice"),
     ("rfc4987", "SYN floods"),
     ("rfc5681", "Congestion control"),
+    ("rfc5682", "F-RTO"),
     ("rfc5927", "ICMP attacks"),
     ("rfc5961", "Blind in-window attacks"),
     ("rfc6191", "TIME-WAIT reuse"),
@@ -168,10 +169,13 @@ const CHAPTERS: [(&str, &str); 30] = [
     ("rfc6528", "Initial sequence numbers"),
     ("rfc6582", "NewReno"),
     ("rfc6675", "Loss recovery with SACK"),
+    ("rfc6928", "Initial window"),
+    ("rfc6937", "Proportional rate reduction"),
     ("rfc7323", "Window scale, timestamps"),
     ("rfc8200", "IP fragments"),
     ("rfc8201", "Path MTU discovery (IPv6)"),
     ("rfc8985", "RACK-TLP"),
+    ("rfc9438", "CUBIC"),
 ];
 
 /// The title of a chapter (see [`CaseRecord::chapter`]); where the table has none, the words of
