@@ -45,10 +45,10 @@ impl Listener {
         self.ready.len() >= self.accept_limit()
     }
 
-    /// How many connections can be half open: what the application asked for, and no more than
-    /// the host allows.
+    /// How many connections can be half open: as many as can wait, and no more than the host
+    /// allows.
     pub(crate) fn half_open_limit(&self, config: &Config) -> usize {
-        self.backlog.min(config.syn_backlog).max(1)
+        self.accept_limit().min(config.syn_backlog)
     }
 
     /// The SYN queue has no room.
@@ -143,8 +143,8 @@ mod tests {
 
     #[rstest]
     #[case(0, 1, 1)]
-    #[case(1, 2, 1)]
-    #[case(128, 129, 128)]
+    #[case(1, 2, 2)]
+    #[case(128, 129, 129)]
     #[case(4096, 4097, 1024)]
     fn a_backlog_says_how_many_may_wait(
         #[case] backlog: usize,

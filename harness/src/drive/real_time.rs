@@ -145,6 +145,12 @@ impl<D: Waitable> Drive<'_, D> {
                 self.runner.on_injected(at);
                 self.due = self.clock.now();
             }
+            Action::Flood(packets) => {
+                for packet in &packets {
+                    self.device.inject(now, packet)?;
+                }
+                self.due = self.clock.now();
+            }
             Action::Call(conn, call) => {
                 self.check_punctual("a call was made", now);
                 let outcome = self.device.call(now, conn, &call);

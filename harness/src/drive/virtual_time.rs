@@ -102,6 +102,11 @@ fn step(
             let at = device.inject(now, &packet)?;
             runner.on_injected(at);
         }
+        Action::Flood(packets) => {
+            for packet in &packets {
+                device.inject(now, packet)?;
+            }
+        }
         Action::Call(conn, call) => {
             let outcome = device.call(now, conn, &call);
             runner.on_called(now, now, outcome);

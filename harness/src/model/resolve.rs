@@ -44,6 +44,8 @@ pub struct Capture {
     pub len: u32,
     /// Nanoseconds that it took to come; `None` for a segment of the tester.
     pub after: Option<i64>,
+    /// Segments that answered it, if it is a flood.
+    pub replies: Option<u32>,
     /// Whose SEQ it carries.
     pub space: Space,
     /// What a copy of it must have in common: control bits without PSH, and payload.
@@ -222,6 +224,9 @@ impl Scope<'_> {
             CaptureField::Wnd => Some(Resolved::Number(i64::from(capture.wnd))),
             CaptureField::Len => Some(Resolved::Number(i64::from(capture.len))),
             CaptureField::After => capture.after.map(Resolved::Duration),
+            CaptureField::Replies => capture
+                .replies
+                .map(|replies| Resolved::Number(i64::from(replies))),
         };
         value.ok_or_else(|| Unresolved::Unbound(self.words(expr)))
     }

@@ -18,7 +18,7 @@ impl Runner<'_> {
             self.note_other(at, &packet);
         } else if let Some(conn) = self.owner(&packet) {
             self.on_segment(at, conn, packet);
-        } else {
+        } else if !self.answers_flood(&packet) {
             self.on_stray(at, &packet);
         }
     }

@@ -107,7 +107,12 @@ impl Runner<'_> {
     }
 
     /// The segment in one packet, and its fragments if it goes in such.
-    fn build(&mut self, now: Instant, own: usize, inject: &Inject) -> Result<Built, Unresolved> {
+    pub(super) fn build(
+        &mut self,
+        now: Instant,
+        own: usize,
+        inject: &Inject,
+    ) -> Result<Built, Unresolved> {
         let scope = Scope {
             conns: &self.conns,
             own,
@@ -316,6 +321,7 @@ pub(super) fn capture(
         wnd,
         len: tcp.payload_len(),
         after,
+        replies: None,
         space,
         copy: Copied {
             flags: tcp.flags & !wire::bit::PSH,

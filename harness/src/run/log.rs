@@ -74,7 +74,11 @@ impl Log {
                 refused: Some(refused),
                 ..
             } => u32::from(refused.is_judged()),
-            Verb::Inject(_) | Verb::InjectIcmp(_) | Verb::Call { .. } | Verb::OneOf(_) => 0,
+            Verb::Inject(_)
+            | Verb::InjectIcmp(_)
+            | Verb::Flood(_)
+            | Verb::Call { .. }
+            | Verb::OneOf(_) => 0,
             Verb::Expect(expect) => {
                 1 + u32::from(matches!(
                     **expect,

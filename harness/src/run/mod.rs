@@ -12,6 +12,7 @@ mod application;
 mod arrivals;
 mod choices;
 mod expect;
+mod flood;
 mod icmp;
 mod inject;
 mod lane;
@@ -39,6 +40,8 @@ pub enum Action {
     Attach(ConnId, FourTuple),
     /// Hand the device a packet; answer with [`Runner::on_injected`].
     Inject(Vec<u8>),
+    /// Hand the device these packets, and poll again once it has been heard.
+    Flood(Vec<Vec<u8>>),
     /// Make the device's application act; answer with [`Runner::on_called`].
     Call(ConnId, AppCall),
     /// Ask for a state; answer with [`Runner::on_state`].
@@ -82,6 +85,7 @@ pub struct Runner<'a> {
     question: Question,
     /// How many values of an `info` or `counter` step are known.
     asked: usize,
+    floods: Vec<flood::Flooding>,
     log: Log,
     /// The last step is over; the case stays open until then.
     closes: Option<Instant>,
@@ -148,6 +152,7 @@ impl<'a> Runner<'a> {
             annotating: None,
             question: Question::None,
             asked: 0,
+            floods: Vec::new(),
             log: Log::default(),
             closes: None,
             seed,
@@ -223,6 +228,7 @@ impl<'a> Runner<'a> {
             Verb::Info(fields) => self.play_info(now, step, fields),
             Verb::Counter(counters) => self.play_counter(now, step, counters),
             Verb::OneOf(branches) => self.play_one_of(now, running, branches),
+            Verb::Flood(flood) => self.play_flood(now, running, flood),
         }
     }
 
@@ -230,6 +236,7 @@ impl<'a> Runner<'a> {
         // To ask for a state between two silences does not begin the wait anew.
         if let Verb::Inject(_)
         | Verb::InjectIcmp(_)
+        | Verb::Flood(_)
         | Verb::Expect(_)
         | Verb::Call { .. }
         | Verb::OneOf(_) = running.step.verb

@@ -134,7 +134,9 @@ impl<'a> Runner<'a> {
                         .iter()
                         .any(|one| self.would_take(&one.steps, lane, frame));
                 }
-                Verb::Inject(_) | Verb::InjectIcmp(_) | Verb::Call { .. } => return false,
+                Verb::Inject(_) | Verb::InjectIcmp(_) | Verb::Flood(_) | Verb::Call { .. } => {
+                    return false;
+                }
             }
         }
         false
@@ -328,6 +330,7 @@ fn acts_first(steps: &[Step]) -> bool {
             step.verb,
             Verb::Inject(_)
                 | Verb::InjectIcmp(_)
+                | Verb::Flood(_)
                 | Verb::Call { .. }
                 | Verb::Check(_)
                 | Verb::Info(_)

@@ -193,6 +193,23 @@ pub enum Verb {
     Counter(Vec<(String, Pattern)>),
     /// Alternatives, decided by the first thing that happens.
     OneOf(Vec<Branch>),
+    /// Many segments at once.
+    Flood(Box<Flood>),
+}
+
+/// Copies of a segment, each from an address of its own.
+#[derive(Clone, Debug)]
+pub struct Flood {
+    /// The segment.
+    pub inject: Inject,
+    /// SEG.SEQ is another in each.
+    pub random: bool,
+    /// How many.
+    pub count: u32,
+    /// The time from one to the next; zero is as fast as can be.
+    pub every: Duration,
+    /// Name for captures.
+    pub name: Option<String>,
 }
 
 /// A branch of `one_of`.
@@ -522,6 +539,8 @@ pub enum CaptureField {
     Len,
     /// How long it took to come, as `after` counts.
     After,
+    /// How many segments answered a flood.
+    Replies,
 }
 
 /// A comparison of two values already bound.

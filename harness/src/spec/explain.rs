@@ -3,8 +3,8 @@
 mod figure;
 
 use super::case::{
-    AppEvent, Call, Case, Expect, Family, Ignore, Inject, Level, Refusal, SocketSettings, State,
-    Step, Verb,
+    AppEvent, Call, Case, Expect, Family, Flood, Ignore, Inject, Level, Refusal, SocketSettings,
+    State, Step, Verb,
 };
 use super::catalogue::Catalogue;
 use super::expr;
@@ -274,6 +274,7 @@ fn row(step: &Step, names: Names<'_>) -> Row {
         Verb::Info(fields) => row.device = fields_text(fields, names),
         Verb::Counter(fields) => row.device = format!("counted {}", fields_text(fields, names)),
         Verb::OneOf(_) => "one of".clone_into(&mut row.segment),
+        Verb::Flood(flood) => flood_row(flood, names, &mut row),
     }
     if step.conn_named
         && let Some(name) = names.0.get(step.conn)
@@ -284,6 +285,17 @@ fn row(step: &Step, names: Names<'_>) -> Row {
         row.add_remark(&format!("{id}: SHOULD"));
     }
     row
+}
+
+fn flood_row(flood: &Flood, names: Names<'_>, row: &mut Row) {
+    row.arrow = "-->";
+    row.segment = format!("{} × {}", flood.count, names.injected(&flood.inject));
+    if !flood.every.is_zero() {
+        row.remark = format!("every {}", time(flood.every));
+    }
+    if let Some(name) = &flood.name {
+        row.add_remark(&format!("as {name}"));
+    }
 }
 
 fn inject_row(inject: &Inject, names: Names<'_>, row: &mut Row) {

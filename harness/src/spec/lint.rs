@@ -116,7 +116,7 @@ fn nothing_judged(linted: &Linted<'_>, case: &Case) -> Option<Diagnostic> {
         .collect();
     let judged = own.iter().any(|step| match step.verb {
         Verb::Call { refused, .. } => refused.is_some_and(Refusal::is_judged),
-        Verb::Inject(_) | Verb::InjectIcmp(_) => false,
+        Verb::Inject(_) | Verb::InjectIcmp(_) | Verb::Flood(_) => false,
         _ => true,
     });
     if judged {

@@ -18,6 +18,7 @@ pub fn reference() -> String {
         ("VERBS", entries(table::VERBS)),
         ("BESIDE", entries(table::BESIDE)),
         ("BRANCH", entries(table::BRANCH)),
+        ("FLOOD", entries(table::FLOOD)),
         ("FIELDS", entries(table::FIELDS)),
         ("INJECT_FIELDS", entries(table::INJECT_FIELDS)),
         ("INJECT_NOTES", entries(table::INJECT_NOTES)),

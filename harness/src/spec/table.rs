@@ -277,9 +277,25 @@ pub const VERBS: &[Entry] = &[
     ),
     entry(
         "flood",
-        Shape::Special("not yet"),
-        "many segments at once; not there yet",
+        Shape::Map(&[FLOOD]),
+        "many segments at once, each from an address of its own",
     ),
+];
+
+/// Fields of `flood`.
+pub const FLOOD: &[Entry] = &[
+    entry(
+        "segment",
+        Shape::Map(&[FIELDS, INJECT_FIELDS]),
+        "the segment, as for `inject`; SEG.SEQ is another in each unless it stands here",
+    ),
+    entry("count", Shape::Number, "how many, at most 1000000"),
+    entry(
+        "every",
+        Shape::Duration,
+        "time from one to the next (none), to the millisecond",
+    ),
+    entry("as", Shape::Name, "name for `NAME.replies`"),
 ];
 
 /// Whether a call may be refused.

@@ -1,8 +1,8 @@
 //! Walks over the expressions and patterns of steps.
 
 use super::case::{
-    AppEvent, Call, DataPattern, Expected, Expr, InjectTimestamps, Pattern, Payload, SackPattern,
-    SegmentPattern, Step, TimestampsPattern, Verb,
+    AppEvent, Call, DataPattern, Expected, Expr, Inject, InjectTimestamps, Pattern, Payload,
+    SackPattern, SegmentPattern, Step, TimestampsPattern, Verb,
 };
 
 /// Calls `see` with every step, those in branches included, in the order of the file.
@@ -21,35 +21,7 @@ pub(super) fn steps<'a>(all: &'a [Step], see: &mut dyn FnMut(&'a Step)) {
 /// their own.
 pub(super) fn expressions<'a>(step: &'a Step, see: &mut dyn FnMut(&'a Expr)) {
     match &step.verb {
-        Verb::Inject(inject) => {
-            let plain = [
-                &inject.seq,
-                &inject.ack,
-                &inject.wnd,
-                &inject.wnd_raw,
-                &inject.urg,
-                &inject.mss,
-                &inject.ws,
-                &inject.uto,
-            ];
-            plain
-                .into_iter()
-                .flatten()
-                .for_each(|expr| expression(expr, see));
-            if let Some(Payload::Pattern(count)) = &inject.data {
-                expression(count, see);
-            }
-            for (from, to) in &inject.sack {
-                expression(from, see);
-                expression(to, see);
-            }
-            if let InjectTimestamps::Given { val, ecr } = &inject.ts {
-                [val, ecr]
-                    .into_iter()
-                    .flatten()
-                    .for_each(|expr| expression(expr, see));
-            }
-        }
+        Verb::Inject(inject) => injected(inject, see),
         Verb::InjectIcmp(icmp) => {
             let quote = &icmp.quote;
             [&icmp.mtu, &quote.seq, &quote.port, &quote.length]
@@ -87,6 +59,37 @@ pub(super) fn expressions<'a>(step: &'a Step, see: &mut dyn FnMut(&'a Expr)) {
             }
         }
         Verb::OneOf(_) => {}
+        Verb::Flood(flood) => injected(&flood.inject, see),
+    }
+}
+
+fn injected<'a>(inject: &'a Inject, see: &mut dyn FnMut(&'a Expr)) {
+    let plain = [
+        &inject.seq,
+        &inject.ack,
+        &inject.wnd,
+        &inject.wnd_raw,
+        &inject.urg,
+        &inject.mss,
+        &inject.ws,
+        &inject.uto,
+    ];
+    plain
+        .into_iter()
+        .flatten()
+        .for_each(|expr| expression(expr, see));
+    if let Some(Payload::Pattern(count)) = &inject.data {
+        expression(count, see);
+    }
+    for (from, to) in &inject.sack {
+        expression(from, see);
+        expression(to, see);
+    }
+    if let InjectTimestamps::Given { val, ecr } = &inject.ts {
+        [val, ecr]
+            .into_iter()
+            .flatten()
+            .for_each(|expr| expression(expr, see));
     }
 }
 

@@ -135,8 +135,8 @@ impl Stack {
         self.events.pop_front()
     }
 
-    /// Passive OPEN. An unspecified local address listens on all of them; `backlog` says
-    /// how many connections may be half open, and one more how many may wait to be accepted.
+    /// Passive OPEN. An unspecified local address listens on all of them; one more
+    /// than `backlog` connections may be half open, and as many may wait to be accepted.
     pub fn listen(
         &mut self,
         local: SocketAddr,

@@ -8,6 +8,7 @@ mod bound;
 mod call;
 mod choice;
 mod expect;
+mod flood;
 mod icmp;
 mod ip;
 mod limits;

@@ -232,16 +232,9 @@ impl<'a> Reader<'a> {
             "info" => Verb::Info(self.info(node)?),
             "counter" => Verb::Counter(self.counter(node)?),
             "one_of" => Verb::OneOf(self.one_of(node)?),
-            other => {
-                let message = format!("`{other}` is part of the language, but not there yet");
-                self.fault(Diagnostic::error(
-                    "spec::not-yet",
-                    node.source(),
-                    entry.key_span,
-                    message,
-                ));
-                return None;
-            }
+            "flood" => Verb::Flood(Box::new(self.flood(node)?)),
+            // `repeat` and `when` are unrolled before they come here.
+            _ => return None,
         })
     }
 

@@ -62,6 +62,10 @@ fn least_nanos(steps: &[Step], after: &mut i64) -> u64 {
                     .map(|branch| least_nanos(&branch.steps, after));
                 i64::try_from(times.min().unwrap_or(0)).unwrap_or(i64::MAX)
             }
+            Verb::Flood(flood) => {
+                let time = flood.every * flood.count;
+                i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)
+            }
             _ => 0,
         };
         total = total.saturating_add(u64::try_from(nanos).unwrap_or(0));

@@ -126,7 +126,7 @@ pub fn var_type(var: Var) -> Type {
 pub(super) fn field_type(field: CaptureField) -> Type {
     match field {
         CaptureField::Seq | CaptureField::Ack | CaptureField::End => Type::Sequence,
-        CaptureField::Wnd | CaptureField::Len => Type::Number,
+        CaptureField::Wnd | CaptureField::Len | CaptureField::Replies => Type::Number,
         CaptureField::After => Type::Duration,
     }
 }

@@ -26,6 +26,7 @@ pub(super) fn captures(linted: &Linted<'_>, case: &Case) -> Vec<Diagnostic> {
         let name = match &step.verb {
             Verb::Inject(inject) => inject.name.as_deref(),
             Verb::Expect(expect) => expect.name.as_deref(),
+            Verb::Flood(flood) => flood.name.as_deref(),
             _ => None,
         };
         if let Some(name) = name.filter(|name| !used.contains(name)) {

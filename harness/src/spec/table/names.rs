@@ -94,16 +94,18 @@ pub const CAPTURE_FIELDS: &[Entry] = &[
     entry("wnd", Shape::Number, "the window in octets"),
     entry("len", Shape::Number, "octets of payload"),
     entry("after", Shape::Duration, "how long it took to come"),
+    entry("replies", Shape::Number, "segments that answered a flood"),
 ];
 
 /// [`CAPTURE_FIELDS`] by value.
-pub const CAPTURE_FIELD_NAMES: [(&str, CaptureField); 6] = [
+pub const CAPTURE_FIELD_NAMES: [(&str, CaptureField); 7] = [
     ("seq", CaptureField::Seq),
     ("ack", CaptureField::Ack),
     ("end", CaptureField::End),
     ("wnd", CaptureField::Wnd),
     ("len", CaptureField::Len),
     ("after", CaptureField::After),
+    ("replies", CaptureField::Replies),
 ];
 
 /// Functions of expressions.

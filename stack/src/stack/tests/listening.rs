@@ -120,7 +120,7 @@ fn a_half_open_connection_is_no_block_but_looks_like_one() {
 #[case::dropped(SynQueueFull::Drop, [true, true, false], 0)]
 #[case::evicts(SynQueueFull::EvictOldest, [false, true, true], 1)]
 fn a_full_syn_queue(#[case] full: SynQueueFull, #[case] alive: [bool; 3], #[case] evictions: u64) {
-    let mut server = Server::new(without_cookies(full), 2);
+    let mut server = Server::new(without_cookies(full), 1);
     for port in [1, 2, 3] {
         server.syn(port);
     }
@@ -133,7 +133,7 @@ fn a_full_syn_queue(#[case] full: SynQueueFull, #[case] alive: [bool; 3], #[case
 
 #[test]
 fn a_full_queue_evicts_by_arrival_not_by_the_last_syn_ack() {
-    let mut server = Server::new(without_cookies(SynQueueFull::EvictOldest), 2);
+    let mut server = Server::new(without_cookies(SynQueueFull::EvictOldest), 1);
     server.syn(7);
     server.probe.wait(Duration::from_millis(1500));
     server.syn(4);
