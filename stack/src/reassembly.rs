@@ -38,8 +38,10 @@ struct Partial {
     began: Instant,
     /// Header of the fragment that came first in the packet, if it has come.
     header: Option<IpHeader>,
-    /// A router has marked one of the fragments (RFC 3168 §5.3).
+    /// One of the fragments is marked CE.
     congested: bool,
+    /// One of the fragments is Not-ECT.
+    incapable: bool,
     octets: Vec<u8>,
     /// What has come, in order, joined where it touches.
     pieces: Vec<Range<usize>>,
@@ -72,6 +74,13 @@ impl Reassembly {
         let whole = self.0.remove(at)?;
         let mut header = whole.header?;
         if whole.congested {
+            // RFC 3168 §5.3:
+            //   Set the CE codepoint on the reassembled packet.  However, this
+            //   MUST NOT occur if any of the other fragments contributing to
+            //   this reassembly carries the Not-ECT codepoint.
+            if whole.incapable {
+                return None;
+            }
             header.tos |= ecn::CE;
         }
         Some((header, protocol, whole.octets))
@@ -94,6 +103,7 @@ impl Partial {
             began: now,
             header: None,
             congested: false,
+            incapable: false,
             octets: Vec::new(),
             pieces: Vec::new(),
             end: None,
@@ -133,6 +143,7 @@ impl Partial {
         }
         self.octets[piece.clone()].copy_from_slice(fragment.payload);
         self.congested |= fragment.ip.tos & ecn::FIELD == ecn::CE;
+        self.incapable |= fragment.ip.tos & ecn::FIELD == 0;
         if fragment.offset == 0 {
             self.header = Some(fragment.ip);
         }

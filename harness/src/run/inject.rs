@@ -185,6 +185,10 @@ type Built = (Vec<u8>, VecDeque<Vec<u8>>);
 
 fn fragment(outgoing: &Outgoing<'_>, piece: Piece) -> Result<Vec<u8>, Unresolved> {
     let to = piece.to.map_or(usize::MAX, usize::from);
+    let outgoing = &Outgoing {
+        tos: piece.tos.unwrap_or(outgoing.tos),
+        ..outgoing.clone()
+    };
     wire::emit_fragment(outgoing, usize::from(piece.from)..to, piece.garbled)
         .ok_or_else(|| Unresolved::Range(format!("the fragment from octet {}", piece.from)))
 }

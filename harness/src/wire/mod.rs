@@ -4,7 +4,7 @@
 //! It can say anything, also what is illegal, and reads whatever a device may send: a packet is
 //! read as far as it can be read, and each fault is listed. It shares no code with the codec of
 //! the bundled stack. It deliberately knows nothing of connections, specs, or what a field ought
-//! to be; and it reassembles no fragments.
+//! to be; and it puts no fragments together.
 
 mod decode;
 mod emit;

@@ -70,4 +70,6 @@ pub struct Piece {
     pub to: Option<u16>,
     /// All bits are inverted: a copy that must not be taken.
     pub garbled: bool,
+    /// TOS octet or traffic class of its own; `None`: the segment's.
+    pub tos: Option<u8>,
 }

@@ -65,11 +65,15 @@ impl<'a> Reader<'a> {
             Some(octet as u16)
         };
         let (from, to) = (edge("from"), edge("to"));
+        let tos = fields
+            .get("tos")
+            .and_then(|node| self.limited_constant(node, &limits::TOS));
         let garbled = fields.get("garbled").and_then(|node| self.truth(node));
         Some(Piece {
             from: from?,
             to,
             garbled: garbled.unwrap_or(false),
+            tos: tos.map(|value| value as u8),
         })
     }
 }

@@ -239,15 +239,17 @@ fn ip(ip: &InjectIp) -> Vec<String> {
         ip.destination.map(|end| format!("to {}", end.name())),
         (!ip.options.is_empty()).then(|| format!("IP options {}", hexadecimal(&ip.options))),
     ];
-    let fragment = |piece: &Piece| {
-        let to = piece.to.map(|to| to.to_string()).unwrap_or_default();
-        let garbled = if piece.garbled { " garbled" } else { "" };
-        format!("fragment {}..{to}{garbled}", piece.from)
-    };
-    odd.into_iter()
-        .flatten()
-        .chain(ip.fragments.iter().map(fragment))
-        .collect()
+    let pieces: Vec<String> = ip.fragments.iter().map(fragment).collect();
+    let pieces = (!pieces.is_empty()).then(|| format!("in fragments {}", pieces.join(" ")));
+    odd.into_iter().flatten().chain(pieces).collect()
+}
+
+/// `40..80`, with `~` before it if it is garbled.
+fn fragment(piece: &Piece) -> String {
+    let to = piece.to.map(|to| to.to_string()).unwrap_or_default();
+    let garbled = if piece.garbled { "~" } else { "" };
+    let tos = piece.tos.map(|tos| format!("(TOS {tos})"));
+    format!("{garbled}{}..{to}{}", piece.from, tos.unwrap_or_default())
 }
 
 fn hexadecimal(octets: &[u8]) -> String {

@@ -192,6 +192,11 @@ pub const PIECE: &[Entry] = &[
         Shape::Bool,
         "all bits inverted: a copy that must not be taken",
     ),
+    entry(
+        "tos",
+        Shape::Count(255),
+        "TOS octet or traffic class of its own (the segment's)",
+    ),
 ];
 
 /// Fields of the IP header, expected.
