@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 /// The policies of a host. `Default` is a modern host that follows RFC 9293 by the letter, with
-/// RFC 2018, RFC 5961, RFC 6191 and RFC 7323 on.
+/// RFC 2018, RFC 5961, RFC 6191, RFC 7323 and RFC 8985 on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// Largest IP packet of the link, octets. MSS options and segment sizes follow from it.
@@ -31,6 +31,10 @@ pub struct Config {
     pub dsack: bool,
     /// Explicit congestion notification (RFC 3168).
     pub ecn: EcnPolicy,
+    /// Find losses by time where SACK is used (RFC 8985 §6); without it, by RFC 6675.
+    pub rack: bool,
+    /// Send tail loss probes where RACK is used (RFC 8985 §7).
+    pub tlp: bool,
 
     /// RTO before there is any RTT sample (RFC 6298 §2.1).
     pub initial_rto: Duration,
@@ -122,6 +126,8 @@ impl Default for Config {
             sack: true,
             dsack: true,
             ecn: EcnPolicy::Answer,
+            rack: true,
+            tlp: true,
             initial_rto: Duration::from_secs(1),
             min_rto: Duration::from_secs(1),
             max_rto: Duration::from_secs(60),

@@ -6,9 +6,9 @@
 //! Where to look: [`Stack`] finds the connection; `calls` are the user's (RFC 9293 §3.10.1 to
 //! §3.10.6), `arrives` is SEGMENT ARRIVES (§3.10.7) with the eight checks as eight functions,
 //! `timeouts` is §3.10.8, `transmit` decides what to send and when (§3.8). RFC 2018, 2883, 3168,
-//! 5961, 6191, 6298, 6528 and 7323 stand where they act; every policy is a value of [`Config`].
+//! 5961, 6191, 6298, 6528, 6675, 7323 and 8985 stand where they act; every policy is a value of [`Config`].
 //!
-//! Not here yet: loss recovery by SACK, Fast Open. Not here on purpose: clocks, sockets, threads,
+//! Not here yet: Fast Open. Not here on purpose: clocks, sockets, threads,
 //! source routes, security compartments.
 #![forbid(unsafe_code)]
 
@@ -26,16 +26,21 @@ mod half_open;
 mod icmp;
 mod listeners;
 mod path_mtu;
+mod rack;
+mod ranges;
 mod reassembly;
+mod recovery;
 mod rtt;
 mod sack;
 pub mod schedule;
+mod scoreboard;
 mod segment;
 mod seq;
 mod signals;
 mod stack;
 mod state;
 mod status;
+mod tail_loss;
 mod tcb;
 mod time;
 mod time_wait;

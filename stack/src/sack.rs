@@ -17,7 +17,9 @@ const REMEMBERED: usize = 8;
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct SackReport {
     /// Sequence numbers of the last segments that came out of order, the newest first.
-    newest: [Option<SeqNum>; REMEMBERED],
+    newest: [SeqNum; REMEMBERED],
+    /// How many there are.
+    known: u8,
     /// Octets that came again, for the next ACK to report once (RFC 2883 §4).
     pub(crate) duplicate: Option<SackBlock>,
 }
@@ -25,9 +27,14 @@ pub(crate) struct SackReport {
 impl SackReport {
     /// A segment that begins at `seq` came out of order.
     pub(crate) fn arrived(&mut self, seq: SeqNum) {
-        let known = self.newest.iter().position(|newest| *newest == Some(seq));
-        self.newest[..=known.unwrap_or(REMEMBERED - 1)].rotate_right(1);
-        self.newest[0] = Some(seq);
+        let known = usize::from(self.known);
+        let place = self.newest[..known]
+            .iter()
+            .position(|newest| *newest == seq);
+        let place = place.unwrap_or(known.min(REMEMBERED - 1));
+        self.known = self.known.max(place as u8 + 1);
+        self.newest[..=place].rotate_right(1);
+        self.newest[0] = seq;
     }
 
     /// The blocks for an ACK, `most` at most.
@@ -50,7 +57,7 @@ impl SackReport {
         //   block of data containing the segment which triggered this ACK,
         //   unless that segment advanced the Acknowledgment Number field in
         //   the header.
-        let recent = self.newest.iter().flatten();
+        let recent = self.newest[..usize::from(self.known)].iter();
         let recent = recent.filter_map(|seq| {
             let offset = seq.since(rcv.nxt) as usize;
             rcv.queue.held_around(offset)

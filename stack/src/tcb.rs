@@ -7,6 +7,7 @@ use crate::congestion::{Congestion, Sender};
 use crate::ecn::EcnState;
 use crate::half_open::Request;
 use crate::path_mtu::PathMtu;
+use crate::recovery::Recovery;
 use crate::rtt::Rtt;
 use crate::sack::SackReport;
 use crate::segment::{SackBlocks, Segment, Timestamps};
@@ -56,6 +57,8 @@ pub(crate) struct Tcb {
     pub(crate) congestion: Congestion,
     /// Explicit congestion notification (RFC 3168).
     pub(crate) ecn: EcnState,
+    /// Loss recovery by SACK, in a block of its own.
+    pub(crate) recovery: Box<Recovery>,
     /// What has to be sent although no data asks for it.
     pub(crate) owed: Owed,
     /// Retransmissions of the segment that is waited for.
@@ -178,6 +181,8 @@ pub(crate) struct Owed {
     pub(crate) ack: bool,
     /// A keep-alive probe.
     pub(crate) keepalive: bool,
+    /// A tail loss probe (RFC 8985 §7.3).
+    pub(crate) loss_probe: bool,
     /// The first unacknowledged segment once more (RFC 5681 §3.2).
     pub(crate) retransmit: bool,
     /// A zero-window probe.
@@ -319,6 +324,7 @@ impl Tcb {
             timers: Timers::default(),
             congestion: Congestion::new(iss, config),
             ecn: EcnState::default(),
+            recovery: Box::new(Recovery::new(iss, config)),
             owed: Owed::default(),
             retransmits: 0,
             total_retransmits: 0,

@@ -4,7 +4,7 @@
 use crate::signals::CloseReason;
 use crate::tcb::{Context, Origin, Tcb};
 use crate::time::Instant;
-use crate::{Config, Event, State, user_timeout};
+use crate::{Config, Event, State, recovery, tail_loss, user_timeout};
 use std::fmt;
 use std::time::Duration;
 
@@ -13,6 +13,10 @@ use std::time::Duration;
 pub enum Timer {
     /// RETRANSMISSION TIMEOUT.
     Retransmission,
+    /// The tail loss probe (RFC 8985 §7).
+    Probe,
+    /// The reordering window of RACK (RFC 8985 §6.2).
+    Reordering,
     /// Zero-window probes, and the override of silly-window avoidance.
     Persist,
     /// Keep-alive.
@@ -31,6 +35,8 @@ impl fmt::Display for Timer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Retransmission => "retransmission",
+            Self::Probe => "probe",
+            Self::Reordering => "reordering",
             Self::Persist => "persist",
             Self::KeepAlive => "keepalive",
             Self::DelayedAck => "delayed-ack",
@@ -41,8 +47,11 @@ impl fmt::Display for Timer {
     }
 }
 
-const TIMERS: [Timer; 6] = [
+const TIMERS: [Timer; 8] = [
     Timer::User,
+    // A probe takes the place of the timeout that would come at the same time.
+    Timer::Probe,
+    Timer::Reordering,
     Timer::Retransmission,
     Timer::Persist,
     Timer::KeepAlive,
@@ -90,6 +99,11 @@ impl Timers {
         self.0[timer as usize] != NEVER
     }
 
+    /// When a timer runs out, if it is running.
+    pub(crate) fn deadline(&self, timer: Timer) -> Option<Instant> {
+        Some(self.0[timer as usize]).filter(|at| *at != NEVER)
+    }
+
     /// When the next timer runs out.
     pub(crate) fn next(&self) -> Option<Instant> {
         self.0.iter().min().copied().filter(|at| *at != NEVER)
@@ -121,6 +135,14 @@ pub(crate) fn expire(tcb: &mut Tcb, cx: &mut Context<'_>) -> Option<CloseReason>
     while let Some(timer) = tcb.timers.expire(cx.now) {
         let end = match timer {
             Timer::Retransmission => retransmission(tcb, cx),
+            Timer::Probe => {
+                tail_loss::on_timeout(tcb, cx);
+                None
+            }
+            Timer::Reordering => {
+                recovery::detect_loss(tcb, cx);
+                None
+            }
             Timer::Persist => persist(tcb, cx),
             Timer::KeepAlive => keep_alive(tcb, cx),
             Timer::DelayedAck => {
@@ -166,14 +188,18 @@ fn retransmission(tcb: &mut Tcb, cx: &mut Context<'_>) -> Option<CloseReason> {
     tcb.rtt.back_off(cx.config);
     let again = tcb.retransmits > 1;
     tcb.congestion.on_timeout(&tcb.sender(cx.now), again);
-    tcb.owed.retransmit = false;
     tcb.ecn.reduced();
+    tcb.owed.loss_probe = false;
     // RFC 9293 §3.10.8:
     //   For any state if the retransmission timeout expires on a segment
     //   in the retransmission queue, send the segment at the front of the
     //   retransmission queue again, reinitialize the retransmission timer,
     //   and return.
-    tcb.snd.next = tcb.snd.una;
+    let rest_stays = recovery::on_timeout(tcb, cx.now);
+    tcb.owed.retransmit = rest_stays;
+    if !rest_stays {
+        tcb.snd.next = tcb.snd.una;
+    }
     None
 }
 

@@ -4,14 +4,16 @@
 //! A connection is asked for one segment at a time, until it has none. How much may be in flight
 //! beside the peer's window is the question of [`crate::congestion`].
 
-use crate::State;
 use crate::buffers::SendQueue;
+use crate::rack::Flight;
+use crate::recovery::{self, Again};
 use crate::segment::{Control, Ecn, SackBlocks, Segment, SynOptions};
 use crate::seq::{SeqNum, WireWindow};
 use crate::tcb::{Context, Tcb};
 use crate::timeouts::Timer;
 use crate::user_timeout;
 use crate::wire::sack_len;
+use crate::{State, tail_loss};
 
 /// A segment that is about to be built.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +38,12 @@ enum What {
     Text,
     /// The first unacknowledged segment once more, while new text waits for its turn.
     FastRetransmit,
+    /// A tail loss probe.
+    Probe,
+    /// Another segment once more, in a recovery by SACK.
+    Again {
+        rescue: bool,
+    },
     WindowProbe,
     KeepAlive,
     Ack,
@@ -69,8 +77,11 @@ fn plan(tcb: &mut Tcb, cx: &Context<'_>) -> Option<Plan> {
     if tcb.owed.window_probe && tcb.must_probe() {
         return Some(window_probe(tcb));
     }
-    if let Some(again) = fast_retransmit(tcb) {
+    if let Some(again) = fast_retransmit(tcb).or_else(|| again(tcb)) {
         return Some(again);
+    }
+    if let Some(probe) = loss_probe(tcb) {
+        return Some(probe);
     }
     if let Some(text) = tcb.state.is_synchronized().then(|| text(tcb, cx)).flatten() {
         return Some(text);
@@ -128,6 +139,50 @@ fn fast_retransmit(tcb: &mut Tcb) -> Option<Plan> {
     })
 }
 
+/// What the scoreboard names, if it is to be sent again now.
+fn again(tcb: &mut Tcb) -> Option<Plan> {
+    let most = most_text(tcb);
+    let again = recovery::next_again(tcb, most)?;
+    let text = tcb.snd.queue.end().earliest(again.end);
+    Some(Plan {
+        what: What::Again {
+            rescue: again.rescue,
+        },
+        seq: again.seq,
+        len: text.since(again.seq),
+        fin: text.before(again.end),
+    })
+}
+
+/// RFC 8985 §7.3: new data, or else the end of what was sent.
+fn loss_probe(tcb: &mut Tcb) -> Option<Plan> {
+    if !std::mem::take(&mut tcb.owed.loss_probe) || !tcb.state.is_synchronized() {
+        return None;
+    }
+    let (most, end) = (most_text(tcb), tcb.snd_end());
+    let snd = &tcb.snd;
+    let room = (snd.una + snd.wnd).since(snd.nxt);
+    let new = snd.queue.end().since(snd.nxt).min(room).min(most);
+    let what = What::Probe;
+    if new > 0 {
+        return Some(Plan {
+            what,
+            seq: snd.nxt,
+            len: new,
+            fin: false,
+        });
+    }
+    let last = snd.queue.segments().next_back()?;
+    let text_end = last.end.earliest(snd.queue.end());
+    let seq = last.seq.latest(text_end - most);
+    Some(Plan {
+        what,
+        seq,
+        len: text_end.since(seq),
+        fin: snd.closing && last.end == end,
+    })
+}
+
 /// The most text that a segment can have beside its options (MUST-16).
 fn most_text(tcb: &Tcb) -> u32 {
     let user_timeout = if user_timeout::option(tcb, false).is_some() {
@@ -143,8 +198,10 @@ fn most_text(tcb: &Tcb) -> u32 {
 fn text(tcb: &mut Tcb, cx: &Context<'_>) -> Option<Plan> {
     let mss = most_text(tcb);
     let end = tcb.snd_end();
+    let (next, reported) = recovery::not_reported(tcb, tcb.snd.next);
+    tcb.snd.next = next;
+    let outstanding = recovery::in_flight(tcb);
     let snd = &mut tcb.snd;
-    let next = snd.next;
     if next == snd.una && next == snd.nxt && next.before(end) {
         tcb.congestion.restart_if_idle(cx.now, tcb.rtt.rto());
     }
@@ -152,10 +209,11 @@ fn text(tcb: &mut Tcb, cx: &Context<'_>) -> Option<Plan> {
     let queued = snd.queue.end().since(next);
     let in_flight = snd.queue.in_flight(next).map(|sent| sent.end);
     let waiting = in_flight.map_or(queued, |end| end.since(next).min(queued));
-    let len = waiting.min(room).min(mss);
+    let gap = reported.map_or(u32::MAX, |reported| reported.since(next));
+    let len = waiting.min(room).min(mss).min(gap);
     let allowance = tcb
         .congestion
-        .allowance(next.since(snd.una), in_flight.is_none(), mss);
+        .allowance(outstanding, in_flight.is_none(), mss);
     if !next.before(end) || len.max(1) > allowance {
         // RFC 5681 §2:
         //   At any given time, a TCP MUST NOT send
@@ -244,30 +302,8 @@ fn note(tcb: &mut Tcb, plan: Plan, cx: &mut Context<'_>) {
     let end = plan.seq + plan.len + u32::from(syn) + u32::from(plan.fin);
     tcb.snd.octets_sent += u64::from(plan.len);
     match plan.what {
-        What::Syn | What::Text | What::FastRetransmit => {
-            if let Some(sent) = tcb.snd.queue.in_flight(plan.seq) {
-                sent.again = true;
-                sent.at = cx.now;
-                tcb.total_retransmits += 1;
-                tcb.snd.octets_again += u64::from(plan.len);
-                cx.counters.retrans_segs += 1;
-            } else {
-                tcb.snd.queue.sent(plan.seq, end, cx.now);
-            }
-            if syn {
-                tcb.syn_sent_at = cx.now;
-            }
-            if plan.what != What::FastRetransmit {
-                tcb.snd.next = end;
-                tcb.snd.nxt = tcb.snd.nxt.latest(end);
-            }
-            tcb.congestion.sent(plan.len, cx.now);
-            // RFC 6298 §5.1:
-            //   Every time a packet containing data is sent (including a
-            //   retransmission), if the timer is not running, start it running
-            //   so that it will expire after RTO seconds
-            let at = cx.now + tcb.rtt.rto();
-            tcb.timers.start_if_idle(Timer::Retransmission, at);
+        What::Syn | What::Text | What::FastRetransmit | What::Again { .. } | What::Probe => {
+            note_data(tcb, plan, end, cx)
         }
         What::WindowProbe => {
             tcb.owed.window_probe = false;
@@ -282,6 +318,53 @@ fn note(tcb: &mut Tcb, plan: Plan, cx: &mut Context<'_>) {
         tcb.rcv.unacked = 0;
         tcb.timers.stop(Timer::DelayedAck);
         tcb.ts.last_ack_sent = tcb.rcv.nxt;
+    }
+}
+
+/// The same for what occupies sequence numbers and goes to the retransmission queue.
+fn note_data(tcb: &mut Tcb, plan: Plan, end: SeqNum, cx: &mut Context<'_>) {
+    let again = tcb.snd.queue.find(plan.seq).is_some();
+    if let Some(sent) = tcb.snd.queue.in_flight(plan.seq) {
+        sent.again = true;
+        sent.at = cx.now;
+        tcb.total_retransmits += 1;
+        tcb.snd.octets_again += u64::from(plan.len);
+        cx.counters.retrans_segs += 1;
+    } else {
+        tcb.snd.queue.sent(plan.seq, end, cx.now);
+    }
+    let (at, seq) = (cx.now, plan.seq);
+    recovery::sent(
+        tcb,
+        Flight {
+            at,
+            seq,
+            end,
+            again,
+        },
+    );
+    let goes_on = matches!(plan.what, What::Syn | What::Text) || !again;
+    if goes_on {
+        tcb.snd.next = end;
+        tcb.snd.nxt = tcb.snd.nxt.latest(end);
+    } else {
+        let rescue = plan.what == What::Again { rescue: true };
+        recovery::sent_again(tcb, Again { seq, end, rescue });
+    }
+    if plan.what == What::Syn {
+        tcb.syn_sent_at = cx.now;
+    }
+    tcb.congestion.sent(plan.len, cx.now);
+    // RFC 6298 §5.1:
+    //   Every time a packet containing data is sent (including a
+    //   retransmission), if the timer is not running, start it running
+    //   so that it will expire after RTO seconds
+    let at = cx.now + tcb.rtt.rto();
+    tcb.timers.start_if_idle(Timer::Retransmission, at);
+    if plan.what == What::Probe {
+        tail_loss::sent(tcb, again);
+    } else if !again {
+        tail_loss::schedule(tcb, cx);
     }
 }
 

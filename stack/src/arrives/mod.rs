@@ -16,8 +16,7 @@ use crate::segment::{Segment, SynOptions};
 use crate::seq::{SeqNum, WindowScale};
 use crate::tcb::{Context, Tcb};
 use crate::timeouts::Timer;
-use crate::user_timeout;
-use crate::{Event, State};
+use crate::{Event, State, recovery, user_timeout};
 use std::ops::ControlFlow;
 
 /// What remains to be done with a segment whose processing is over.
@@ -94,6 +93,7 @@ pub(crate) fn acknowledged(
         let room = tcb.snd.nxt.before(ack + tcb.advertised(segment));
         tcb.congestion.on_ack(ack, new && room, &sender)
     };
+    recovery::acknowledged(tcb, ack);
     let sample = match tcb.snd.queue.acknowledge(ack) {
         Acked::Once(at) => Some(cx.now.since(at)),
         // RFC 6298 §3:
@@ -109,6 +109,7 @@ pub(crate) fn acknowledged(
     };
     if let Some(sample) = sample {
         tcb.rtt.sample(sample, cx.config);
+        tcb.recovery.sample(sample, cx.now);
     }
     if syn_was_lost {
         tcb.rtt.after_lost_syn();
@@ -150,7 +151,8 @@ pub(crate) fn duplicate_ack(tcb: &mut Tcb, segment: &Segment<'_>, cx: &mut Conte
     //   advertised window in the last incoming acknowledgment.
     let same_window = tcb.advertised(segment) == tcb.snd.last_wnd;
     // The answers to probes of a closed window repeat themselves, and no segment was lost.
-    if !tcb.has_unacked() || !same_window || tcb.must_probe() {
+    // With SACK it is the blocks that count (RFC 6675 §2).
+    if !tcb.has_unacked() || !same_window || tcb.must_probe() || tcb.sack {
         return;
     }
     let reaction = tcb.congestion.on_duplicate(&tcb.sender(cx.now));

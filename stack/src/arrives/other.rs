@@ -7,7 +7,7 @@ use crate::segment::{Control, Segment};
 use crate::seq::SeqNum;
 use crate::tcb::{Context, Origin, Tcb};
 use crate::timeouts::Timer;
-use crate::{CloseReason, Config, Event, State, sack, user_timeout};
+use crate::{CloseReason, Config, Event, State, recovery, sack, user_timeout};
 use std::ops::ControlFlow::{Break, Continue};
 
 /// What becomes of the segment.
@@ -52,7 +52,7 @@ fn first_sequence(tcb: &mut Tcb, segment: &mut Segment<'_>, cx: &mut Context<'_>
     let (nxt, wnd) = (tcb.rcv.nxt, tcb.rcv.wnd());
     if is_acceptable(segment, nxt, wnd) {
         tcb.ts.update(segment, cx.now);
-        duplicate(tcb, segment, cx.config);
+        came_again(tcb, segment, cx.config);
         if !segment.is_syn() && !segment.is_rst() {
             // RFC 9293 §3.10.7.4:
             //   One could tailor actual segments to fit this
@@ -79,7 +79,7 @@ fn first_sequence(tcb: &mut Tcb, segment: &mut Segment<'_>, cx: &mut Context<'_>
         };
         return Continue(());
     }
-    duplicate(tcb, segment, cx.config);
+    came_again(tcb, segment, cx.config);
     // RFC 9293 §3.10.7.4:
     //   If an incoming segment is not acceptable, an acknowledgment
     //   should be sent in reply (unless the RST bit is set, if so
@@ -88,7 +88,7 @@ fn first_sequence(tcb: &mut Tcb, segment: &mut Segment<'_>, cx: &mut Context<'_>
 }
 
 /// Notes the first octets of a segment that are there already, for the next ACK to report.
-fn duplicate(tcb: &mut Tcb, segment: &Segment<'_>, config: &Config) {
+fn came_again(tcb: &mut Tcb, segment: &Segment<'_>, config: &Config) {
     let plain = !segment.is_syn() && !segment.is_rst() && segment.ack.is_some();
     if tcb.sack && config.dsack && plain && !segment.text.is_empty() {
         let first = sack::duplicate(&tcb.rcv, segment.seq, segment.text.len() as u32);
@@ -142,7 +142,7 @@ fn timestamps(tcb: &mut Tcb, segment: &Segment<'_>, cx: &mut Context<'_>) -> Che
             //   The D-SACK block can
             //   be included in the SACK option of the ACK, as outlined in Section 4,
             //   independently of the use of PAWS by the TCP receiver
-            duplicate(tcb, segment, cx.config);
+            came_again(tcb, segment, cx.config);
             // RFC 7323 §5.3:
             //   Send an acknowledgment in reply as specified in
             Break(Disposition::Acknowledge)
@@ -246,11 +246,13 @@ fn fifth_ack(
     if ack.after(tcb.snd.nxt) {
         return Break(Disposition::Acknowledge);
     }
-    if tcb.snd.una.before(ack) {
+    let moved = tcb.snd.una.before(ack);
+    if moved {
         acknowledged(tcb, ack, segment, cx);
     } else if ack == tcb.snd.una && only_acknowledges {
         duplicate_ack(tcb, segment, cx);
     }
+    recovery::on_ack(tcb, segment, moved, cx);
     tcb.snd.last_wnd = tcb.advertised(segment);
     if segment.ecn.ece && tcb.ecn.heard_echo(ack, tcb.snd.nxt) {
         tcb.congestion.on_echo(&tcb.sender(cx.now));

@@ -4,4 +4,4 @@ mod receive;
 mod send;
 
 pub(crate) use receive::ReceiveQueue;
-pub(crate) use send::{Acked, SendQueue};
+pub(crate) use send::{Acked, SendQueue, Sent};

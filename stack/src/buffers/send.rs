@@ -27,6 +27,8 @@ pub(crate) struct Sent {
     pub(crate) at: Instant,
     /// It was sent more than once.
     pub(crate) again: bool,
+    /// All of it was selectively acknowledged.
+    pub(crate) sacked: bool,
 }
 
 /// What the acknowledgment of segments tells about the round-trip time.
@@ -118,6 +120,31 @@ impl SendQueue {
         self.sent.len()
     }
 
+    /// Looks at the segment in flight that covers `seq`.
+    pub(crate) fn find(&self, seq: SeqNum) -> Option<&Sent> {
+        let at = self.sent.partition_point(|sent| sent.end.before_or_eq(seq));
+        self.sent.get(at).filter(|sent| sent.seq.before_or_eq(seq))
+    }
+
+    /// The segments in flight.
+    pub(crate) fn segments(&self) -> impl DoubleEndedIterator<Item = &Sent> {
+        self.sent.iter()
+    }
+
+    /// The segments in flight that `left..right` overlaps, all of them with `SeqNum` edges that
+    /// lie in the queue.
+    pub(crate) fn overlapping(
+        &mut self,
+        left: SeqNum,
+        right: SeqNum,
+    ) -> impl Iterator<Item = &mut Sent> {
+        let at = self
+            .sent
+            .partition_point(|sent| sent.end.before_or_eq(left));
+        let sent = self.sent.range_mut(at..);
+        sent.take_while(move |sent| sent.seq.before(right))
+    }
+
     /// Notes that a new segment was sent.
     pub(crate) fn sent(&mut self, seq: SeqNum, end: SeqNum, at: Instant) {
         self.sent.push_back(Sent {
@@ -125,6 +152,7 @@ impl SendQueue {
             end,
             at,
             again: false,
+            sacked: false,
         });
     }
 

@@ -109,6 +109,8 @@ enum Phase {
         /// A partial acknowledgment has come.
         partial: bool,
     },
+    /// The same, steered by a scoreboard (RFC 6675 §5): cwnd stands still.
+    LossRecovery,
     /// From a timeout until `recover` is acknowledged: what was in flight goes out again.
     Timeout {
         /// An acknowledgment has come since.
@@ -286,6 +288,16 @@ impl Congestion {
                 self.leave_recovery(sender.nxt.since(ack), sender.mss);
                 Reaction::default()
             }
+            Phase::LossRecovery => {
+                // RFC 6675 §5:
+                //   (A) An incoming cumulative ACK for a sequence number greater than
+                //       RecoveryPoint signals the end of loss recovery, and the loss
+                //       recovery phase MUST be terminated.
+                if !ack.before(self.recover) {
+                    self.phase = Phase::Open;
+                }
+                Reaction::default()
+            }
             Phase::Timeout { doubted, .. } => {
                 self.grow(acked, sender);
                 self.after_timeout(ack, doubted && has_new, sender)
@@ -322,7 +334,7 @@ impl Congestion {
                 };
             }
             Phase::Probing { .. } => return self.real_timeout(sender),
-            Phase::Open => {}
+            Phase::Open | Phase::LossRecovery => {}
         }
         // RFC 6582 §3.2:
         //   When the third duplicate ACK is received, the TCP sender first
@@ -349,6 +361,56 @@ impl Congestion {
         self.window.cwnd = self.window.ssthresh;
         self.phase = Phase::FastRecovery { partial: false };
         self.recover = sender.nxt;
+    }
+
+    /// A scoreboard has found loss: cwnd and ssthresh are cut once, until all that is in flight
+    /// now is acknowledged.
+    pub(crate) fn enter_loss_recovery(&mut self, sender: &Sender) {
+        // RFC 6675 §5:
+        //   (4.2) ssthresh = cwnd = (FlightSize / 2)
+        self.cut(sender, false);
+        self.window.cwnd = self.window.ssthresh;
+        self.phase = Phase::LossRecovery;
+        self.recover = sender.nxt;
+    }
+
+    /// A loss was repaired before it was found: cwnd and ssthresh are cut, and that is all.
+    pub(crate) fn respond(&mut self, sender: &Sender) {
+        self.cut(sender, false);
+        self.window.cwnd = self.window.ssthresh;
+    }
+
+    /// A scoreboard steers a recovery.
+    pub(crate) fn in_loss_recovery(&self) -> bool {
+        self.phase == Phase::LossRecovery
+    }
+
+    /// No loss is known, and no timeout is being repaired.
+    pub(crate) fn is_open(&self) -> bool {
+        self.phase == Phase::Open
+    }
+
+    /// RecoveryPoint plus one: what ends the recovery when it is acknowledged.
+    pub(crate) fn recover(&self) -> SeqNum {
+        self.recover
+    }
+
+    /// The recovery was a mistake: nothing was lost, and cwnd is again what it was.
+    pub(crate) fn take_back(&mut self) {
+        if let Some(undo) = self.undo.take() {
+            self.window.cwnd = self.window.cwnd.max(undo.window.cwnd);
+            self.window.ssthresh = self.window.ssthresh.max(undo.window.ssthresh);
+            self.control = undo.control;
+            self.phase = Phase::Open;
+        }
+    }
+
+    /// There is a scoreboard: whether the timeout was right is not found out by duplicate
+    /// acknowledgments (RFC 5682 §2.1).
+    pub(crate) fn believe_timeout(&mut self) {
+        if let Phase::Timeout { doubted, .. } = &mut self.phase {
+            *doubted = false;
+        }
     }
 
     /// All that was in flight when recovery began is acknowledged; `left` octets are in flight.
@@ -508,7 +570,7 @@ impl Congestion {
         // Nothing else lies beyond cwnd. What fast recovery had inflated is no window at all: the
         // loss of a retransmission is a second indication of congestion (§4.3).
         let used = match self.phase {
-            Phase::FastRecovery { .. } => self.window.ssthresh,
+            Phase::FastRecovery { .. } | Phase::LossRecovery => self.window.ssthresh,
             Phase::Open | Phase::Timeout { .. } | Phase::Probing { .. } => self.window.cwnd,
         };
         let flight = sender.flight().min(used);

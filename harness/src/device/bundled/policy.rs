@@ -31,9 +31,11 @@ pub enum PolicyError {
 pub fn config(profile: &Profile) -> Result<Config, PolicyError> {
     let mut config = Config {
         dsack: profile.claims.contains("dsack"),
+        rack: profile.claims.contains("rack"),
         rfc5961: profile.claims.contains("rfc5961"),
         sack: profile.claims.contains("sack"),
         timestamps: profile.claims.contains("timestamps"),
+        tlp: profile.claims.contains("tlp"),
         window_scale: profile.claims.contains("window-scale").then_some(0),
         ecn: if profile.claims.contains("ecn") {
             EcnPolicy::Answer
@@ -53,7 +55,9 @@ pub fn config(profile: &Profile) -> Result<Config, PolicyError> {
 
 /// The policies that [`follow`] knows, and the settings that it takes by their names on Linux, so
 /// that a spec can set them on both.
-const NAMES: [&str; 20] = [
+const NAMES: [&str; 22] = [
+    "tcp_recovery",
+    "tcp_early_retrans",
     "msl",
     "initial_rto",
     "min_rto",
@@ -128,6 +132,8 @@ fn follow(config: &mut Config, name: &str, value: &str) -> Option<()> {
         "tcp_frto" => config.frto = value != "0",
         "tcp_initial_cwnd" => config.initial_window = value.parse().ok()?,
         "tcp_initial_ssthresh" => config.initial_ssthresh = Some(value.parse().ok()?),
+        "tcp_recovery" => config.rack = value != "0",
+        "tcp_early_retrans" => config.tlp = value != "0",
         "rst_in_time_wait" => {
             config.rst_in_time_wait = match value {
                 "close" => RstInTimeWait::Close,

@@ -1,0 +1,257 @@
+//! Loss detection by time (RFC 8985 §6): a segment is lost if one that was sent sufficiently
+//! later has arrived.
+//!
+//! Transmissions stand in a queue in the order in which they were made. Each enters it once and
+//! leaves it once, at the front, so that an acknowledgment costs what it newly tells and no more.
+//! What is found lost is a set of sequence numbers; sending it again is not done here.
+
+use crate::ranges::Ranges;
+use crate::seq::SeqNum;
+use crate::time::Instant;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// How long a minimum of the round-trip time is remembered, at least; at most twice as long.
+const MIN_RTT_WINDOW: Duration = Duration::from_secs(300);
+/// `RACK.reo_wnd` stays widened for so many recoveries.
+const PERSIST: u32 = 16;
+
+/// A transmission of a segment, new or again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Flight {
+    /// `Segment.xmit_ts`.
+    pub(crate) at: Instant,
+    /// SEG.SEQ when it was sent.
+    pub(crate) seq: SeqNum,
+    /// `Segment.end_seq`.
+    pub(crate) end: SeqNum,
+    /// `Segment.retransmitted`: this is not its first transmission.
+    pub(crate) again: bool,
+}
+
+/// What an acknowledgment says beside what it delivers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Circumstances {
+    /// Fast or RTO recovery is under way.
+    pub(crate) recovering: bool,
+    /// `RACK.segs_sacked`.
+    pub(crate) segs_sacked: u32,
+    /// SRTT.
+    pub(crate) srtt: Duration,
+}
+
+/// The variables of RFC 8985 §5.3.
+#[derive(Clone, Debug)]
+pub(crate) struct Rack {
+    /// Transmissions that may be found lost, the oldest first.
+    flights: VecDeque<Flight>,
+    /// What was found lost and has not been sent again.
+    pub(crate) lost: Ranges,
+    /// `RACK.segment`: when it was sent, and its end.
+    newest: Option<(Instant, SeqNum)>,
+    /// `RACK.rtt`.
+    rtt: Duration,
+    /// `RACK.min_RTT`: of this window and of the one before it.
+    min_rtt: [Option<Duration>; 2],
+    /// When this window began.
+    window: Instant,
+    /// `RACK.fack`.
+    fack: SeqNum,
+    /// `RACK.reordering_seen`.
+    reordering_seen: bool,
+    /// `RACK.dsack_round`.
+    dsack_round: Option<SeqNum>,
+    /// `RACK.reo_wnd_mult`.
+    reo_wnd_mult: u32,
+    /// `RACK.reo_wnd_persist`.
+    reo_wnd_persist: u32,
+}
+
+impl Rack {
+    /// Of a connection that has sent nothing yet.
+    pub(crate) fn new(iss: SeqNum) -> Self {
+        Self {
+            flights: VecDeque::new(),
+            lost: Ranges::at_most(usize::MAX),
+            newest: None,
+            rtt: Duration::ZERO,
+            min_rtt: [None, None],
+            window: Instant::ZERO,
+            fack: iss,
+            reordering_seen: false,
+            dsack_round: None,
+            reo_wnd_mult: 1,
+            reo_wnd_persist: 0,
+        }
+    }
+
+    /// A segment was sent (§6.1).
+    pub(crate) fn sent(&mut self, flight: Flight) {
+        self.lost.remove(flight.seq, flight.end);
+        self.flights.push_back(flight);
+    }
+
+    /// A round-trip time was measured (§6.2, step 1).
+    pub(crate) fn sample(&mut self, rtt: Duration, now: Instant) {
+        if now.since(self.window) > MIN_RTT_WINDOW {
+            self.min_rtt = [None, self.min_rtt[0]];
+            self.window = now;
+        }
+        let least = self.min_rtt[0].map_or(rtt, |least| least.min(rtt));
+        self.min_rtt[0] = Some(least);
+    }
+
+    fn min_rtt(&self) -> Duration {
+        let [this, last] = self.min_rtt;
+        let least = this.into_iter().chain(last).min();
+        least.unwrap_or(Duration::ZERO)
+    }
+
+    /// Segments were delivered (§6.2, steps 2 and 3), in ascending order of their ends;
+    /// `not_that` says of a retransmission that the acknowledgment was not for it.
+    pub(crate) fn delivered(
+        &mut self,
+        segments: &[Flight],
+        now: Instant,
+        not_that: impl Fn(&Flight) -> bool,
+    ) {
+        let mut latest = None;
+        for segment in segments {
+            if segment.end.after(self.fack) {
+                self.fack = segment.end;
+            } else if segment.end.before(self.fack) && !segment.again {
+                // RFC 8985 §6.2:
+                //   If a never-retransmitted segment
+                //   that's below RACK.fack is (selectively or cumulatively) acknowledged,
+                //   it has been delivered out of order.
+                self.reordering_seen = true;
+            }
+            let rtt = now.since(segment.at);
+            // RFC 8985 §6.2:
+            //   To avoid spurious inferences, ignore a segment as invalid if any of
+            //   its sequence range has been retransmitted before and if either of two
+            //   conditions is true:
+            if segment.again && (not_that(segment) || rtt < self.min_rtt()) {
+                continue;
+            }
+            latest = latest.max(Some(segment.at));
+            if self.is_after_newest(segment) {
+                self.newest = Some((segment.at, segment.end));
+            }
+        }
+        if let Some(at) = latest {
+            self.rtt = now.since(at);
+        }
+    }
+
+    fn is_after_newest(&self, segment: &Flight) -> bool {
+        self.newest
+            .is_none_or(|(at, end)| segment.at > at || segment.at == at && segment.end.after(end))
+    }
+
+    /// `RACK_sent_after(RACK.xmit_ts, RACK.end_seq, Segment.xmit_ts, Segment.end_seq)`.
+    fn is_before_newest(&self, segment: &Flight) -> bool {
+        self.newest
+            .is_some_and(|(at, end)| at > segment.at || at == segment.at && end.after(segment.end))
+    }
+
+    /// A D-SACK came, or a recovery ended, or neither (§6.2, step 4).
+    pub(crate) fn adapt(&mut self, dsack: bool, recovered: bool, una: SeqNum, nxt: SeqNum) {
+        self.dsack_round = self.dsack_round.filter(|round| una.before(*round));
+        if dsack && self.dsack_round.is_none() {
+            self.dsack_round = Some(nxt);
+            self.reo_wnd_mult = self.reo_wnd_mult.saturating_add(1);
+            self.reo_wnd_persist = PERSIST;
+        } else if recovered {
+            self.reo_wnd_persist = self.reo_wnd_persist.saturating_sub(1);
+            if self.reo_wnd_persist == 0 {
+                // RFC 8985 §6.2:
+                //   RACK persists using the inflated RACK.reo_wnd for up to 16 loss
+                //   recoveries, after which it resets RACK.reo_wnd to its starting value
+                self.reo_wnd_mult = 1;
+            }
+        }
+    }
+
+    /// `RACK.reo_wnd`.
+    fn reo_wnd(&self, about: &Circumstances) -> Duration {
+        let enough = about.segs_sacked >= crate::scoreboard::DUP_THRESH;
+        if !self.reordering_seen && (about.recovering || enough) {
+            return Duration::ZERO;
+        }
+        // RFC 8985 §6.2:
+        //   Return min(RACK.reo_wnd_mult * RACK.min_RTT / 4, SRTT)
+        let widened = self.min_rtt().saturating_mul(self.reo_wnd_mult) / 4;
+        widened.min(about.srtt)
+    }
+
+    /// Looks for losses (§6.2, step 5). `outstanding` says of a transmission whether it is the
+    /// last one of a segment that has not been delivered; what is lost is given to `lost`.
+    /// Returns how long to wait until more can be lost.
+    pub(crate) fn detect_loss(
+        &mut self,
+        about: &Circumstances,
+        now: Instant,
+        outstanding: impl Fn(&Flight) -> bool,
+        mut lost: impl FnMut(&mut Ranges, &Flight),
+    ) -> Option<Duration> {
+        let deadline = self.rtt + self.reo_wnd(about);
+        while let Some(flight) = self.flights.front().copied() {
+            if outstanding(&flight) {
+                // RFC 8985 §6.2:
+                //   For each segment that has not been SACKed, RACK considers that
+                //   segment lost if another segment that was sent later has been
+                //   delivered and the reordering window has passed.
+                if !self.is_before_newest(&flight) {
+                    return None;
+                }
+                if now < flight.at + deadline {
+                    break;
+                }
+                lost(&mut self.lost, &flight);
+            }
+            self.flights.pop_front();
+        }
+        // RFC 8985 §6.2:
+        //   This timer expires at the
+        //   earliest moment when RACK would conclude that all the unacknowledged
+        //   segments within the reordering window were lost.
+        self.flights.front()?;
+        let before = self
+            .flights
+            .partition_point(|flight| self.is_before_newest(flight));
+        let last = self.flights.get(before.checked_sub(1)?)?;
+        Some(Duration::from_nanos((last.at + deadline).0 - now.0))
+    }
+
+    /// The retransmission timer expired (§6.3): the first segment is lost, and of the others
+    /// those that were sent long enough ago.
+    pub(crate) fn on_timeout(
+        &mut self,
+        segments: impl Iterator<Item = Flight>,
+        una: SeqNum,
+        now: Instant,
+        about: &Circumstances,
+    ) {
+        let deadline = self.rtt + self.reo_wnd(about);
+        self.lost.clear();
+        self.flights.clear();
+        for segment in segments {
+            // RFC 8985 §6.3:
+            //   RACK only marks the segment as lost if the time elapsed since the
+            //   segment was transmitted is at least the sum of the recent RTT and the
+            //   reordering window.
+            if segment.seq.before_or_eq(una) || now >= segment.at + deadline {
+                self.lost.insert(segment.seq, segment.end);
+            } else {
+                self.flights.push_back(segment);
+            }
+        }
+        self.flights
+            .make_contiguous()
+            .sort_by_key(|flight| flight.at);
+    }
+}
+
+#[cfg(test)]
+mod tests;
