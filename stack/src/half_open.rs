@@ -12,7 +12,7 @@ use crate::seq::{SeqNum, WireWindow};
 use crate::tcb::{Challenges, Origin, Tcb};
 use crate::timeouts::Timer;
 use crate::timestamps::TimestampState;
-use crate::{Config, Instant, ListenerId, State};
+use crate::{Config, Instant, ListenerId, State, UserTimeout};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
@@ -29,6 +29,8 @@ pub(crate) struct Request {
     pub(crate) timestamps: Option<Timestamps>,
     /// Its ECN bits.
     pub(crate) ecn: Ecn,
+    /// Its User Timeout option.
+    pub(crate) user_timeout: Option<UserTimeout>,
 }
 
 impl Request {
@@ -40,6 +42,7 @@ impl Request {
             options,
             timestamps: syn.timestamps,
             ecn: syn.ecn,
+            user_timeout: syn.user_timeout,
         }
     }
 
@@ -53,6 +56,7 @@ impl Request {
             wnd: self.wnd,
             timestamps: self.timestamps,
             ecn: self.ecn,
+            user_timeout: self.user_timeout,
             ..Segment::bare(self.seq, control)
         }
     }

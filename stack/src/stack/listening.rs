@@ -396,6 +396,7 @@ impl Stack {
             options,
             timestamps,
             ecn,
+            user_timeout: None,
         };
         let id = self.connections.reserve();
         let Some(tcb) = self.passive_block(id, listener, sockets, iss) else {
