@@ -309,6 +309,11 @@ pub const COUNTERS: &[Entry] = &[
         Shape::Number,
         "SYNs that found the SYN queue full, whatever became of them",
     ),
+    entry(
+        "time_wait_overflows",
+        Shape::Number,
+        "connections that had no place in TIME-WAIT, or gave theirs away",
+    ),
     entry("timeouts", Shape::Number, "retransmission timeouts"),
     entry("window_probes", Shape::Number, "zero-window probes sent"),
 ];
