@@ -276,7 +276,7 @@ impl Runner<'_> {
     }
 
     /// `expected the application to see reset; it saw end of file`.
-    fn unseen(&self, conn: usize, event: &AppEvent) -> Result<Finding, Unresolved> {
+    pub(super) fn unseen(&self, conn: usize, event: &AppEvent) -> Result<Finding, Unresolved> {
         let lane = &self.lanes[conn];
         let others: Vec<&super::lane::Sight> =
             lane.sights.iter().filter(|sight| !sight.taken).collect();

@@ -280,6 +280,18 @@ impl Runner<'_> {
     }
 
     fn missing(&mut self, patience: Patience, step: &Step, expect: &Expect) {
+        let finding = self.not_there(patience, step, expect);
+        let level = self.level(step);
+        self.log.find(step, level, finding);
+    }
+
+    /// Notes that an expected segment did not come.
+    pub(super) fn not_there(
+        &mut self,
+        patience: Patience,
+        step: &Step,
+        expect: &Expect,
+    ) -> Finding {
         let (figure, fields) = self.wanted(step, expect);
         let kind = EventKind::Missing {
             flags: fields
@@ -291,15 +303,13 @@ impl Runner<'_> {
         };
         let event = self.note(patience.until, step, kind);
         let within = duration(patience.within);
-        let finding = Finding {
+        self.annotate(event, step.conn);
+        Finding {
             symptom: "none".to_owned(),
             headline: format!("expected {figure} within {within}; the device stayed silent"),
             fields,
             event: Some(event),
-        };
-        let level = self.level(step);
-        self.annotate(event, step.conn);
-        self.log.find(step, level, finding);
+        }
     }
 
     /// The expected segment in figure notation, and its fields.

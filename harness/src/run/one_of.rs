@@ -16,6 +16,9 @@ use crate::spec::case::{Branch, Step, Verb};
 use crate::time::Instant;
 use tcpspec_reports::record::Judged;
 
+/// The symptom of what did not come.
+const NONE: &str = "none";
+
 impl<'a> Runner<'a> {
     pub(super) fn play_one_of(
         &mut self,
@@ -54,7 +57,7 @@ impl<'a> Runner<'a> {
         let leftover = branches.iter().find(|branch| acts_first(&branch.steps));
         match leftover {
             Some(branch) => Ok(self.choose(running, branch)),
-            None => Ok(self.nothing_came(running, branches)),
+            None => self.nothing_came(running, branches),
         }
     }
 
@@ -294,23 +297,54 @@ impl<'a> Runner<'a> {
         })
     }
 
-    fn nothing_came(&mut self, running: Running<'a>, branches: &'a [Branch]) -> Progress {
-        let names: Vec<&str> = branches.iter().map(|branch| branch.name.as_str()).collect();
-        let finding = Finding {
-            symptom: "none".to_owned(),
-            headline: match names[..] {
-                [only] => format!("expected {only}; it did not happen"),
-                _ => format!(
-                    "expected one of {}; none of them happened",
-                    names.join(", ")
-                ),
-            },
-            fields: Vec::new(),
-            event: None,
+    fn nothing_came(&mut self, running: Running<'a>, branches: &'a [Branch]) -> Played {
+        let finding = match branches {
+            [only] => self.the_one_did_not_come(running, only)?,
+            _ => None,
         };
+        let finding = finding.unwrap_or_else(|| none_of(branches));
         let level = self.level(running.step);
         self.log.find(running.step, level, finding);
-        Progress::Finished
+        Ok(Progress::Finished)
+    }
+
+    /// Where the profile leaves one branch, what is missing is what its first step waits for.
+    fn the_one_did_not_come(
+        &mut self,
+        running: Running<'a>,
+        branch: &'a Branch,
+    ) -> Result<Option<Finding>, Unresolved> {
+        let Some(first) = branch.steps.first() else {
+            return Ok(None);
+        };
+        Ok(match &first.verb {
+            Verb::Expect(expect) => {
+                let patience = self.patience(running.started, first, expect)?;
+                Some(self.not_there(patience, first, expect))
+            }
+            Verb::App(wait) => Some(Finding {
+                symptom: NONE.to_owned(),
+                ..self.unseen(first.conn, &wait.event)?
+            }),
+            _ => None,
+        })
+    }
+}
+
+/// What to say if no alternative happened.
+fn none_of(branches: &[Branch]) -> Finding {
+    let names: Vec<&str> = branches.iter().map(|branch| branch.name.as_str()).collect();
+    Finding {
+        symptom: NONE.to_owned(),
+        headline: match names[..] {
+            [only] => format!("expected {only}; it did not happen"),
+            _ => format!(
+                "expected one of {}; none of them happened",
+                names.join(", ")
+            ),
+        },
+        fields: Vec::new(),
+        event: None,
     }
 }
 

@@ -584,6 +584,25 @@ fn what_no_branch_expects_fails() {
     assert_found(&record, "step 6: none", headline);
 }
 
+#[rstest]
+#[case::segment(
+    0,
+    "expected <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK> within 1 s; the device stayed silent"
+)]
+#[case::event(1, "expected the application to see reset; it saw nothing")]
+fn a_choice_with_one_branch_left_says_what_is_missing(
+    #[case] branch: usize,
+    #[case] headline: &str,
+) {
+    let Verb::OneOf(mut branches) = either() else {
+        unreachable!("a choice")
+    };
+    branches.swap(0, branch);
+    branches.truncate(1);
+    let record = run(&opened([rst(), Verb::OneOf(branches)]), &mut opening([]));
+    assert_found(&record, "step 6: none", headline);
+}
+
 #[test]
 fn payload_out_of_place_is_seen() {
     let mut octets = segment(bit::ACK, 1, 1);
