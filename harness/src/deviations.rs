@@ -11,12 +11,13 @@ use tcpspec_reports::record::{CaseRecord, DeviationFinding, Known, Mismatch, Ver
 ///
 /// `identity` is what answered (`linux-6.18.44`), `today` is `YYYY-MM-DD`. Entries for other
 /// devices, and entries none of whose cases ran, are left alone. That an entry no longer happens
-/// can only be said of a run of the `whole` suite.
+/// can only be said if all its cases were judged: those of `able`, the ids of all cases that the
+/// device can play (`None`: nobody knows).
 pub fn apply(
     entries: &[Deviation],
     identity: &str,
     today: &str,
-    whole: bool,
+    able: Option<&[String]>,
     records: &mut [CaseRecord],
 ) -> Vec<DeviationFinding> {
     let mut tallies = vec![Tally::default(); entries.len()];
@@ -49,9 +50,16 @@ pub fn apply(
             });
         }
     }
+    let is_complete = |entry: &Deviation, tally: &Tally| {
+        let is_its = |id: &&String| entry.case.matches(id);
+        able.is_some_and(|able| able.iter().filter(is_its).count() <= tally.ran)
+    };
     let findings = entries.iter().zip(tallies);
     findings
-        .filter_map(|(entry, tally)| tally.finding(entry, today, whole))
+        .filter_map(|(entry, tally)| {
+            let complete = tally.is_unseen() && is_complete(entry, &tally);
+            tally.finding(entry, today, complete)
+        })
         .collect()
 }
 
@@ -96,11 +104,16 @@ struct Tally {
 }
 
 impl Tally {
-    fn finding(self, entry: &Deviation, today: &str, whole: bool) -> Option<DeviationFinding> {
+    /// Cases of the entry were judged, and all went as they should.
+    fn is_unseen(&self) -> bool {
+        self.ran > 0 && self.shown == 0 && self.strange.is_none()
+    }
+
+    fn finding(self, entry: &Deviation, today: &str, complete: bool) -> Option<DeviationFinding> {
         let symptom = &entry.symptom;
         let (code, message) = match (self.shown, self.strange) {
             _ if self.ran == 0 => return None,
-            (0, None) if !whole => return None,
+            (0, None) if !complete => return None,
             (0, None) => {
                 let passed = match self.ran {
                     1 => "its case passed".to_owned(),

@@ -181,6 +181,7 @@ impl Screen {
             let most = if label == "flaky" { usize::MAX } else { NOTES };
             text.push_str(&notes(label, &lines, most));
         }
+        text.push_str(&caught(run));
         for finding in &run.findings {
             let bad = self.palette.bad;
             let code = clean(&finding.code);
@@ -284,6 +285,14 @@ fn known(run: &Run) -> Vec<String> {
         format!("{number} {} (until {})", clean(reason), clean(expires))
     };
     reasons.into_iter().map(line).collect()
+}
+
+/// `canaries: 3 caught`: that this run could see failures.
+fn caught(run: &Run) -> String {
+    match run.canaries.iter().filter(|canary| canary.caught).count() {
+        0 => String::new(),
+        caught => format!("  canaries: {caught} caught\n"),
+    }
 }
 
 fn flaky(run: &Run) -> Vec<String> {

@@ -4,11 +4,12 @@ use super::arguments::{Families, FilterArguments, HostArguments};
 use super::remote::Remote;
 use super::{Context, Failure};
 use crate::select::filter::Filter;
-use crate::select::{Selection, Selector, Subject};
+use crate::select::{Selection, Selector, Shard, Subject};
 use crate::spec::case::{Case, Family};
 use crate::spec::profile::Profile;
 use crate::spec::{Catalogue, Diagnostics, Suite};
 use std::path::Path;
+use tcpspec_reports::text;
 
 /// Why a slow case is left out of a run on a real clock.
 const SLOW: &str = "slow: more than 10 s on a real clock; --slow runs it";
@@ -89,8 +90,8 @@ pub(super) struct Plan {
     pub profile: Profile,
     /// The selected cases, in their order.
     pub cases: Vec<Case>,
-    /// Nothing was left out.
-    pub(super) whole: bool,
+    /// The ids of all cases that the device can play; `None` where nobody knows.
+    pub(super) able: Option<Vec<String>>,
 }
 
 impl Plan {
@@ -149,16 +150,15 @@ impl Plan {
         let families = target.families(filter.family);
         let cases = unroll(&suite, &profile, families).map_err(Failure::Specs)?;
         check_selectors(select, &selection, &cases)?;
-        let all = cases.len();
+        let able = able(&suite, &target, &profile, &cases)?;
+        let in_all_shards = cases
+            .iter()
+            .filter(|case| selection.selects(&(*case).into()));
+        let in_all_shards = in_all_shards.count();
         let mut cases = selection.pick(cases);
         if cases.is_empty() {
-            return Err(nothing(select, &suite));
+            return Err(nothing(select, selection.shard, in_all_shards, &suite));
         }
-        let selected = cases.len();
-        // What nobody can see of a host is no proof that a deviation is gone.
-        let whole = selected == all
-            && filter.family == Families::Both
-            && !matches!(target, Target::Host(_));
         if let Target::Host(remote) = &target {
             remote.skip_unfit(&mut cases);
         }
@@ -175,7 +175,7 @@ impl Plan {
             target,
             profile,
             cases,
-            whole,
+            able,
         })
     }
 
@@ -184,6 +184,32 @@ impl Plan {
         let mut files: Vec<&str> = self.cases.iter().map(|case| &*case.file).collect();
         files.dedup();
         files.len()
+    }
+}
+
+/// The ids of all cases of the suite that the device can play, of both IP versions. `None` for a
+/// host: what nobody can see of it is no proof that a deviation is gone.
+fn able(
+    suite: &Suite,
+    target: &Target,
+    profile: &Profile,
+    cases: &[Case],
+) -> Result<Option<Vec<String>>, Failure> {
+    let ids = |cases: &[Case]| {
+        let able = cases.iter().filter(|case| case.skip.is_none());
+        Some(able.map(|case| case.id.clone()).collect())
+    };
+    let both = families(Families::Both);
+    let has_both = || {
+        both.iter()
+            .all(|it| cases.iter().any(|case| case.family == *it))
+    };
+    if matches!(target, Target::Host(_)) || suite.deviations().is_empty() {
+        Ok(None)
+    } else if has_both() {
+        Ok(ids(cases))
+    } else {
+        Ok(ids(&suite.cases(profile, both).map_err(Failure::Specs)?))
     }
 }
 
@@ -216,9 +242,12 @@ pub(super) fn selection(
     let filters = filter
         .filters
         .iter()
-        .map(|text| Filter::parse(text))
+        .map(|text| match text.trim() {
+            "" => Err("an empty filter; leave it out to select all".to_owned()),
+            _ => Filter::parse(text).map_err(|error| format!("filter: {error}")),
+        })
         .collect::<Result<_, _>>()
-        .map_err(|error| Failure::Usage(format!("filter: {error}")))?;
+        .map_err(Failure::Usage)?;
     Ok(Selection {
         selectors,
         filters,
@@ -250,7 +279,13 @@ fn check_selectors(
     }
 }
 
-fn nothing(select: &[String], suite: &Suite) -> Failure {
+fn nothing(select: &[String], shard: Option<Shard>, cases: usize, suite: &Suite) -> Failure {
+    if let Some(Shard { index, count }) = shard.filter(|_| cases > 0) {
+        let cases = text::count(cases, "case");
+        return Failure::Nothing(format!(
+            "shard {index}/{count} is empty: {cases} fill fewer shards than {count}"
+        ));
+    }
     let asked = if select.is_empty() {
         "the filter".to_owned()
     } else {

@@ -56,12 +56,11 @@ pub(super) fn run(arguments: &RunArguments, context: &Context) -> Result<Exit, F
         strict: arguments.strict,
     };
     let mut run = play(arguments, &plan, &pace, &screen)?;
-    let whole = plan.whole && !run.interrupted;
     run.findings = deviations::apply(
         plan.suite.deviations(),
         &run.device.identity,
         &today(),
-        whole,
+        plan.able.as_deref(),
         &mut run.cases,
     );
     let exit = match (interrupt.exit().filter(|_| run.interrupted), &pace.refusal) {
@@ -114,7 +113,7 @@ fn play(
                 list,
                 &identity,
                 &today,
-                false,
+                None,
                 std::slice::from_mut(&mut record),
             );
             failed += usize::from(record.fails(arguments.strict));

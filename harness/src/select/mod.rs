@@ -78,8 +78,12 @@ impl Selector {
         if let Some(section) = text.strip_prefix('§') {
             return Ok(Self::Section(section.trim().to_owned()));
         }
-        if is_requirement(text) {
-            return Ok(Self::Requirement(text.to_owned()));
+        let upper = text.to_ascii_uppercase();
+        if let Some(id) = [text, &upper].into_iter().find(|id| is_requirement(id)) {
+            return Ok(Self::Requirement(id.to_owned()));
+        }
+        if let Some(section) = section_of_rfc(text) {
+            return section.map(Self::Section);
         }
         if is_path(text) {
             return Ok(Self::Path(text.trim_end_matches('/').to_owned()));
@@ -100,6 +104,34 @@ impl Selector {
             Self::Id(pattern) => pattern.matches(subject.id),
         }
     }
+}
+
+/// The section that `RFC 5961`, `rfc5961.3` or `RFC 9293 §3.6` means; `None` for other texts.
+fn section_of_rfc(text: &str) -> Option<Result<String, String>> {
+    let rest = text
+        .get(3..)
+        .filter(|_| text[..3].eq_ignore_ascii_case("rfc"))?;
+    let rest = rest.trim_start();
+    let end = rest
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(rest.len());
+    let (number, section) = rest.split_at(end);
+    let section = section.trim_start_matches(['.', ' ', '§', ',']);
+    let is_section = section
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || c == '.');
+    if number.is_empty() || !is_section {
+        return None;
+    }
+    Some(match (number, section) {
+        ("9293", "") => Err(format!(
+            "`{text}`: sections of RFC 9293 stand without its number, such as `3.6`; leave it out \
+             to select all"
+        )),
+        ("9293", section) => Ok(section.to_owned()),
+        (number, "") => Ok(format!("rfc{number}")),
+        (number, section) => Ok(format!("rfc{number}.{section}")),
+    })
 }
 
 fn is_path(text: &str) -> bool {

@@ -47,6 +47,33 @@ fn selectors(#[case] text: &str, #[case] selects: bool) {
     assert_eq!(selector.selects(&CLOSING), selects, "{selector:?}");
 }
 
+#[rstest]
+#[case("RFC 5961", "rfc5961.3.2", true)]
+#[case("RFC5961", "rfc5961.3.2", true)]
+#[case("rfc5961", "rfc5961.3.2", true)]
+#[case("RFC 5961 §3.2", "rfc5961.3.2", true)]
+#[case("rfc5961.3", "rfc5961.3.2", true)]
+#[case("RFC 5961 §4", "rfc5961.3.2", false)]
+#[case("RFC 596", "rfc5961.3.2", false)]
+#[case("RFC 9293 §3.6", "3.6.1", true)]
+fn rfcs_are_named_as_people_do(#[case] text: &str, #[case] section: &str, #[case] selects: bool) {
+    let subject = Subject { section, ..CLOSING };
+    let selector = Selector::parse(text, |_| false).unwrap();
+    assert_eq!(selector.selects(&subject), selects, "{selector:?}");
+}
+
+#[test]
+fn the_rfc_itself_is_no_section() {
+    let message = Selector::parse("RFC 9293", |_| false).unwrap_err();
+    assert!(message.contains("such as `3.6`"), "{message}");
+}
+
+#[test]
+fn requirements_may_be_typed_in_small_letters() {
+    let selector = Selector::parse("must-13", |id| id == "MUST-13").unwrap();
+    assert!(matches!(selector, Selector::Requirement(id) if id == "MUST-13"));
+}
+
 #[test]
 fn a_requirement_selects_what_covers_it() {
     let covers = ["MUST-13".to_owned()];

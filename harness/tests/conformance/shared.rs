@@ -91,7 +91,7 @@ pub(crate) fn judge(
     list: &[Deviation],
 ) -> Result<Completion, Failed> {
     let mut records = [record];
-    deviations::apply(list, identity, NEVER, false, &mut records);
+    deviations::apply(list, identity, NEVER, None, &mut records);
     let [record] = records;
     if record.flaky {
         eprintln!("flaky: {} {}", record.id, attempts::flaky(&record));
