@@ -74,6 +74,7 @@ pub(crate) fn case(verbs: Vec<Verb>) -> Case {
         application: Application::default(),
         steps: steps.collect(),
         least_time: Duration::ZERO,
+        most_time: Duration::ZERO,
         file: "specs/3.5-by-hand/by-hand.yaml".into(),
     }
 }

@@ -51,6 +51,8 @@ pub struct Case {
     pub steps: Vec<Step>,
     /// The least time that the case takes on a real clock.
     pub least_time: Duration,
+    /// The most time that the case may wait by its own bounds, slack not counted.
+    pub most_time: Duration,
     /// The spec file as it is cited, `specs/3.6-closing/simultaneous-close.yaml`.
     pub file: Arc<str>,
 }

@@ -17,7 +17,7 @@ use super::preamble::{self, Preambles, Via};
 use super::profile::Profile;
 use super::table::{CONN, FILE, IGNORABLE, INVARIANTS, START};
 use super::yaml::Node;
-use constant::least_time;
+use constant::{least_time, most_time};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -167,6 +167,7 @@ fn case(
         conns,
         application: start.map(|start| start.application).unwrap_or_default(),
         least_time: least_time(&steps),
+        most_time: most_time(&steps),
         steps,
         file: Arc::clone(&spec.file),
     })

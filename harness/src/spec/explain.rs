@@ -27,6 +27,8 @@ struct Row {
     /// State of the device, or what its application does.
     device: String,
     remark: String,
+    /// The number of the `state` step that stands in this row.
+    also: Option<String>,
 }
 
 impl Row {
@@ -156,9 +158,16 @@ fn ladder(case: &Case, names: Names<'_>) -> Vec<String> {
         ..Row::default()
     };
     let head = render(&head, width).replacen("     harness", "harness     ", 1);
-    std::iter::once(head)
+    let mut lines: Vec<String> = std::iter::once(head)
         .chain(rows.iter().map(|row| render(row, width)))
-        .collect()
+        .collect();
+    let also: Vec<String> = rows.into_iter().filter_map(|row| row.also).collect();
+    if !also.is_empty() {
+        lines.push(String::new());
+        let label = "states beside segments, as steps of their own:";
+        lines.extend(wrapped(label, " · ", &also));
+    }
+    lines
 }
 
 fn preamble(case: &Case) -> Vec<Row> {
@@ -191,6 +200,7 @@ fn render(row: &Row, width: usize) -> String {
         segment,
         device,
         remark,
+        also: _,
     } = row;
     let left = format!("{number:>4}    {arrow:<3}  {segment:<width$}");
     let right = format!("{right:<3}  {device:<14}  {remark}");
@@ -216,7 +226,7 @@ fn push_rows(steps: &[&Step], names: Names<'_>, indent: &str, rows: &mut Vec<Row
             }) = steps.peek().map(|next| &next.verb)
         {
             state.name().clone_into(&mut row.device);
-            steps.next();
+            row.also = steps.next().map(|state| state.number.clone());
         }
         let should = should(step, names);
         rows.push(row);

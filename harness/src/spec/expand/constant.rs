@@ -73,6 +73,49 @@ fn least_nanos(steps: &[Step], after: &mut i64) -> u64 {
     total
 }
 
+/// The most time that the steps may wait by their own bounds, if all comes as late as it may. What
+/// depends on the device counts for nothing, and so do the replies that have no bound of their own.
+pub(super) fn most_time(steps: &[Step]) -> Duration {
+    Duration::from_nanos(most_nanos(steps, &mut 0))
+}
+
+/// As [`most_time`]; `after` is how long the last expected segment may have taken to come.
+fn most_nanos(steps: &[Step], after: &mut i64) -> u64 {
+    let mut total: u64 = 0;
+    for step in steps {
+        let bound = |bound: &Option<Expr>, after| bound.as_ref().and_then(|e| evaluate(e, after));
+        let nanos = match &step.verb {
+            Verb::Silence(time) => evaluate(time, Some(*after)).unwrap_or(0),
+            Verb::Expect(expect) => {
+                let upper = || upper_bound(expect.after.as_ref()?, *after);
+                *after = bound(&expect.within, Some(*after))
+                    .or_else(upper)
+                    .unwrap_or(0);
+                *after
+            }
+            Verb::App(wait) => bound(&wait.within, Some(*after)).unwrap_or(0),
+            Verb::State { within, .. } => bound(within, Some(*after)).unwrap_or(0),
+            Verb::OneOf(branches) => {
+                let times = branches
+                    .iter()
+                    .map(|branch| most_nanos(&branch.steps, after));
+                i64::try_from(times.max().unwrap_or(0)).unwrap_or(i64::MAX)
+            }
+            _ => 0,
+        };
+        total = total.saturating_add(u64::try_from(nanos).unwrap_or(0));
+    }
+    total
+}
+
+fn upper_bound(pattern: &Pattern, after: i64) -> Option<i64> {
+    match pattern {
+        Pattern::Is(value) | Pattern::Range(_, Some(value)) => evaluate(value, Some(after)),
+        Pattern::Either(all) => all.iter().filter_map(|one| upper_bound(one, after)).max(),
+        _ => None,
+    }
+}
+
 fn lower_bound(pattern: &Pattern, after: i64) -> Option<i64> {
     match pattern {
         Pattern::Is(value) | Pattern::Range(Some(value), _) => evaluate(value, Some(after)),

@@ -203,6 +203,19 @@ fn the_least_time_is_that_of_silences_and_timers() {
 }
 
 #[test]
+fn the_most_time_is_that_of_all_bounds() {
+    let text = spec(
+        "start: ESTABLISHED\nsteps:\n  - expect: {flags: ACK, as: x, within: 10s}\n  - expect: \
+         {again: x, after: 1.5*prev.after..2.5*prev.after}\n  - silence: 2*MSL\n  - app: timeout\n    \
+         within: 30m\n  - state: CLOSED\n    within: 3s\n",
+    );
+    assert_eq!(
+        cases(&text, &[])[0].most_time.as_secs(),
+        10 + 25 + 60 + 1800 + 3
+    );
+}
+
+#[test]
 fn an_id_belongs_to_one_file() {
     let text = spec("start: CLOSED\nsteps: [{silence: 1s}]\n");
     let sources = Sources::embedded()
