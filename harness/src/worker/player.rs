@@ -40,7 +40,11 @@ impl Loaded {
                 .with_file(file)
                 .map_err(|error| format!("reading {}: {error}", file.display()))?;
         }
-        let suite = spec::read(&sources).map_err(|bad| bad.render(false))?;
+        let suite = match &order.only {
+            None => spec::read(&sources),
+            Some(id) => spec::load_one(&sources, id),
+        };
+        let suite = suite.map_err(|bad| bad.render(false))?;
         let profile = suite.profile(&order.profile).cloned();
         let profile = profile.ok_or_else(|| format!("there is no profile `{}`", order.profile))?;
         let cases = suite

@@ -60,7 +60,8 @@ pub(crate) fn trials(arguments: &Arguments) -> Vec<Trial> {
         trials.push(trial.with_ignored_flag(slow));
     }
     if !arguments.list && !jobs.is_empty() {
-        play(jobs, &results, deviations);
+        let only = exact(arguments).and_then(|name| name.strip_prefix("kernel/"));
+        play(jobs, only, &results, deviations);
     }
     trials
 }
@@ -96,9 +97,10 @@ fn binary() -> &'static Path {
 }
 
 /// Starts the worker; its answers come in while the tests wait.
-fn play(jobs: Vec<Job>, results: &Arc<Results>, list: Arc<[Deviation]>) {
+fn play(jobs: Vec<Job>, only: Option<&str>, results: &Arc<Results>, list: Arc<[Deviation]>) {
     let order = RunOrder {
         specs: Some(folder()),
+        only: only.map(str::to_owned),
         ..RunOrder::new("linux")
     };
     let results = results.clone();
