@@ -15,7 +15,11 @@ fn main() {
 }
 
 /// One virtual case: a short one, one with many timers, one with much data.
-#[divan::bench(args = ["3.5/passive-open[v4]", "3.6/simultaneous-close[v6]", "3.8/zero-window-probe[v4]"])]
+#[divan::bench(args = [
+    "3.5/passive-open[v4]",
+    "3.6/simultaneous-close[v6]",
+    "3.8/zero-window-probe[v4]",
+])]
 fn virtual_case(bencher: Bencher, id: &str) {
     let suite = spec::load_one(&Sources::embedded(), id).expect("the suite is right");
     let profile = suite.profile("bundled").expect("the profile is there");

@@ -67,7 +67,7 @@ impl Device for Faulty {
                 let packet = wire::emit(&segment);
                 Output::Packet { at, packet }
             }
-            other => other,
+            other @ Output::App { .. } => other,
         }))
     }
 

@@ -36,7 +36,8 @@ impl Exit {
         }
     }
 
-    /// The end of a run. An interrupted one is taken for [`Exit::Interrupted`]. Where several apply: 130, 3 if a canary passed, 1, 3, 4, 0.
+    /// The end of a run; an interrupted one is taken for [`Exit::Interrupted`]. Where several
+    /// apply: 130, 3 if a canary passed, 1, 3, 4, 0.
     ///
     /// `strict`: a SHOULD fails too. `lenient`: what stayed inconclusive does not count.
     pub fn of(run: &Run, strict: bool, lenient: bool) -> Self {

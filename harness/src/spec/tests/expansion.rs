@@ -206,8 +206,8 @@ fn the_least_time_is_that_of_silences_and_timers() {
 fn the_most_time_is_that_of_all_bounds() {
     let text = spec(
         "start: ESTABLISHED\nsteps:\n  - expect: {flags: ACK, as: x, within: 10s}\n  - expect: \
-         {again: x, after: 1.5*prev.after..2.5*prev.after}\n  - silence: 2*MSL\n  - app: timeout\n    \
-         within: 30m\n  - state: CLOSED\n    within: 3s\n",
+         {again: x, after: 1.5*prev.after..2.5*prev.after}\n  - silence: 2*MSL\n  - app: \
+         timeout\n    within: 30m\n  - state: CLOSED\n    within: 3s\n",
     );
     assert_eq!(
         cases(&text, &[])[0].most_time.as_secs(),
