@@ -49,6 +49,7 @@ impl Legal {
             mss: self.mss,
             window_scale: self.ws.map(WindowScale::new),
             sack_permitted: self.sack_ok,
+            fast_open: None,
         };
         let control = match (self.rst, self.syn, self.fin) {
             (true, _, _) => Control::Rst,

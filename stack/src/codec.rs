@@ -5,6 +5,7 @@
 //! [`decode`] reads any legal way, so reading and writing again moves options to their usual
 //! places and drops those that TCP does not know. It gives no access to a [`crate::Stack`].
 
+pub use crate::fast_open::{Cookie, FastOpenOption};
 pub use crate::segment::{Control, Ecn, SackBlock, SackBlocks, Segment, SynOptions, Timestamps};
 pub use crate::wire::{IpHeader, Malformed, Packet};
 

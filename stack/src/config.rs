@@ -35,6 +35,12 @@ pub struct Config {
     pub rack: bool,
     /// Send tail loss probes where RACK is used (RFC 8985 §7).
     pub tlp: bool,
+    /// Fast Open (RFC 7413), for those who ask for it.
+    pub fast_open: FastOpenPolicy,
+    /// A server makes cookies with another key after so long; the key before is still taken.
+    pub fast_open_key_life: Duration,
+    /// So long a client does not try Fast Open again after a failure (RFC 7413 §4.1.3.1).
+    pub fast_open_pause: Duration,
 
     /// RTO before there is any RTT sample (RFC 6298 §2.1).
     pub initial_rto: Duration,
@@ -128,6 +134,9 @@ impl Default for Config {
             ecn: EcnPolicy::Answer,
             rack: true,
             tlp: true,
+            fast_open: FastOpenPolicy::Off,
+            fast_open_key_life: Duration::from_secs(3600),
+            fast_open_pause: Duration::from_secs(3600),
             initial_rto: Duration::from_secs(1),
             min_rto: Duration::from_secs(1),
             max_rto: Duration::from_secs(60),
@@ -183,6 +192,31 @@ pub enum Algorithm {
     Reno,
     /// RFC 9438.
     Cubic,
+}
+
+/// Which side of Fast Open a host may take (RFC 7413); even then an application has to ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FastOpenPolicy {
+    /// None.
+    Off,
+    /// It opens with text.
+    Client,
+    /// Its listeners take text with a SYN.
+    Server,
+    /// Both.
+    Both,
+}
+
+impl FastOpenPolicy {
+    /// The host may open with text.
+    pub fn is_client(self) -> bool {
+        matches!(self, Self::Client | Self::Both)
+    }
+
+    /// Its listeners may take text with a SYN.
+    pub fn is_server(self) -> bool {
+        matches!(self, Self::Server | Self::Both)
+    }
 }
 
 /// Keep-alive of a connection (RFC 9293 §3.8.4).
@@ -302,4 +336,7 @@ pub struct SocketOptions {
     pub ttl: Option<u8>,
     /// Diffserv field with ECN bits, as in the IP header (RFC 9293 §3.9.1.9, MUST-48).
     pub tos: Option<u8>,
+    /// A listener takes text with a SYN, from so many connections at once whose handshake is not
+    /// complete (RFC 7413 §4.2); zero takes none.
+    pub fast_open: Option<usize>,
 }

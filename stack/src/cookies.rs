@@ -115,6 +115,7 @@ pub(crate) fn offered(mss: u16, echoed: Option<u32>) -> (SynOptions, Ecn) {
         mss: Some(mss),
         window_scale: (scale != NO_SCALE).then(|| WindowScale::new(scale as u8)),
         sack_permitted: mark & 0x10 != 0,
+        fast_open: None,
     };
     let asks = mark & 0x20 != 0;
     let ecn = Ecn {
@@ -224,6 +225,7 @@ mod tests {
                 mss: Some(1460),
                 window_scale: scale.map(WindowScale::new),
                 sack_permitted: sack,
+                fast_open: None,
             };
             let ecn = Ecn { ece: asks, cwr: asks };
             let stamp = stamp(clock, options, ecn);

@@ -2,6 +2,7 @@
 //!
 //! The tables are ordered: a stranger cannot make them slow, and nothing depends on chance.
 
+use crate::fast_open::Cookie;
 use crate::seq::SeqNum;
 use crate::tcb::Tcb;
 use crate::time::Instant;
@@ -144,6 +145,15 @@ impl Secret {
         hasher.write_u64(period);
         hasher.write_u32(mss);
         hasher.finish()
+    }
+
+    /// The Fast Open cookie of a client under the key with this number (RFC 7413 §4.1.2).
+    pub(crate) fn fast_open_cookie(self, client: IpAddr, key: u64) -> Cookie {
+        let mut hasher = SipHasher24::new_with_key(&self.0);
+        client.hash(&mut hasher);
+        hasher.write_u64(key);
+        hasher.write_u8(6);
+        Cookie::of_eight(hasher.finish().to_be_bytes())
     }
 
     fn hash(self, sockets: Sockets, purpose: u8) -> u64 {

@@ -100,7 +100,8 @@ impl HalfOpen {
             && tcb.snd.queue.len() == 0
             && tcb.rcv.nxt == tcb.rcv.irs + 1
             && tcb.path_mtu.get() == config.mtu;
-        let waits = tcb.state == State::SynReceived && !tcb.owned && !tcb.snd.closing;
+        let opened = tcb.owned || tcb.fast_open.opened;
+        let waits = tcb.state == State::SynReceived && !opened && !tcb.snd.closing;
         let mut others = tcb.timers;
         others.stop(Timer::Retransmission);
         if !untouched || !waits || others.next().is_some() {

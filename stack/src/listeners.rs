@@ -15,6 +15,8 @@ pub(crate) struct Listener {
     pub(crate) options: SocketOptions,
     /// Connections in SYN-RECEIVED.
     pub(crate) half_open: usize,
+    /// Those of them whose SYN brought text: PendingFastOpenRequests (RFC 7413 §4.2).
+    pub(crate) fast_opens: usize,
     /// Connections that nobody has accepted yet.
     pub(crate) ready: VecDeque<ConnectionId>,
     /// When it sent its last SYN cookie.
@@ -29,6 +31,7 @@ impl Listener {
             backlog,
             options,
             half_open: 0,
+            fast_opens: 0,
             ready: VecDeque::new(),
             last_cookie: None,
         }

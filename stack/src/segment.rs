@@ -3,6 +3,7 @@
 //! The options of a handshake hang on the SYN, so that no other segment can carry an MSS
 //! (MUST-65); a RST has neither SYN nor FIN. Bytes are not known here: see [`crate::wire`].
 
+use crate::fast_open::FastOpenOption;
 use crate::seq::{SeqNum, WindowScale, WireWindow};
 use crate::user_timeout::UserTimeout;
 use std::fmt;
@@ -61,6 +62,8 @@ pub struct SynOptions {
     pub window_scale: Option<WindowScale>,
     /// SACK Permitted (RFC 2018 §2).
     pub sack_permitted: bool,
+    /// Fast Open (RFC 7413 §4.1.1).
+    pub fast_open: Option<FastOpenOption>,
 }
 
 /// The timestamp option.

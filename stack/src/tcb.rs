@@ -5,6 +5,7 @@
 use crate::buffers::{ReceiveQueue, SendQueue};
 use crate::congestion::{Congestion, Sender};
 use crate::ecn::EcnState;
+use crate::fast_open::FastOpen;
 use crate::half_open::Request;
 use crate::path_mtu::PathMtu;
 use crate::recovery::Recovery;
@@ -59,6 +60,8 @@ pub(crate) struct Tcb {
     pub(crate) ecn: EcnState,
     /// Loss recovery by SACK, in a block of its own.
     pub(crate) recovery: Box<Recovery>,
+    /// Fast Open (RFC 7413).
+    pub(crate) fast_open: FastOpen,
     /// What has to be sent although no data asks for it.
     pub(crate) owed: Owed,
     /// Retransmissions of the segment that is waited for.
@@ -325,6 +328,7 @@ impl Tcb {
             congestion: Congestion::new(iss, config),
             ecn: EcnState::default(),
             recovery: Box::new(Recovery::new(iss, config)),
+            fast_open: FastOpen::default(),
             owed: Owed::default(),
             retransmits: 0,
             total_retransmits: 0,

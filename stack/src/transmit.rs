@@ -5,11 +5,12 @@
 //! beside the peer's window is the question of [`crate::congestion`].
 
 use crate::buffers::SendQueue;
+use crate::fast_open::FastOpenOption;
 use crate::rack::Flight;
 use crate::recovery::{self, Again};
 use crate::segment::{Control, Ecn, SackBlocks, Segment, SynOptions};
 use crate::seq::{SeqNum, WireWindow};
-use crate::tcb::{Context, Tcb};
+use crate::tcb::{Context, Origin, Tcb};
 use crate::timeouts::Timer;
 use crate::user_timeout;
 use crate::wire::sack_len;
@@ -70,7 +71,7 @@ fn plan(tcb: &mut Tcb, cx: &Context<'_>) -> Option<Plan> {
         return Some(Plan {
             what: What::Syn,
             seq: snd.iss,
-            len: 0,
+            len: syn_text(tcb),
             fin: false,
         });
     }
@@ -83,7 +84,8 @@ fn plan(tcb: &mut Tcb, cx: &Context<'_>) -> Option<Plan> {
     if let Some(probe) = loss_probe(tcb) {
         return Some(probe);
     }
-    if let Some(text) = tcb.state.is_synchronized().then(|| text(tcb, cx)).flatten() {
+    let may_send = tcb.state.is_synchronized() || tcb.fast_open.opened;
+    if let Some(text) = may_send.then(|| text(tcb, cx)).flatten() {
         return Some(text);
     }
     if tcb.owed.keepalive {
@@ -105,6 +107,18 @@ fn plan(tcb: &mut Tcb, cx: &Context<'_>) -> Option<Plan> {
         fin: false,
     };
     tcb.owed.ack.then_some(ack)
+}
+
+/// So much text goes with the SYN (RFC 7413 §4.2.2).
+fn syn_text(tcb: &Tcb) -> u32 {
+    // RFC 7413 §4.2.2:
+    //   when the SYN timer fires, the client SHOULD
+    //   retransmit a SYN packet without data and Fast Open options.
+    if tcb.state == State::SynSent && tcb.retransmits == 0 {
+        tcb.fast_open.syn_text.min(tcb.snd.queue.len() as u32)
+    } else {
+        0
+    }
 }
 
 /// RFC 9293 §3.8.6.1 (MUST-36): at least one octet, or the FIN if that is all there is.
@@ -260,7 +274,9 @@ fn holds(tcb: &Tcb, d: u32, u: u32, mss: u32) -> (bool, bool) {
     //   TCP endpoint buffers all user data (regardless of the PSH bit) until the
     //   outstanding data has been acknowledged or until the TCP endpoint can send a
     //   full-sized segment (Eff.snd.MSS bytes).
-    let nagle = tcb.snd.next != tcb.snd.una && !tcb.settings.nodelay;
+    // A SYN is no data.
+    let una = tcb.snd.una.latest(tcb.snd.iss + 1);
+    let nagle = tcb.snd.next != una && !tcb.settings.nodelay;
     // (1) if a maximum-sized segment can be sent;
     if d.min(u) >= mss {
         return (false, false);
@@ -403,11 +419,12 @@ fn build<'a>(tcb: &'a mut Tcb, plan: Plan, cx: &Context<'_>) -> Segment<'a> {
     let text = if plan.len == 0 {
         &[]
     } else {
-        queue.text(plan.seq, plan.len)
+        queue.text(plan.seq + u32::from(syn), plan.len)
     };
     // RFC 9293 §3.9.1.2 (MUST-61):
     //   MUST set the PSH bit in the last buffered segment
-    let push = plan.len > 0 && plan.seq + plan.len == queue.end();
+    let text_end = plan.seq + u32::from(syn) + plan.len;
+    let push = plan.len > 0 && text_end == queue.end();
     Segment {
         ack,
         wnd,
@@ -426,5 +443,17 @@ fn syn_options(tcb: &Tcb) -> SynOptions {
         mss: Some(tcb.rcv.mss),
         window_scale: tcb.rcv.offers_scale.then_some(tcb.rcv.scale),
         sack_permitted: tcb.sack,
+        fast_open: fast_open_option(tcb),
     }
+}
+
+/// The Fast Open option of a SYN or SYN,ACK.
+fn fast_open_option(tcb: &Tcb) -> Option<FastOpenOption> {
+    // RFC 7413 §4.2.1:
+    //   We
+    //   RECOMMEND both the client and the server to retransmit SYN and SYN-
+    //   ACK packets without the cookie options on timeouts.
+    let crossed = tcb.origin == Origin::Active && tcb.state != State::SynSent;
+    let first = tcb.retransmits == 0 && !crossed;
+    tcb.fast_open.option.filter(|_| first)
 }

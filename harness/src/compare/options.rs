@@ -3,7 +3,7 @@
 use super::{Compared, Got, number, timestamp};
 use crate::compare::pattern::{self, written};
 use crate::model::{Resolved, Scope, Space, Unresolved};
-use crate::spec::case::{Pattern, SackPattern, SegmentPattern, TimestampsPattern};
+use crate::spec::case::{FastOpenPattern, Pattern, SackPattern, SegmentPattern, TimestampsPattern};
 use tcpspec_reports::record::{Field, Quantity, Value};
 
 pub(super) fn compare(
@@ -32,6 +32,9 @@ pub(super) fn compare(
     }
     if let Some(uto) = &pattern.uto {
         fields.push(number("UTO", scope, uto, options.uto.map(i64::from))?);
+    }
+    if let Some(tfo) = &pattern.tfo {
+        fields.push(fast_open(scope, tfo, options.fast_open.as_deref())?);
     }
     if let Some(raw) = &pattern.opts {
         fields.push(octets(raw, got.packet.raw_options()));
@@ -122,11 +125,32 @@ fn timestamps(
     Ok(())
 }
 
-fn octets(expected: &[u8], got: &[u8]) -> Compared {
-    let hex = |octets: &[u8]| {
-        let all: Vec<String> = octets.iter().map(|octet| format!("{octet:02x}")).collect();
-        all.join(" ")
+fn fast_open(
+    scope: &Scope<'_>,
+    expected: &FastOpenPattern,
+    got: Option<&[u8]>,
+) -> Result<Compared, Unresolved> {
+    let legal = |cookie: &[u8]| matches!(cookie.len(), 4 | 6 | 8 | 10 | 12 | 14 | 16);
+    let holds = match expected {
+        FastOpenPattern::Present => got.is_some(),
+        FastOpenPattern::Absent => got.is_none(),
+        FastOpenPattern::AnyCookie => got.is_some_and(legal),
+        FastOpenPattern::Is(option) => got == Some(&scope.cookie(option)?[..]),
     };
+    let (shown, symptom) = match got {
+        None => ("absent".to_owned(), "absent"),
+        Some([]) => ("request".to_owned(), "request"),
+        Some(cookie) => (hex(cookie), "cookie"),
+    };
+    Ok(text("TFO", &expected.to_string(), &shown, holds, symptom))
+}
+
+fn hex(octets: &[u8]) -> String {
+    let all: Vec<String> = octets.iter().map(|octet| format!("{octet:02x}")).collect();
+    all.join(" ")
+}
+
+fn octets(expected: &[u8], got: &[u8]) -> Compared {
     text(
         "options",
         &hex(expected),

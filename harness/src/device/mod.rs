@@ -190,6 +190,8 @@ pub enum AppCall {
     },
     /// Active OPEN from the device's end to the tester's.
     Connect,
+    /// The same with a first SEND of these octets, for the SYN to carry (RFC 7413).
+    ConnectWith(Vec<u8>),
     /// Take a connection from the listener.
     Accept,
     /// SEND.
@@ -216,7 +218,7 @@ impl AppCall {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Listen { .. } => "listen",
-            Self::Connect => "connect",
+            Self::Connect | Self::ConnectWith(_) => "connect",
             Self::Accept => "accept",
             Self::Send { .. } => "send",
             Self::Recv(_) => "recv",

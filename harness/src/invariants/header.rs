@@ -54,6 +54,22 @@ pub(super) fn fields(packet: &Packet, tcp: &Tcp, violations: &mut Vec<Violation>
             "SACK-permitted on a segment without SYN",
         );
     }
+    if let Some(cookie) = &tcp.options.fast_open {
+        if !syn {
+            breaks(
+                "options",
+                "RFC7413-4.1.1-2",
+                "a Fast Open option on a segment without SYN",
+            );
+        }
+        if !matches!(cookie.len(), 0 | 4 | 6 | 8 | 10 | 12 | 14 | 16) {
+            breaks(
+                "options",
+                "RFC7413-4.1.1-1",
+                "a Fast Open cookie of an illegal length",
+            );
+        }
+    }
     if !tcp.has(bit::ACK) && !syn && !tcp.has(bit::RST) {
         breaks(
             "ack-bit",

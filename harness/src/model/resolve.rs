@@ -2,7 +2,7 @@
 
 use super::words::Words;
 use super::{Conn, seq};
-use crate::spec::case::{CaptureField, Expr, Var};
+use crate::spec::case::{CaptureField, Expr, FastOpen, Var};
 use std::fmt;
 
 /// Whose sequence numbers a value counts.
@@ -59,6 +59,8 @@ pub struct Copied {
     pub flags: u8,
     /// The payload.
     pub payload: Vec<u8>,
+    /// The cookie of its Fast Open option.
+    pub fast_open: Option<Vec<u8>>,
     /// When it was on the link.
     pub at: crate::time::Instant,
 }
@@ -72,6 +74,9 @@ pub enum Unresolved {
     /// A capture that has not happened.
     #[error("nothing is called `{0}` yet at this step")]
     NoCapture(String),
+    /// A captured segment without a Fast Open option.
+    #[error("`{0}` has no Fast Open option")]
+    NoCookie(String),
     /// Types that do not go together.
     #[error("{0} does not make sense: {1}")]
     Type(String, &'static str),
@@ -229,6 +234,18 @@ impl Scope<'_> {
                 .map(|replies| Resolved::Number(i64::from(replies))),
         };
         value.ok_or_else(|| Unresolved::Unbound(self.words(expr)))
+    }
+
+    /// What a Fast Open option holds (RFC 7413 §4.1.1): nothing if it is a request.
+    pub fn cookie(&self, option: &FastOpen) -> Result<Vec<u8>, Unresolved> {
+        match option {
+            FastOpen::Request => Ok(Vec::new()),
+            FastOpen::Cookie(octets) => Ok(octets.clone()),
+            FastOpen::From(name) => self
+                .capture(name)
+                .and_then(|capture| capture.copy.fast_open.clone())
+                .ok_or_else(|| Unresolved::NoCookie(name.clone())),
+        }
     }
 
     /// The latest capture of that name.

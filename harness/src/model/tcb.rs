@@ -183,7 +183,7 @@ impl Tcb {
         }
         let in_syn_sent = self.sent.syn.is_some() && self.received.is_none();
         if in_syn_sent {
-            let acceptable = !tcp.has(bit::ACK) || Some(tcp.ack) == self.sent.nxt;
+            let acceptable = !tcp.has(bit::ACK) || self.acknowledges_syn(tcp.ack);
             if acceptable {
                 self.accept_syn(Offer::of(tcp), at);
                 if tcp.has(bit::ACK) {
@@ -195,6 +195,20 @@ impl Tcb {
             self.accept_syn(Offer::of(tcp), at);
         } else {
             self.later_syn = Some(Offer::of(tcp));
+        }
+    }
+
+    /// RFC 9293 §3.10.7.3: ISS < SEG.ACK =< SND.NXT. A SYN with text has several such values.
+    fn acknowledges_syn(&self, ack: u32) -> bool {
+        let (iss, nxt) = (self.sent.iss(), self.sent.nxt);
+        iss.is_some_and(|iss| seq::lt(iss, ack)) && nxt.is_some_and(|nxt| seq::le(ack, nxt))
+    }
+
+    /// The device takes the text of this SYN (RFC 7413 §4.2.2).
+    pub fn take_syn_text(&mut self, tcp: &Tcp) {
+        if let Some(received) = &mut self.received {
+            let (first, len) = (tcp.seq.wrapping_add(1), tcp.payload_len());
+            received.take(first, len, false, first.wrapping_add(len));
         }
     }
 

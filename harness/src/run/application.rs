@@ -26,7 +26,7 @@ impl Runner<'_> {
             return Ok(Progress::Finished);
         }
         let (call, text) = self.worked_out(step.conn, call)?;
-        if call == AppCall::Connect {
+        if matches!(call, AppCall::Connect | AppCall::ConnectWith(_)) {
             self.opens(step.conn);
         }
         self.question = Question::Called(step.conn, text);
@@ -57,27 +57,30 @@ impl Runner<'_> {
                 let count: u32 = scope.field(count)?;
                 Ok((AppCall::Recv(count as usize), format!("recv {count}")))
             }
+            Call::ConnectWith(data) => {
+                let data = self.to_send(own, data)?;
+                let text = format!("connect with {}", data.len());
+                Ok((AppCall::ConnectWith(data), text))
+            }
             Call::Send { data, urgent } => {
-                let count = match data {
-                    Payload::Pattern(count) => scope.field::<u32>(count)?,
-                    Payload::Text(text) => text.len() as u32,
-                };
-                let conn = &mut self.conns[own];
-                if let Payload::Text(text) = data {
-                    conn.outward.put(conn.asked_to_send, text);
-                }
-                let data = conn.outward.octets(conn.asked_to_send, count as usize);
-                conn.asked_to_send += count;
-                let mark = if *urgent { " urgent" } else { "" };
-                Ok((
-                    AppCall::Send {
-                        data,
-                        urgent: *urgent,
-                    },
-                    format!("send {count}{mark}"),
-                ))
+                let (data, urgent) = (self.to_send(own, data)?, *urgent);
+                let mark = if urgent { " urgent" } else { "" };
+                let text = format!("send {}{mark}", data.len());
+                Ok((AppCall::Send { data, urgent }, text))
             }
         }
+    }
+
+    /// The next octets of the stream, which the application is asked to send.
+    fn to_send(&mut self, own: usize, data: &Payload) -> Result<Vec<u8>, Unresolved> {
+        let count = self.count(own, data)?;
+        let conn = &mut self.conns[own];
+        if let Payload::Text(text) = data {
+            conn.outward.put(conn.asked_to_send, text);
+        }
+        let octets = conn.outward.octets(conn.asked_to_send, count);
+        conn.asked_to_send += count as u32;
+        Ok(octets)
     }
 
     pub(super) fn called(
@@ -131,7 +134,7 @@ impl Runner<'_> {
 
     /// The octets of a SEND that was refused are no part of the stream.
     fn take_back(&mut self, conn: usize, call: &Call) {
-        if let Call::Send { data, .. } = call
+        if let Call::Send { data, .. } | Call::ConnectWith(data) = call
             && let Ok(count) = self.count(conn, data)
         {
             self.conns[conn].asked_to_send -= count as u32;

@@ -58,7 +58,7 @@ fn connects(steps: &[Step], conn: usize) -> bool {
     let in_branch = |branch: &Branch| connects(&branch.steps, conn);
     steps.iter().any(|step| match &step.verb {
         Verb::Call {
-            call: Call::Connect,
+            call: Call::Connect | Call::ConnectWith(_),
             ..
         } => step.conn == conn,
         Verb::OneOf(branches) => branches.iter().any(in_branch),

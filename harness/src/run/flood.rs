@@ -136,6 +136,7 @@ fn counted(replies: u32) -> Capture {
         copy: Copied {
             flags: 0,
             payload: Vec::new(),
+            fast_open: None,
             at: Instant::START,
         },
     }

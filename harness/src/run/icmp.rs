@@ -21,6 +21,7 @@ impl Runner<'_> {
             step: reference(step),
             conn: step.conn,
             counts: false,
+            text_counts: false,
             name: None,
             pieces: VecDeque::new(),
         }));

@@ -19,6 +19,7 @@ pub(super) struct InFlight {
     pub(super) step: StepRef,
     pub(super) conn: usize,
     pub(super) counts: bool,
+    pub(super) text_counts: bool,
     pub(super) name: Option<String>,
     /// The fragments that are not sent yet; the first of them is on its way.
     pub(super) pieces: VecDeque<Vec<u8>>,
@@ -54,6 +55,7 @@ impl Runner<'_> {
             step: reference(step),
             conn: step.conn,
             counts: inject.counts && !odd,
+            text_counts: inject.text_counts && !odd,
             name: inject.name.clone(),
             pieces,
         })
@@ -74,6 +76,7 @@ impl Runner<'_> {
         let InFlight {
             packet,
             counts,
+            text_counts,
             name,
             ..
         } = *in_flight;
@@ -89,6 +92,9 @@ impl Runner<'_> {
             }
             if counts {
                 model.tcb.on_injected(at, &packet);
+            }
+            if text_counts {
+                model.tcb.take_syn_text(tcp);
             }
             self.histories[conn].on_injected(at, tcp, edge, &model.tcb);
             if let Some(name) = name {
@@ -264,6 +270,10 @@ fn options(
         sack_ok: inject.sack_ok,
         ..Options::default()
     };
+    options.fast_open = match &inject.tfo {
+        None => None,
+        Some(option) => Some(scope.cookie(option)?),
+    };
     options.mss = inject
         .mss
         .as_ref()
@@ -330,6 +340,7 @@ pub(super) fn capture(
         copy: Copied {
             flags: tcp.flags & !wire::bit::PSH,
             payload: packet.payload().to_vec(),
+            fast_open: tcp.options.fast_open.clone(),
             at,
         },
     }

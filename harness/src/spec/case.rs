@@ -122,6 +122,8 @@ pub struct SocketSettings {
     pub ttl: Option<u8>,
     /// TOS octet or traffic class.
     pub tos: Option<u8>,
+    /// So many connections of a listener may be opened with text at once (RFC 7413 §4.2).
+    pub fastopen: Option<u32>,
     /// Settings of the device as a whole, by the names of its profile (`sysctl` on Linux).
     pub system: Vec<(String, String)>,
 }
@@ -252,6 +254,8 @@ pub struct Inject {
     pub ts: InjectTimestamps,
     /// User timeout option, the 16-bit field.
     pub uto: Option<Expr>,
+    /// Fast Open option.
+    pub tfo: Option<FastOpen>,
     /// Raw octets in the place of all options.
     pub opts: Option<Vec<u8>>,
     /// IP header fields.
@@ -266,6 +270,8 @@ pub struct Inject {
     pub reserved: u8,
     /// The segment moves the model of RCV.NXT (`counts: false` leaves it alone).
     pub counts: bool,
+    /// The text of a SYN moves it too (`counts: true` on a SYN): the device takes it.
+    pub text_counts: bool,
     /// Name for captures.
     pub name: Option<String>,
 }
@@ -285,6 +291,51 @@ pub enum InjectTimestamps {
         /// TSecr.
         ecr: Option<Expr>,
     },
+}
+
+/// The Fast Open option (RFC 7413 §4.1.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FastOpen {
+    /// Without a cookie.
+    Request,
+    /// With these octets.
+    Cookie(Vec<u8>),
+    /// With the cookie of this captured segment.
+    From(String),
+}
+
+/// An expected Fast Open option.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FastOpenPattern {
+    /// It is there.
+    Present,
+    /// It is not there.
+    Absent,
+    /// It is there with a cookie of 4 to 16 octets, an even number.
+    AnyCookie,
+    /// It is exactly this.
+    Is(FastOpen),
+}
+
+impl std::fmt::Display for FastOpen {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Request => f.write_str("request"),
+            Self::Cookie(octets) => octets.iter().try_for_each(|octet| write!(f, "{octet:02x}")),
+            Self::From(name) => write!(f, "cookie of {name}"),
+        }
+    }
+}
+
+impl std::fmt::Display for FastOpenPattern {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Present => f.write_str("present"),
+            Self::Absent => f.write_str("absent"),
+            Self::AnyCookie => f.write_str("any cookie"),
+            Self::Is(option) => option.fmt(f),
+        }
+    }
 }
 
 /// Payload, written.
@@ -360,6 +411,8 @@ pub struct SegmentPattern {
     pub ts: Option<TimestampsPattern>,
     /// User timeout option, the 16-bit field.
     pub uto: Option<Pattern>,
+    /// Fast Open option.
+    pub tfo: Option<FastOpenPattern>,
     /// All options as raw octets.
     pub opts: Option<Vec<u8>>,
     /// TTL or hop limit.
@@ -587,6 +640,8 @@ pub enum Call {
     },
     /// Active OPEN.
     Connect,
+    /// Active OPEN with a first SEND, for the SYN to carry (RFC 7413).
+    ConnectWith(Payload),
     /// Take a connection from the listener.
     Accept,
     /// SEND.

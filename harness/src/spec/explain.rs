@@ -381,6 +381,7 @@ fn call_text(call: &Call, names: Names<'_>) -> String {
             backlog: Some(backlog),
         } => format!("listen, backlog {backlog}"),
         Call::Connect => "connect".to_owned(),
+        Call::ConnectWith(data) => format!("connect, with {}", names.payload(data)),
         Call::Accept => "accept".to_owned(),
         Call::Send { data, urgent } => {
             let urgent = if *urgent { " urgent" } else { "" };
@@ -408,6 +409,7 @@ fn settings_text(settings: &SocketSettings) -> String {
         settings.nodelay.map(|on| format!("nodelay {on}")),
         octets("rcvbuf", settings.rcvbuf),
         octets("sndbuf", settings.sndbuf),
+        octets("fastopen", settings.fastopen),
         settings.keepalive.as_ref().map(|_| "keepalive".to_owned()),
         settings
             .user_timeout

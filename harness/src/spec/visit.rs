@@ -98,6 +98,7 @@ fn expressions_of_call<'a>(call: &'a Call, see: &mut dyn FnMut(&'a Expr)) {
         data: Payload::Pattern(count),
         ..
     }
+    | Call::ConnectWith(Payload::Pattern(count))
     | Call::Recv(count) = call
     {
         expression(count, see);

@@ -21,6 +21,8 @@ pub struct Options {
     pub ts: Option<(u32, u32)>,
     /// User timeout (kind 28, RFC 5482 §3.3): granularity bit and value.
     pub uto: Option<u16>,
+    /// Fast Open (kind 34, RFC 7413 §4.1.1): the cookie, empty in a request.
+    pub fast_open: Option<Vec<u8>>,
     /// Kinds that are not understood, in order.
     pub unknown: Vec<u8>,
 }
@@ -103,6 +105,7 @@ mod kind {
     pub(super) const SACK: u8 = 5;
     pub(super) const TIMESTAMPS: u8 = 8;
     pub(super) const USER_TIMEOUT: u8 = 28;
+    pub(super) const FAST_OPEN: u8 = 34;
 }
 
 /// Reads a list; the options before the first fault are there in either case.
@@ -156,6 +159,7 @@ fn read_one(options: &mut Options, kind: u8, rest: &[u8]) -> Result<usize, Optio
             options.ts = Some((word(&times[..4]), word(&times[4..])));
         }
         (kind::USER_TIMEOUT, &[high, low]) => options.uto = Some(u16::from_be_bytes([high, low])),
+        (kind::FAST_OPEN, cookie) => options.fast_open = Some(cookie.to_vec()),
         (
             kind::MSS
             | kind::WINDOW_SCALE
@@ -177,7 +181,8 @@ fn word(octets: &[u8]) -> u32 {
 }
 
 /// Writes the options in the order and with the alignment that most hosts use: MSS,
-/// SACK-permitted, timestamps, window scale, SACK, user timeout. Unknown kinds are not written.
+/// SACK-permitted, timestamps, window scale, Fast Open, SACK, user timeout. Unknown kinds are
+/// not written.
 ///
 /// The result is a multiple of four octets. It may be longer than the 40 octets that a header
 /// can hold; whoever builds the segment has to look.
@@ -200,6 +205,12 @@ pub fn write(options: &Options) -> Vec<u8> {
     }
     if let Some(shift) = options.ws {
         octets.extend([1, kind::WINDOW_SCALE, 3, shift]);
+    }
+    if let Some(cookie) = &options.fast_open {
+        let len = 2 + cookie.len();
+        octets.resize(octets.len() + len.next_multiple_of(4) - len, 1);
+        octets.extend([kind::FAST_OPEN, len as u8]);
+        octets.extend(cookie);
     }
     if !options.sack.is_empty() {
         octets.extend([1, 1, kind::SACK, (2 + 8 * options.sack.len()) as u8]);
@@ -235,6 +246,10 @@ impl fmt::Display for Options {
         }
         if let Some((val, ecr)) = self.ts {
             item(format_args!("TS={val}/{ecr}"))?;
+        }
+        if let Some(cookie) = &self.fast_open {
+            let hex: String = cookie.iter().map(|octet| format!("{octet:02x}")).collect();
+            item(format_args!("TFO={hex}"))?;
         }
         for (left, right) in &self.sack {
             item(format_args!("SACK={left}..{right}"))?;
@@ -301,7 +316,7 @@ mod tests {
             ts in proptest::option::of(any::<(u32, u32)>()),
             uto in proptest::option::of(any::<u16>()),
         ) {
-            let options = Options { mss, ws, sack_ok, sack, ts, uto, unknown: Vec::new() };
+            let options = Options { mss, ws, sack_ok, sack, ts, uto, fast_open: None, unknown: Vec::new() };
             let octets = write(&options);
             prop_assert_eq!(octets.len() % 4, 0);
             prop_assert_eq!(read(&octets), (options, None));

@@ -51,10 +51,30 @@ pub(crate) fn open(
     //   Set RCV.NXT to SEG.SEQ+1, IRS is set to SEG.SEQ, and any other
     //   control or text should be queued for processing later.
     // It is not queued here: anyone can send SYNs with text, and a peer that means it sends the
-    // text again, since the SYN,ACK covers nothing but the SYN.
+    // text again, since the SYN,ACK covers nothing but the SYN. A Fast Open cookie proves the
+    // peer's address.
     tcb.rcv.begin(segment.seq, 0);
+    if tcb.fast_open.opened {
+        take_text(tcb, segment.text);
+    }
     negotiate(tcb, segment, options, cx);
+    if tcb.fast_open.opened {
+        // RFC 7413 §4.2.2:
+        //   If the FastOpened flag is set, the
+        //   server MUST follow [RFC5681] (based on [RFC3390]) to set the
+        //   initial congestion window for sending more data packets.
+        tcb.congestion.begin(&tcb.sender(cx.now), 0, cx.config);
+    }
     tcb.update_send_window(segment, tcb.snd.iss);
     tcb.request = Some(Request::of(segment, options));
     tcb.state = State::SynReceived;
+}
+
+/// Takes the text of a SYN, as far as the buffer has room.
+fn take_text(tcb: &mut Tcb, text: &[u8]) {
+    // RFC 7413 §4.2.2:
+    //   Buffer the data and notify the application.
+    let room = text.len().min(tcb.rcv.buffer as usize);
+    tcb.rcv.nxt += tcb.rcv.queue.insert(0, &text[..room]) as u32;
+    tcb.rcv.edge = tcb.rcv.edge.latest(tcb.rcv.nxt);
 }

@@ -12,6 +12,7 @@ pub(crate) mod time_wait;
 use crate::CloseReason;
 use crate::buffers::Acked;
 use crate::congestion::{Reaction, Resume};
+use crate::fast_open::FastOpenOption;
 use crate::segment::{Segment, SynOptions};
 use crate::seq::{SeqNum, WindowScale};
 use crate::tcb::{Context, Tcb};
@@ -55,6 +56,9 @@ pub(crate) fn negotiate(
     user_timeout::hear(tcb, segment, cx);
     tcb.snd.mss = offered.mss.unwrap_or(tcb.snd.mss);
     tcb.ecn.heard_syn(segment);
+    if let Some(FastOpenOption::Cookie(cookie)) = offered.fast_open {
+        tcb.fast_open.granted = Some(cookie);
+    }
     // RFC 7323 §2.2:
     //   both sides MUST send Window
     //   Scale options in their <SYN> segments to enable window scaling in

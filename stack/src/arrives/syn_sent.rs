@@ -88,6 +88,10 @@ fn fourth_syn(tcb: &mut Tcb, segment: &Segment<'_>, cx: &mut Context<'_>) -> Che
         return Break(Disposition::Done);
     };
     acknowledged(tcb, ack, segment, cx);
+    // RFC 7413 §4.2.2:
+    //   The client SHOULD retransmit
+    //   any unacknowledged data in the first ACK packet in step 2.
+    tcb.snd.next = ack;
     // RFC 1122 §4.2.2.20(c) has the assignments that RFC 9293 gives only to SYN-RECEIVED.
     tcb.update_send_window(segment, ack);
     tcb.snd.last_wnd = tcb.snd.wnd;

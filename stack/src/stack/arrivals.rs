@@ -135,7 +135,11 @@ impl Stack {
                 }
                 Disposition::Close(reason) => settle::end(tcb, Some(reason), cx),
                 Disposition::ResetAndClose => settle::end(tcb, Some(CloseReason::Reset), cx),
-                Disposition::ReturnToListen => settle::end(tcb, None, cx),
+                // An application that has the connection already must be told.
+                Disposition::ReturnToListen => {
+                    let reason = tcb.fast_open.opened.then_some(CloseReason::Reset);
+                    settle::end(tcb, reason, cx);
+                }
                 Disposition::Done
                 | Disposition::Reset
                 | Disposition::Abort
@@ -219,7 +223,7 @@ impl Stack {
             }
             Heard::Open(options) => {
                 let request = Request::of(segment, options);
-                self.passive_open(now, listener, sockets, request);
+                self.passive_open(now, listener, sockets, request, segment.text);
             }
         }
     }

@@ -72,9 +72,10 @@ impl Stack {
         listener: ListenerId,
         sockets: Sockets,
         request: Request,
+        text: &[u8],
     ) {
         match self.admit(listener, sockets) {
-            Admission::Open => self.open_half(now, listener, sockets, request),
+            Admission::Open => self.open_half(now, listener, sockets, request, text),
             Admission::Cookie => self.send_cookie(now, listener, sockets, request),
             Admission::Drop => self.counters.listen_drops += 1,
         }
@@ -128,6 +129,7 @@ impl Stack {
         listener: ListenerId,
         sockets: Sockets,
         request: Request,
+        text: &[u8],
     ) {
         let mut iss = self.secret.isn(sockets, now);
         // RFC 9293 §3.6.1 (MAY-2):
@@ -138,10 +140,11 @@ impl Stack {
             iss = iss.latest(old.snd_nxt + 1);
         }
         let id = self.connections.reserve();
-        let Some(tcb) = self.passive_block(id, listener, sockets, iss) else {
+        let Some(mut tcb) = self.passive_block(id, listener, sockets, iss) else {
             return;
         };
-        self.begin_passive(now, listener, tcb, request);
+        tcb.fast_open = self.fast_open_answer(now, listener, sockets, request.options);
+        self.begin_passive(now, listener, tcb, request, text);
     }
 
     /// Puts in a new block and lets it take the SYN.
@@ -151,8 +154,9 @@ impl Stack {
         listener: ListenerId,
         mut tcb: Tcb,
         request: Request,
+        text: &[u8],
     ) {
-        let slot = tcb.id.slot;
+        let (id, opened) = (tcb.id, tcb.fast_open.opened);
         self.arrivals += 1;
         tcb.arrival = self.arrivals;
         self.connections.insert(tcb);
@@ -160,9 +164,16 @@ impl Stack {
             queues.half_open += 1;
         }
         self.counters.passive_opens += 1;
-        self.act(slot, now, |tcb, cx| {
-            listen::open(tcb, &request.segment(), request.options, cx);
+        self.act(id.slot, now, |tcb, cx| {
+            let syn = Segment {
+                text,
+                ..request.segment()
+            };
+            listen::open(tcb, &syn, request.options, cx);
         });
+        if opened {
+            self.fast_opened(listener, id);
+        }
     }
 
     /// A block in CLOSED for a connection of this listener.
@@ -402,7 +413,7 @@ impl Stack {
         let Some(tcb) = self.passive_block(id, listener, sockets, iss) else {
             return;
         };
-        self.begin_passive(now, listener, tcb, request);
+        self.begin_passive(now, listener, tcb, request, &[]);
         // The SYN,ACK has been sent.
         self.act(id.slot, now, |tcb, cx| {
             let _ = transmit::next(tcb, cx);

@@ -4,12 +4,14 @@
 //! of RFC 9293 §3.10 act on it, and carries out what they decide. Protocol is not decided here.
 
 mod arrivals;
+mod fast_open;
 mod listening;
 mod settle;
 
 use crate::calls::{self, Aftermath};
 use crate::demux::{Connections, Secret, Sockets};
 use crate::ecn;
+use crate::fast_open::Servers;
 use crate::half_open::SynCache;
 use crate::listeners::{Listener, Listeners};
 use crate::reassembly::Reassembly;
@@ -40,6 +42,8 @@ pub struct Stack {
     time_waits: TimeWaits,
     listeners: Listeners,
     half_open: SynCache,
+    /// What is known of servers (RFC 7413 §4.1.3).
+    servers: Servers,
     schedule: Schedule,
     /// Packets that answer segments of no connection, or of one that is gone.
     replies: VecDeque<Vec<u8>>,
@@ -70,6 +74,7 @@ impl Stack {
             time_waits: TimeWaits::default(),
             listeners: Listeners::default(),
             half_open: SynCache::default(),
+            servers: Servers::default(),
             schedule: Schedule::default(),
             replies: VecDeque::new(),
             reassembly: Reassembly::default(),
@@ -185,6 +190,21 @@ impl Stack {
         remote: SocketAddr,
         options: SocketOptions,
     ) -> Result<ConnectionId, CallError> {
+        let tcb = self.opener(now, local, remote, options)?;
+        let id = tcb.id;
+        self.connections.insert(tcb);
+        self.act(id.slot, now, calls::open_active);
+        Ok(id)
+    }
+
+    /// The block of an active OPEN.
+    fn opener(
+        &mut self,
+        now: Instant,
+        local: SocketAddr,
+        remote: SocketAddr,
+        options: SocketOptions,
+    ) -> Result<Tcb, CallError> {
         let sockets = self.sockets_for(now, local, remote)?;
         self.refuse_open()?;
         let mut settings = Settings::of_host(&self.config);
@@ -197,9 +217,7 @@ impl Stack {
         let mut tcb = Tcb::new(id, sockets, Origin::Active, iss, settings, &self.config);
         tcb.ts.enabled = self.config.timestamps;
         tcb.ts.offset = self.secret.timestamp_offset(sockets);
-        self.connections.insert(tcb);
-        self.act(id.slot, now, calls::open_active);
-        Ok(id)
+        Ok(tcb)
     }
 
     /// SEND. Returns how many octets were taken; with `urgent`, the urgent data ends with them.

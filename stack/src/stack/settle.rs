@@ -42,7 +42,10 @@ impl Stack {
 
     /// Whether the handshake of the connection would find no room in the accept queue.
     fn accept_queue_is_full(&self, slot: u32) -> bool {
-        match self.connections.at(slot).map(|tcb| (tcb.state, tcb.origin)) {
+        let tcb = self.connections.at(slot);
+        // A connection that was opened with text has its place already.
+        let tcb = tcb.filter(|tcb| !tcb.fast_open.opened);
+        match tcb.map(|tcb| (tcb.state, tcb.origin)) {
             Some((State::SynReceived, Origin::Passive(id))) => {
                 self.listeners.get(id).is_none_or(Listener::is_full)
             }
@@ -63,12 +66,16 @@ impl Stack {
             (true, false) => self.counters.curr_estab -= 1,
             _ => {}
         }
+        let opened = tcb.fast_open.opened;
         if origin == Origin::Active {
             self.opening += usize::from(is_opening(after));
             self.opening -= usize::from(is_opening(before));
         }
+        if before == State::SynSent && after != before {
+            self.learn(slot, now);
+        }
         if before == State::SynReceived && after != before {
-            self.left_syn_received(id, origin, after);
+            self.left_syn_received(id, origin, after, opened);
         } else if before == State::SynSent && after == State::Established {
             self.events.push_back(Event::Connected { id });
         }
@@ -91,7 +98,7 @@ impl Stack {
         }
     }
 
-    fn left_syn_received(&mut self, id: ConnectionId, origin: Origin, after: State) {
+    fn left_syn_received(&mut self, id: ConnectionId, origin: Origin, after: State, opened: bool) {
         match origin {
             Origin::Active if after != State::Closed => {
                 self.events.push_back(Event::Connected { id });
@@ -102,7 +109,8 @@ impl Stack {
                     return;
                 };
                 queues.half_open -= 1;
-                if after != State::Closed {
+                queues.fast_opens -= usize::from(opened);
+                if after != State::Closed && !opened {
                     queues.ready.push_back(id);
                     self.events.push_back(Event::Acceptable { listener });
                 }

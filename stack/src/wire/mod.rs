@@ -1,8 +1,8 @@
 //! Bytes ⇄ [`Segment`] in IPv4 and IPv6 (RFC 9293 §3.1).
 //!
 //! What is malformed is rejected by name; nothing is ever repaired. What is emitted is canonical:
-//! the options come as MSS, SACK Permitted, Timestamps, Window Scale, SACK, each padded so that it
-//! is aligned.
+//! the options come as MSS, SACK Permitted, Timestamps, Window Scale, Fast Open, SACK, each padded
+//! so that it is aligned.
 
 mod checksum;
 mod ip;

@@ -2,6 +2,7 @@
 
 use super::checksum::Sum;
 use super::{IpHeader, Malformed, Packet, TCP, checksum_holds};
+use crate::fast_open::{Cookie, FastOpenOption};
 use crate::segment::{Control, Ecn, SackBlock, SackBlocks, Segment, SynOptions, Timestamps};
 use crate::seq::{SeqNum, WindowScale, WireWindow};
 use crate::user_timeout::UserTimeout;
@@ -23,6 +24,7 @@ const SACK_PERMITTED: u8 = 4;
 const SACK: u8 = 5;
 const TIMESTAMPS: u8 = 8;
 const USER_TIMEOUT: u8 = 28;
+const FAST_OPEN: u8 = 34;
 
 /// The segment in the payload of an IP packet.
 pub(crate) fn decode(ip: IpHeader, octets: &[u8]) -> Result<Packet<'_>, Malformed> {
@@ -127,6 +129,13 @@ impl Options {
                 let block = |block: &[u8]| (SeqNum(word(&block[..4])), SeqNum(word(&block[4..])));
                 self.sack = value.chunks_exact(8).map(block).collect();
             }
+            (FAST_OPEN, []) => self.syn.fast_open = Some(FastOpenOption::Request),
+            // RFC 7413 §4.1.1:
+            //   Options with invalid
+            //   Length values or without SYN flag set MUST be ignored.
+            (FAST_OPEN, value) => {
+                self.syn.fast_open = Cookie::new(value).map(FastOpenOption::Cookie);
+            }
             (USER_TIMEOUT, value) if value.len() == 2 => {
                 self.user_timeout = Some(UserTimeout(half(value)));
             }
@@ -175,7 +184,13 @@ fn negotiated_len(segment: &Segment<'_>) -> usize {
         (true, false) => 4,
         (false, false) => 0,
     };
-    mss + sack_and_timestamps + if options.window_scale.is_some() { 4 } else { 0 }
+    let scale = if options.window_scale.is_some() { 4 } else { 0 };
+    mss + sack_and_timestamps + scale + fast_open_len(options.fast_open)
+}
+
+/// Octets of the option with its padding.
+fn fast_open_len(option: Option<FastOpenOption>) -> usize {
+    option.map_or(0, |option| option.len().next_multiple_of(4))
 }
 
 /// Octets of a SACK option with so many blocks and its padding.
@@ -253,15 +268,13 @@ fn encode_options(segment: &Segment<'_>, out: &mut Vec<u8>) {
         out.extend_from_slice(&timestamps.val.to_be_bytes());
         out.extend_from_slice(&timestamps.ecr.to_be_bytes());
     }
-    if let Control::Syn {
-        options: SynOptions {
-            window_scale: Some(scale),
-            ..
-        },
-        ..
-    } = segment.control
-    {
-        out.extend_from_slice(&[NOP, WINDOW_SCALE, 3, scale.shift()]);
+    if let Control::Syn { options, .. } = segment.control {
+        if let Some(scale) = options.window_scale {
+            out.extend_from_slice(&[NOP, WINDOW_SCALE, 3, scale.shift()]);
+        }
+        if let Some(option) = options.fast_open {
+            encode_fast_open(option, out);
+        }
     }
     let blocks = sack(segment);
     if !blocks.is_empty() {
@@ -274,6 +287,15 @@ fn encode_options(segment: &Segment<'_>, out: &mut Vec<u8>) {
     if let Some(UserTimeout(field)) = user_timeout(segment) {
         out.extend_from_slice(&[USER_TIMEOUT, 4]);
         out.extend_from_slice(&field.to_be_bytes());
+    }
+}
+
+fn encode_fast_open(option: FastOpenOption, out: &mut Vec<u8>) {
+    let len = option.len();
+    out.resize(out.len() + fast_open_len(Some(option)) - len, NOP);
+    out.extend_from_slice(&[FAST_OPEN, len as u8]);
+    if let FastOpenOption::Cookie(cookie) = option {
+        out.extend_from_slice(cookie.as_slice());
     }
 }
 

@@ -48,6 +48,7 @@ fn a_real_syn_says_what_it_says() {
         mss: Some(1460),
         window_scale: Some(WindowScale::new(7)),
         sack_permitted: true,
+        fast_open: None,
     };
     assert_eq!(
         syn.segment.control,
@@ -163,6 +164,7 @@ fn any_segment(text: &[u8]) -> impl Strategy<Value = Segment<'_>> {
                 mss,
                 window_scale: shift.map(WindowScale::new),
                 sack_permitted,
+                fast_open: None,
             },
             fin,
         });

@@ -292,6 +292,22 @@ impl Bundled {
         Ok(())
     }
 
+    fn connect_with(&mut self, now: Instant, conn: ConnId, data: &[u8]) -> Result<(), Refused> {
+        let socket = self.socket(conn)?;
+        let (FourTuple { tester, device }, options) = (socket.tuple, socket.options);
+        let (id, taken) = self
+            .stack
+            .connect_with(at(now), device, tester, options, data)
+            .map_err(refused)?;
+        let socket = self.socket(conn)?;
+        socket.id = Some(id);
+        if taken < data.len() {
+            socket.unsent.push_back((data[taken..].to_vec(), false));
+        }
+        self.saw(conn, Seen::Sent(taken));
+        Ok(())
+    }
+
     /// Ends what the socket stands for: its connection, or else its listener.
     fn end(
         &mut self,
@@ -384,6 +400,7 @@ impl Device for Bundled {
         match call {
             AppCall::Listen { backlog } => self.listen(conn, *backlog),
             AppCall::Connect => self.connect(now, conn),
+            AppCall::ConnectWith(data) => self.connect_with(now, conn, data),
             AppCall::Accept => {
                 let listener = self
                     .listener(conn)
@@ -539,6 +556,7 @@ fn options_of(set: &SocketSettings) -> SocketOptions {
         reports: None,
         ttl: set.ttl,
         tos: set.tos,
+        fast_open: set.fastopen.map(|most| most as usize),
     }
 }
 
@@ -551,6 +569,7 @@ fn merge(options: &mut SocketOptions, newer: SocketOptions) {
     options.advertised_timeout = newer.advertised_timeout.or(options.advertised_timeout);
     options.ttl = newer.ttl.or(options.ttl);
     options.tos = newer.tos.or(options.tos);
+    options.fast_open = newer.fast_open.or(options.fast_open);
 }
 
 #[cfg(test)]

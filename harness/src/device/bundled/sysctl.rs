@@ -3,11 +3,12 @@
 
 use std::str::FromStr;
 use std::time::Duration;
-use tcpspec_stack::{Config, RstInTimeWait};
+use tcpspec_stack::{Config, FastOpenPolicy, RstInTimeWait};
 
 /// Follows a setting; `None` if the stack has no such choice, `Some(None)` if not this value.
 pub(super) fn follow(config: &mut Config, name: &str, value: &str) -> Option<Option<()>> {
     let change: fn(&mut Config, &str) -> Option<()> = match name {
+        "tcp_fastopen" => |config, value| put(&mut config.fast_open, fast_open(value)),
         "tcp_fin_timeout" => |config, value| {
             config.fin_wait_2 = Some(seconds(value)?);
             Some(())
@@ -43,6 +44,16 @@ fn put<T>(place: &mut T, value: Option<T>) -> Option<()> {
 
 fn number<T: FromStr>(value: &str) -> Option<T> {
     value.parse().ok()
+}
+
+fn fast_open(value: &str) -> Option<FastOpenPolicy> {
+    Some(match value {
+        "0" => FastOpenPolicy::Off,
+        "1" => FastOpenPolicy::Client,
+        "2" => FastOpenPolicy::Server,
+        "3" => FastOpenPolicy::Both,
+        _ => return None,
+    })
 }
 
 fn seconds(value: &str) -> Option<Duration> {

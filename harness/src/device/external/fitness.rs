@@ -80,7 +80,7 @@ impl Scan {
                 return;
             }
             Call::Listen { .. } => "listen with a queue of its own",
-            Call::Connect => "connect",
+            Call::Connect | Call::ConnectWith(_) => "connect",
             Call::Accept => "accept when it is told",
             Call::Send { .. } => "send",
             Call::Recv(_) => "read when it is told",

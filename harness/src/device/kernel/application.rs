@@ -146,7 +146,8 @@ impl Application {
         let listener = tuple.device.port();
         match call {
             AppCall::Listen { backlog } => self.listen(conn, tuple.device, *backlog),
-            AppCall::Connect => self.connect(conn, tuple),
+            AppCall::Connect => self.connect(conn, tuple, None),
+            AppCall::ConnectWith(data) => self.connect(conn, tuple, Some(data)),
             AppCall::Accept => self.accept_one(listener),
             AppCall::Close | AppCall::Abort if !self.connections.contains_key(&conn) => {
                 self.unlisten(listener)
@@ -274,15 +275,32 @@ impl Application {
         Ok(())
     }
 
-    fn connect(&mut self, conn: ConnId, tuple: FourTuple) -> Result<(), Refused> {
+    fn connect(
+        &mut self,
+        conn: ConnId,
+        tuple: FourTuple,
+        data: Option<&[u8]>,
+    ) -> Result<(), Refused> {
         let socket = self.socket(conn, tuple.device).map_err(lift)?;
-        match socket.connect(&SockAddr::from(tuple.tester)) {
+        let remote = SockAddr::from(tuple.tester);
+        // Without a cookie the kernel asks for one, and takes no octet yet.
+        let begun = match data {
+            None => socket.connect(&remote).map(|()| 0),
+            Some(data) => socket.send_to_with_flags(data, &remote, libc::MSG_FASTOPEN),
+        };
+        let taken = match begun {
             Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => {
                 return Err(failed(&error));
             }
-            _ => {}
+            begun => begun.unwrap_or(0),
+        };
+        let mut connection = Connection::opening(socket, self.manner.reads);
+        if taken > 0 {
+            self.seen.push_back((conn, Seen::Sent(taken)));
         }
-        let connection = Connection::opening(socket, self.manner.reads);
+        if let Some(rest) = data.and_then(|data| data.get(taken..)) {
+            connection.send_later(rest);
+        }
         self.watch(conn, connection).map_err(lift)
     }
 

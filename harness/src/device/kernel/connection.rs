@@ -171,6 +171,17 @@ impl Connection {
         self.write(seen).map_err(|error| super::failed(&error))
     }
 
+    /// Octets to be sent as soon as the connection takes them.
+    pub(super) fn send_later(&mut self, octets: &[u8]) {
+        if !octets.is_empty() {
+            self.unsent.push_back(Sending {
+                octets: octets.to_vec(),
+                taken: 0,
+                urgent: false,
+            });
+        }
+    }
+
     /// RECEIVE at most `octets`: now, or as soon as there is something.
     pub(super) fn receive(&mut self, octets: usize, seen: &mut Vec<Seen>) -> Result<(), Refused> {
         if self.broken {

@@ -2,8 +2,10 @@
 
 use super::sysctls;
 use crate::spec::case::{KeepAlive, SocketSettings};
+use nix::errno::Errno;
 use socket2::{Domain, Socket, TcpKeepalive};
 use std::io;
+use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 /// Sets what `settings` names on a socket, before its handshake or later; what is inherited from a
@@ -25,6 +27,9 @@ pub(super) fn apply(socket: &Socket, settings: &SocketSettings) -> io::Result<()
     }
     if let Some(keepalive) = &settings.keepalive {
         socket.set_tcp_keepalive(&probes(keepalive)?)?;
+    }
+    if let Some(most) = settings.fastopen {
+        fast_open(socket, most)?;
     }
     if let Some(timeout) = settings.user_timeout {
         socket.set_tcp_user_timeout(Some(timeout))?;
@@ -55,6 +60,23 @@ pub(super) fn apply_system(settings: &SocketSettings) -> io::Result<()> {
         .system
         .iter()
         .try_for_each(|(name, value)| sysctls::set(name, value))
+}
+
+/// `TCP_FASTOPEN` of a listener: so many connections may wait for the ACK of their SYN,ACK. Neither
+/// of the socket libraries has it.
+fn fast_open(socket: &Socket, most: u32) -> io::Result<()> {
+    // SAFETY: the descriptor is open, and the value is a live u32 of the length that is given.
+    let set = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_FASTOPEN,
+            (&raw const most).cast(),
+            size_of::<u32>() as libc::socklen_t,
+        )
+    };
+    Errno::result(set)?;
+    Ok(())
 }
 
 fn probes(keepalive: &KeepAlive) -> io::Result<TcpKeepalive> {

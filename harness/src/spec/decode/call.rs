@@ -2,7 +2,7 @@
 
 use super::{Reader, limits};
 use crate::spec::case::{AppEvent, AppWait, Call, KeepAlive, SocketSettings};
-use crate::spec::table::{self, CALLS, EVENTS, KEEPALIVE, LISTEN, SEND, SETTINGS};
+use crate::spec::table::{self, CALLS, CONNECT, EVENTS, KEEPALIVE, LISTEN, SEND, SETTINGS};
 use crate::spec::yaml::{Entry, Node};
 use std::borrow::Cow;
 
@@ -25,6 +25,7 @@ impl<'a> Reader<'a> {
                 }
             }
             ("connect", None) => Call::Connect,
+            ("connect", Some(argument)) => self.connect(&argument)?,
             ("accept", None) => Call::Accept,
             ("close", None) => Call::Close,
             ("abort", None) => Call::Abort,
@@ -128,6 +129,15 @@ impl<'a> Reader<'a> {
         self.fault(node.error("spec::argument", message).help(help));
     }
 
+    fn connect(&mut self, argument: &Node<'a>) -> Option<Call> {
+        let fields = self.fields(argument, "`connect`", &[CONNECT])?;
+        let Some(data) = fields.get("data") else {
+            self.missing(argument, "`connect`", "data");
+            return None;
+        };
+        self.payload(data, &limits::SEND).map(Call::ConnectWith)
+    }
+
     fn send(&mut self, argument: &Node<'a>) -> Option<Call> {
         if argument.entries().is_none() {
             return Some(Call::Send {
@@ -167,6 +177,10 @@ impl<'a> Reader<'a> {
         let mut octets = |name| fields.get(name).and_then(|node| self.count(node, 1 << 30));
         settings.rcvbuf = octets("rcvbuf").map(|value| value as u32);
         settings.sndbuf = octets("sndbuf").map(|value| value as u32);
+        settings.fastopen = fields
+            .get("fastopen")
+            .and_then(|node| self.count(node, 65_535))
+            .map(|value| value as u32);
         settings.nodelay = fields.get("nodelay").and_then(|node| self.truth(node));
         settings.user_timeout = fields
             .get("user_timeout")

@@ -156,6 +156,9 @@ impl<'a> Reader<'a> {
         pattern.ts = fields
             .get("ts")
             .and_then(|node| self.timestamps_pattern(node));
+        pattern.tfo = fields
+            .get("tfo")
+            .and_then(|node| self.fast_open_pattern(node));
         pattern.opts = fields.get("opts").and_then(|node| self.octets(node));
         if let Some(ip) = fields
             .get("ip")

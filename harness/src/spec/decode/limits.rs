@@ -4,7 +4,7 @@
 //! depends on the device shows when the device is there.
 
 use super::{Fields, Reader};
-use crate::spec::case::{Expr, Flags, Inject, InjectTimestamps, Pattern, Payload};
+use crate::spec::case::{Expr, FastOpen, Flags, Inject, InjectTimestamps, Pattern, Payload};
 use crate::spec::expand::constant;
 use crate::spec::expr::{self, Type};
 use crate::spec::yaml::Node;
@@ -300,7 +300,13 @@ fn option_octets(inject: &Inject) -> usize {
     }
     let stamps = matches!(inject.ts, InjectTimestamps::Given { .. });
     let blocks = inject.sack.len();
-    let mut octets = 0;
+    let mut octets = match &inject.tfo {
+        None => 0,
+        Some(FastOpen::Request) => 4,
+        Some(FastOpen::Cookie(cookie)) => (2 + cookie.len()).next_multiple_of(4),
+        // The usual length.
+        Some(FastOpen::From(_)) => 12,
+    };
     octets += if inject.mss.is_some() { 4 } else { 0 };
     octets += if inject.ws.is_some() { 4 } else { 0 };
     octets += if stamps { 12 } else { 0 };

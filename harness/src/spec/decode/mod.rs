@@ -7,6 +7,7 @@
 mod bound;
 mod call;
 mod choice;
+mod cookie;
 mod expect;
 mod flood;
 mod icmp;

@@ -106,6 +106,8 @@ impl<'a> Reader<'a> {
         inject.counts = fields
             .get("counts")
             .is_none_or(|node| self.truth(node) == Some(true));
+        let syn = inject.flags.contains(Flags::SYN);
+        inject.text_counts = syn && inject.counts && fields.get("counts").is_some();
         inject.name = self.capture(&fields);
         self.injected.extend(inject.name.clone());
         self.note_shift(self.own, &inject);
@@ -169,6 +171,7 @@ impl<'a> Reader<'a> {
             inject.ts = self.timestamps(ts);
         }
         inject.uto = self.field(fields, &limits::UTO);
+        inject.tfo = fields.get("tfo").and_then(|node| self.fast_open(node));
         inject.opts = fields.get("opts").and_then(|node| self.octets(node));
     }
 

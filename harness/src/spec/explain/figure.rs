@@ -118,6 +118,9 @@ impl Names<'_> {
             .iter()
             .map(block)
             .for_each(|block| parts.push(block));
+        if let Some(tfo) = &inject.tfo {
+            parts.push(format!("<TFO={tfo}>"));
+        }
         match &inject.ts {
             InjectTimestamps::Automatic => {}
             InjectTimestamps::Absent => parts.push("<no TS>".to_owned()),
@@ -199,6 +202,9 @@ impl Names<'_> {
                     parts.push(format!("<SACK={from}..{to}>"));
                 }
             }
+        }
+        if let Some(tfo) = &segment.tfo {
+            parts.push(format!("<TFO={tfo}>"));
         }
         match &segment.ts {
             None => {}

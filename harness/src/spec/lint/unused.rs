@@ -1,7 +1,7 @@
 //! Names that nothing uses.
 
 use super::Linted;
-use crate::spec::case::{Case, Expected, Expr, Verb};
+use crate::spec::case::{Case, Expected, Expr, FastOpen, FastOpenPattern, Verb};
 use crate::spec::diagnostic::Diagnostic;
 use crate::spec::visit;
 use crate::spec::yaml::Node;
@@ -20,6 +20,7 @@ pub(super) fn captures(linted: &Linted<'_>, case: &Case) -> Vec<Diagnostic> {
         {
             used.push(name);
         }
+        used.extend(cookie_of(&step.verb));
     });
     let mut found = Vec::new();
     visit::steps(&case.steps, &mut |step| {
@@ -36,6 +37,25 @@ pub(super) fn captures(linted: &Linted<'_>, case: &Case) -> Vec<Diagnostic> {
         }
     });
     found
+}
+
+/// The capture whose Fast Open cookie is sent or expected.
+fn cookie_of(verb: &Verb) -> Option<&str> {
+    let option = match verb {
+        Verb::Inject(inject) => inject.tfo.as_ref(),
+        Verb::Expect(expect) => match &expect.what {
+            Expected::Segment(segment) => match &segment.tfo {
+                Some(FastOpenPattern::Is(option)) => Some(option),
+                _ => None,
+            },
+            Expected::Again(_) => None,
+        },
+        _ => None,
+    };
+    match option {
+        Some(FastOpen::From(name)) => Some(name),
+        _ => None,
+    }
 }
 
 /// Parameters of `cases`, and fields of their rows, that nothing uses.

@@ -9,7 +9,11 @@ pub const CALLS: &[Entry] = &[
         Shape::Map(&[LISTEN]),
         "passive OPEN; the map may be left out",
     ),
-    entry("connect", Shape::Nothing, "active OPEN"),
+    entry(
+        "connect",
+        Shape::Map(&[CONNECT]),
+        "active OPEN; the map may be left out",
+    ),
     entry(
         "accept",
         Shape::Nothing,
@@ -38,6 +42,13 @@ pub const LISTEN: &[Entry] = &[entry(
     "length of the accept queue",
 )];
 
+/// Argument of `connect`.
+pub const CONNECT: &[Entry] = &[entry(
+    "data",
+    Shape::Payload,
+    "a first SEND, which the SYN carries if it may (RFC 7413)",
+)];
+
 /// Argument of `send`, in its long form.
 pub const SEND: &[Entry] = &[
     entry("count", Shape::Payload, "what is sent"),
@@ -62,6 +73,11 @@ pub const SETTINGS: &[Entry] = &[
     ),
     entry("ttl", Shape::Count(255), "TTL or hop limit"),
     entry("tos", Shape::Count(255), "TOS octet or traffic class"),
+    entry(
+        "fastopen",
+        Shape::Count(65_535),
+        "a listener takes text with a SYN, from so many at once (RFC 7413)",
+    ),
 ];
 
 /// Keep-alive times.

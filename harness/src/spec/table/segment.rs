@@ -33,6 +33,11 @@ pub const FIELDS: &[Entry] = &[
         Shape::Number,
         "user timeout option: seconds, or 32768 + minutes",
     ),
+    entry(
+        "tfo",
+        Shape::Special("request, \"0011…\", {from: capture}"),
+        "Fast Open option: without a cookie, with these octets, with a captured cookie",
+    ),
     entry("opts", Shape::Octets, "these octets instead of all options"),
     entry("ip", Shape::Map(&[IP]), "fields of the IP header"),
 ];
@@ -55,7 +60,11 @@ pub const INJECT_FIELDS: &[Entry] = &[
 /// What else may be said of an injection.
 pub const INJECT_NOTES: &[Entry] = &[
     entry("as", Shape::Name, "name for captures"),
-    entry("counts", Shape::Bool, "`false`: RCV.NXT is not moved by it"),
+    entry(
+        "counts",
+        Shape::Bool,
+        "`false`: RCV.NXT is not moved by it; `true` on a SYN: by its text too",
+    ),
 ];
 
 /// Fields of an expected segment.
@@ -102,6 +111,11 @@ pub const EXPECT_FIELDS: &[Entry] = &[
         "uto",
         Shape::NumberPattern,
         "user timeout option: seconds, or 32768 + minutes (free)",
+    ),
+    entry(
+        "tfo",
+        Shape::Special("present, absent, request, cookie, \"0011…\", {from: capture}"),
+        "Fast Open option (free); `cookie` is any of a legal length",
     ),
     entry("opts", Shape::Octets, "all options as octets (free)"),
     entry(
@@ -212,6 +226,9 @@ pub const TIMESTAMPS: &[Entry] = &[
     entry("val", Shape::SequencePattern, "TSval"),
     entry("ecr", Shape::SequencePattern, "TSecr"),
 ];
+
+/// Where a Fast Open cookie is taken from.
+pub const COOKIE: &[Entry] = &[entry("from", Shape::Name, "the captured segment")];
 
 /// Fields of a SACK block.
 pub const BLOCK: &[Entry] = &[

@@ -168,6 +168,7 @@ impl Run {
             mss,
             window_scale: shift.map(WindowScale::new),
             sack_permitted: true,
+            fast_open: None,
         };
         let control = match control {
             0 => Control::None,

@@ -205,6 +205,7 @@ fn a_cookie_leaves_nothing_behind_and_its_ack_makes_a_connection() {
         mss: Some(1300),
         window_scale: Some(WindowScale::new(7)),
         sack_permitted: false,
+        fast_open: None,
     };
     let syn_ack = server.syn_with(1, None, options).expect("a SYN,ACK");
     assert_eq!((server.state(1), server.half_open()), (State::Listen, 0));
@@ -230,6 +231,7 @@ fn timestamps_keep_what_the_sequence_number_has_no_room_for() {
         mss: Some(1460),
         window_scale: Some(WindowScale::new(7)),
         sack_permitted: true,
+        fast_open: None,
     };
     let timestamps = Timestamps { val: 77, ecr: 0 };
     let syn_ack = server.syn_with(1, Some(timestamps), options);
