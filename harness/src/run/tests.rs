@@ -1,4 +1,5 @@
 mod fake;
+mod packets;
 
 use super::builders::*;
 use crate::device::{Device, Seen};
