@@ -9,7 +9,7 @@ use std::ops::Range;
 /// Ranges that neither overlap nor touch, in order.
 #[derive(Clone, Debug)]
 pub(crate) struct Ranges {
-    ranges: Vec<(SeqNum, SeqNum)>,
+    sorted: Vec<(SeqNum, SeqNum)>,
     /// How many numbers they hold together.
     octets: u32,
     /// How many ranges there may be.
@@ -20,7 +20,7 @@ impl Ranges {
     /// An empty set of at most so many ranges.
     pub(crate) fn at_most(most: usize) -> Self {
         Self {
-            ranges: Vec::new(),
+            sorted: Vec::new(),
             octets: 0,
             most,
         }
@@ -28,7 +28,7 @@ impl Ranges {
 
     /// The ranges: first number, and the one that follows the last.
     pub(crate) fn as_slice(&self) -> &[(SeqNum, SeqNum)] {
-        &self.ranges
+        &self.sorted
     }
 
     /// How many numbers there are.
@@ -39,7 +39,7 @@ impl Ranges {
     /// How many of `from..to` are there.
     pub(crate) fn octets_in(&self, from: SeqNum, to: SeqNum) -> u32 {
         let first = self.first_after(from);
-        let ranges = self.ranges[first..].iter();
+        let ranges = self.sorted[first..].iter();
         ranges
             .take_while(|(left, _)| left.before(to))
             .map(|(left, right)| right.earliest(to).since(left.latest(from)))
@@ -48,7 +48,7 @@ impl Ranges {
 
     /// The range that holds `at`, or the first one above it.
     pub(crate) fn at_or_above(&self, at: SeqNum) -> Option<(SeqNum, SeqNum)> {
-        self.ranges.get(self.first_after(at)).copied()
+        self.sorted.get(self.first_after(at)).copied()
     }
 
     /// The parts of `left..right` that are not there.
@@ -57,7 +57,7 @@ impl Ranges {
         left: SeqNum,
         right: SeqNum,
     ) -> impl Iterator<Item = (SeqNum, SeqNum)> {
-        let ranges = self.ranges[self.first_after(left)..].iter();
+        let ranges = self.sorted[self.first_after(left)..].iter();
         let inside = ranges.take_while(move |range| range.0.before(right));
         let ends = inside.copied().chain([(right, right)]);
         let mut at = left;
@@ -69,15 +69,15 @@ impl Ranges {
     /// is not taken.
     pub(crate) fn insert(&mut self, left: SeqNum, right: SeqNum) -> u32 {
         let touched = self.touched(left, right);
-        if touched.is_empty() && self.ranges.len() >= self.most {
+        if touched.is_empty() && self.sorted.len() >= self.most {
             return 0;
         }
         let known: u32 = self.count(&touched);
         let (mut from, mut to) = (left, right);
-        for (left, right) in &self.ranges[touched.clone()] {
+        for (left, right) in &self.sorted[touched.clone()] {
             (from, to) = (from.earliest(*left), to.latest(*right));
         }
-        self.ranges.splice(touched, [(from, to)]);
+        self.sorted.splice(touched, [(from, to)]);
         let new = to.since(from) - known;
         self.octets += new;
         new
@@ -87,13 +87,13 @@ impl Ranges {
     pub(crate) fn remove(&mut self, left: SeqNum, right: SeqNum) -> u32 {
         let touched = self.touched(left, right);
         let mut rest = Vec::new();
-        for (from, to) in &self.ranges[touched.clone()] {
+        for (from, to) in &self.sorted[touched.clone()] {
             rest.push((*from, to.earliest(left)));
             rest.push((from.latest(right), *to));
         }
         rest.retain(|(from, to)| from.before(*to));
         let known = self.count(&touched);
-        self.ranges.splice(touched, rest.iter().copied());
+        self.sorted.splice(touched, rest.iter().copied());
         let left: u32 = rest.iter().map(|(from, to)| to.since(*from)).sum();
         self.octets -= known - left;
         known - left
@@ -101,27 +101,27 @@ impl Ranges {
 
     /// Takes everything out.
     pub(crate) fn clear(&mut self) {
-        self.ranges.clear();
+        self.sorted.clear();
         self.octets = 0;
     }
 
     /// The index of the first range that ends after `at`.
     fn first_after(&self, at: SeqNum) -> usize {
-        self.ranges
+        self.sorted
             .partition_point(|(_, right)| right.before_or_eq(at))
     }
 
     /// Which ranges overlap or touch `left..right`.
     fn touched(&self, left: SeqNum, right: SeqNum) -> Range<usize> {
-        let first = self.ranges.partition_point(|range| range.1.before(left));
+        let first = self.sorted.partition_point(|range| range.1.before(left));
         let last = self
-            .ranges
+            .sorted
             .partition_point(|range| range.0.before_or_eq(right));
         first..last.max(first)
     }
 
     fn count(&self, ranges: &Range<usize>) -> u32 {
-        let ranges = self.ranges[ranges.clone()].iter();
+        let ranges = self.sorted[ranges.clone()].iter();
         ranges.map(|(left, right)| right.since(*left)).sum()
     }
 }

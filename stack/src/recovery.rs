@@ -220,8 +220,13 @@ fn enter(tcb: &mut Tcb, cx: &mut Context<'_>) {
     // RFC 6675 §5:
     //   (4.3) Retransmit the first data segment presumed dropped -- the
     //         segment starting with sequence number HighACK + 1.
-    let first = tcb.recovery.rack.lost.as_slice().first();
-    tcb.owed.retransmit = !by_time(tcb) || first.is_some_and(|(left, _)| *left == tcb.snd.una);
+    // It is not lost if a peer has reported it that does not acknowledge it.
+    let (una, recovery) = (tcb.snd.una, &tcb.recovery);
+    tcb.owed.retransmit = if by_time(tcb) {
+        recovery.rack.lost.octets_in(una, una + 1) > 0
+    } else {
+        recovery.board.sacked().octets_in(una, una + 1) == 0
+    };
     cx.counters.fast_retransmits += 1;
 }
 

@@ -319,7 +319,7 @@ fn note(tcb: &mut Tcb, plan: Plan, cx: &mut Context<'_>) {
     tcb.snd.octets_sent += u64::from(plan.len);
     match plan.what {
         What::Syn | What::Text | What::FastRetransmit | What::Again { .. } | What::Probe => {
-            note_data(tcb, plan, end, cx)
+            note_data(tcb, plan, end, cx);
         }
         What::WindowProbe => {
             tcb.owed.window_probe = false;

@@ -97,11 +97,10 @@ proptest! {
             }
             prop_assert_eq!(board.set_pipe(&out) as usize, naive.set_pipe());
             let (with, without) = (board.next_seg(&out, true), board.next_seg(&out, false));
-            match naive.again() {
-                Some((first, true)) => prop_assert!(
-                    matches!(with, Some(NextSeg::Again(left, _)) if left == at(first))
-                ),
-                _ => prop_assert_eq!(with, Some(NextSeg::New)),
+            if let Some((first, true)) = naive.again() {
+                prop_assert!(matches!(with, Some(NextSeg::Again(left, _)) if left == at(first)));
+            } else {
+                prop_assert_eq!(with, Some(NextSeg::New));
             }
             match (naive.again(), without) {
                 (Some((first, _)), Some(NextSeg::Again(left, right))) => {

@@ -3,6 +3,7 @@ mod ends;
 mod hostile;
 mod listening;
 mod matrix;
+mod recovery;
 mod testing;
 mod time;
 mod time_wait;

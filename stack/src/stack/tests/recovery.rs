@@ -1,0 +1,129 @@
+//! Loss recovery by SACK as a peer and a network see it (RFC 2018 §5, RFC 6675, RFC 8985).
+
+use super::testing::{Established, Pair, Seen, segment};
+use super::{millis, transfer};
+use crate::segment::{Control, Segment, SynOptions};
+use crate::{Config, SocketOptions};
+use proptest::prelude::*;
+use rstest::rstest;
+
+const MSS: u32 = 1000;
+
+/// An established connection that has sent as many of `segments` full segments as it may.
+fn in_flight(rack: bool, tlp: bool, segments: usize) -> Established {
+    let config = Config {
+        rack,
+        tlp,
+        nodelay: true,
+        ..Config::default()
+    };
+    let permits = SynOptions {
+        mss: Some(MSS as u16),
+        sack_permitted: true,
+        ..SynOptions::default()
+    };
+    let mut host = Established::with(config, permits, SocketOptions::default());
+    host.send(&vec![7; segments * MSS as usize]);
+    host.sent();
+    host
+}
+
+/// What the peer does next; segments count from SND.UNA.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Report(u32, u32),
+    Acknowledge(u32),
+    Wait(u64),
+}
+
+fn any_step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => (0_u32..12, 1_u32..4).prop_map(|(first, count)| Step::Report(first, count)),
+        2 => (1_u32..4).prop_map(Step::Acknowledge),
+        2 => prop_oneof![0..300_u64, 0..5000_u64].prop_map(Step::Wait),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    /// RFC 2018 §5: what was reported is passed over, until a timeout forgets it.
+    #[test]
+    fn what_was_reported_is_not_sent_again_before_a_timeout(
+        rack: bool, tlp: bool, steps in proptest::collection::vec(any_step(), 1..60),
+    ) {
+        let mut host = in_flight(rack, tlp, 200);
+        let start = host.una;
+        let index = |seen: &Seen| (seen.seq.since(start) / MSS) as usize;
+        let mut reported = [false; 400];
+        let mut timeouts = 0;
+        let mut una = 0;
+        for step in steps {
+            let nxt = host.status().snd_nxt.since(start) / MSS;
+            let sent = match step {
+                Step::Report(first, count) => {
+                    let (left, right) = (una + first, (una + first + count).min(nxt));
+                    if left >= right {
+                        continue;
+                    }
+                    reported[left as usize..right as usize].fill(true);
+                    let block = (start + left * MSS, start + right * MSS);
+                    host.probe.inject(Segment {
+                        wnd: host.wnd,
+                        sack: [block].into_iter().collect(),
+                        ..segment(host.seq, host.una, Control::None, b"")
+                    })
+                }
+                Step::Acknowledge(count) => {
+                    let count = count.min(nxt - una);
+                    una += count;
+                    host.ack(count * MSS)
+                }
+                Step::Wait(ms) => host.wait(millis(ms)),
+            };
+            let now = host.probe.stack.counters().timeouts;
+            if now > timeouts {
+                timeouts = now;
+                reported.fill(false);
+                continue;
+            }
+            for seen in sent.iter().filter(|seen| !seen.text.is_empty()) {
+                prop_assert!(!reported[index(seen)], "segment {} again", index(seen));
+            }
+        }
+    }
+}
+
+#[rstest]
+#[case::by_time(true, true)]
+#[case::by_time_without_probes(true, false)]
+#[case::by_duplicates(false, false)]
+fn a_megabyte_arrives_whatever_is_lost(#[case] rack: bool, #[case] tlp: bool) {
+    let config = Config {
+        rack,
+        tlp,
+        ..Config::default()
+    };
+    for step in [3, 7, 11, 50] {
+        let mut pair = Pair::new(&config);
+        pair.loses = Box::new(move |packet| packet > 10 && packet % step == 0);
+        transfer(&mut pair, 1_000_000);
+        assert!(pair.a.counters().retrans_segs > 0);
+    }
+}
+
+#[test]
+fn most_losses_are_repaired_without_a_timeout() {
+    for rack in [true, false] {
+        let config = Config {
+            rack,
+            ..Config::default()
+        };
+        let mut pair = Pair::new(&config);
+        pair.loses = Box::new(|packet| packet > 100 && packet % 97 == 0);
+        transfer(&mut pair, 1_000_000);
+        let counters = pair.a.counters();
+        assert!(counters.retrans_segs >= 5, "{}", counters.retrans_segs);
+        assert!(counters.timeouts <= 1, "{}", counters.timeouts);
+    }
+}
