@@ -155,11 +155,12 @@ pub(crate) enum Resume {
 }
 
 /// The congestion state of a connection.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Congestion {
     window: Window,
     control: Control,
-    undo: Option<Undo>,
+    /// Set with the first loss: most connections never need the room.
+    undo: Option<Box<Undo>>,
     phase: Phase,
     /// What followed the highest sequence number sent when loss was found last; at first, ISS.
     recover: SeqNum,
@@ -574,11 +575,11 @@ impl Congestion {
             Phase::Open | Phase::Timeout { .. } | Phase::Probing { .. } => self.window.cwnd,
         };
         let flight = sender.flight().min(used);
-        self.undo = Some(Undo {
+        self.undo = Some(Box::new(Undo {
             window: self.window,
             control: self.control,
             flight,
-        });
+        }));
         let control = self.control.as_mut();
         self.window.ssthresh = control.reduce(self.window, flight, sender.mss, timeout);
     }

@@ -167,7 +167,8 @@ fn after_the_first_ack_two_new_segments_go_out_and_the_second_ack_decides() {
     assert_eq!(congestion.allowance(10_000, true, MSS), 1000);
     congestion.on_ack(SeqNum(2001), true, &sender(1001, 12_001));
     let window = congestion.window();
-    assert_eq!((window.cwnd, window.ssthresh), (10_000, NO_THRESHOLD));
+    // FlightSize is ten segments, and one was acknowledged.
+    assert_eq!((window.cwnd, window.ssthresh), (11_000, NO_THRESHOLD));
 }
 
 #[test]
