@@ -67,6 +67,8 @@ pub struct Config {
     pub sws_override: Duration,
     /// Congestion control.
     pub congestion_control: Algorithm,
+    /// Proportional rate reduction in a recovery by SACK (RFC 6937).
+    pub prr: bool,
     /// F-RTO: see whether a retransmission timeout was spurious (RFC 5682 §2).
     pub frto: bool,
     /// Initial congestion window in segments; ten or fewer are held to the bound of RFC 6928 §2.
@@ -149,6 +151,7 @@ impl Default for Config {
             sws_override: Duration::from_millis(500),
             congestion_control: Algorithm::Reno,
             frto: true,
+            prr: true,
             initial_window: 10,
             initial_ssthresh: None,
             keepalive: KeepAlive::default(),

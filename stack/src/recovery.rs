@@ -40,6 +40,8 @@ pub(crate) struct Recovery {
     cut_at: Instant,
     /// The tail loss probe.
     pub(crate) probe: TailLoss,
+    /// SND.UNA and SACKd (RFC 6937 §2) after the last acknowledgment.
+    arrived: (SeqNum, u32),
 }
 
 /// The way back from a recovery that turns out to be false.
@@ -76,6 +78,7 @@ impl Recovery {
             was_recovering: false,
             cut_at: Instant::ZERO,
             probe: TailLoss::default(),
+            arrived: (iss, 0),
         }
     }
 
@@ -164,7 +167,25 @@ fn circumstances(tcb: &Tcb) -> Circumstances {
 
 /// Takes what an acceptable acknowledgment reports; `moved`: it has moved SND.UNA.
 pub(crate) fn on_ack(tcb: &mut Tcb, segment: &Segment<'_>, moved: bool, cx: &mut Context<'_>) {
-    let Some(ack) = segment.ack.filter(|_| tcb.sack) else {
+    if !tcb.sack {
+        return;
+    }
+    find_loss(tcb, segment, moved, cx);
+    // RFC 6937 §2:
+    //   With SACK,
+    //   DeliveredData can be computed precisely as the change in snd.una,
+    //   plus the (signed) change in SACKd.
+    let (una, sacked) = tcb.recovery.arrived;
+    let now = (tcb.snd.una, tcb.recovery.board.sacked().octets());
+    tcb.recovery.arrived = now;
+    let delivered = (now.0.since(una) + now.1).saturating_sub(sacked);
+    let pipe = in_flight(tcb);
+    tcb.congestion
+        .on_delivered(delivered, pipe, tcb.effective_mss());
+}
+
+fn find_loss(tcb: &mut Tcb, segment: &Segment<'_>, moved: bool, cx: &mut Context<'_>) {
+    let Some(ack) = segment.ack else {
         return;
     };
     let blocks = segment.sack.as_slice();

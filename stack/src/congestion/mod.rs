@@ -14,12 +14,14 @@
 //! by [`Congestion::leave_recovery`], and does not count duplicate acknowledgments.
 
 mod cubic;
+mod prr;
 mod reno;
 
 use crate::config::{Algorithm, Config};
 use crate::seq::SeqNum;
 use crate::time::Instant;
 use cubic::Cubic;
+use prr::Prr;
 use reno::Reno;
 use std::time::Duration;
 
@@ -172,6 +174,8 @@ pub(crate) struct Congestion {
     last_sent: Instant,
     /// F-RTO is on.
     frto: bool,
+    /// Proportional rate reduction, if it is on, of the last recovery steered by a scoreboard.
+    prr: Option<Prr>,
 }
 
 impl Congestion {
@@ -190,6 +194,7 @@ impl Congestion {
             initial: MAX_CWND,
             last_sent: Instant::ZERO,
             frto: config.frto,
+            prr: config.prr.then(Prr::default),
         }
     }
 
@@ -260,8 +265,10 @@ impl Congestion {
     /// Text was sent, so many octets.
     pub(crate) fn sent(&mut self, octets: u32, now: Instant) {
         self.last_sent = now;
-        if let Phase::Probing { budget } = &mut self.phase {
-            *budget = budget.saturating_sub(octets);
+        match (&mut self.phase, &mut self.prr) {
+            (Phase::Probing { budget }, _) => *budget = budget.saturating_sub(octets),
+            (Phase::LossRecovery, Some(prr)) => prr.sent(octets),
+            _ => {}
         }
     }
 
@@ -295,6 +302,7 @@ impl Congestion {
                 //       RecoveryPoint signals the end of loss recovery, and the loss
                 //       recovery phase MUST be terminated.
                 if !ack.before(self.recover) {
+                    self.window.cwnd = self.window.ssthresh;
                     self.phase = Phase::Open;
                 }
                 Reaction::default()
@@ -369,10 +377,22 @@ impl Congestion {
     pub(crate) fn enter_loss_recovery(&mut self, sender: &Sender) {
         // RFC 6675 §5:
         //   (4.2) ssthresh = cwnd = (FlightSize / 2)
-        self.cut(sender, false);
+        let flight = self.cut(sender, false);
+        if let Some(prr) = &mut self.prr {
+            *prr = Prr::begin(flight);
+        }
         self.window.cwnd = self.window.ssthresh;
         self.phase = Phase::LossRecovery;
         self.recover = sender.nxt;
+    }
+
+    /// An acknowledgment has delivered so many octets, and `pipe` are in the network: with
+    /// proportional rate reduction, that decides how much may follow in a recovery.
+    pub(crate) fn on_delivered(&mut self, delivered: u32, pipe: u32, mss: u32) {
+        if let (Phase::LossRecovery, Some(prr)) = (self.phase, &mut self.prr) {
+            let count = prr.on_ack(delivered, pipe, self.window.ssthresh, mss);
+            self.window.cwnd = pipe.saturating_add(count).clamp(mss, MAX_CWND);
+        }
     }
 
     /// A loss was repaired before it was found: cwnd and ssthresh are cut, and that is all.
@@ -562,8 +582,8 @@ impl Congestion {
         self.control = undo.control;
     }
 
-    /// The new ssthresh.
-    fn cut(&mut self, sender: &Sender, timeout: bool) {
+    /// The new ssthresh. Returns the FlightSize that it comes from.
+    fn cut(&mut self, sender: &Sender, timeout: bool) -> u32 {
         // RFC 5681 §3.2:
         //   When [RFC3042]
         //   is in use, additional data sent in limited transmit MUST NOT be
@@ -582,6 +602,7 @@ impl Congestion {
         }));
         let control = self.control.as_mut();
         self.window.ssthresh = control.reduce(self.window, flight, sender.mss, timeout);
+        flight
     }
 
     /// Slow start or congestion avoidance.

@@ -32,6 +32,7 @@ pub fn config(profile: &Profile) -> Result<Config, PolicyError> {
     let mut config = Config {
         dsack: profile.claims.contains("dsack"),
         rack: profile.claims.contains("rack"),
+        prr: profile.claims.contains("prr"),
         rfc5961: profile.claims.contains("rfc5961"),
         sack: profile.claims.contains("sack"),
         timestamps: profile.claims.contains("timestamps"),
