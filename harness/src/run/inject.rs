@@ -5,7 +5,9 @@ use super::{Action, Played, Progress, Question, Runner, recorded};
 use crate::device::FourTuple;
 use crate::invariants::send_edge;
 use crate::model::{Capture, Conn, Scope, Space, Unresolved, resolve::Copied, sent::window, seq};
-use crate::spec::case::{Flags, Inject, InjectIp, InjectTimestamps, IpEnd, Payload, Piece, Step};
+use crate::spec::case::{
+    Expr, Flags, Inject, InjectIp, InjectTimestamps, IpEnd, Payload, Piece, Step,
+};
 use crate::time::Instant;
 use crate::wire::{self, Options, Outgoing, Packet};
 use std::collections::VecDeque;
@@ -126,10 +128,8 @@ impl Runner<'_> {
             tester_chooses: true,
         };
         let conn = &self.conns[own];
-        let seq = inject
-            .seq
-            .as_ref()
-            .map_or(Ok(0), |seq| scope.sequence(seq))?;
+        let sequence = |expr: Option<&Expr>| expr.map_or(Ok(0), |expr| scope.sequence(expr));
+        let seq = sequence(inject.seq.as_ref())?;
         let syn = inject.flags.contains(Flags::SYN);
         let offset = stream_offset(conn, seq, syn);
         let payload = match &inject.data {
@@ -157,10 +157,7 @@ impl Runner<'_> {
             id: ip.id.unwrap_or(if fragmented { own_id } else { 0 }),
             ip_options: &ip.options,
             seq,
-            ack: inject
-                .ack
-                .as_ref()
-                .map_or(Ok(0), |ack| scope.sequence(ack))?,
+            ack: sequence(inject.ack.as_ref())?,
             flags: inject.flags.0,
             window: window_field(&scope, conn, inject)?,
             urgent: inject
