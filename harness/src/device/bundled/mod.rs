@@ -4,6 +4,7 @@
 //! unless told otherwise, and goes on sending what SEND did not take. It touches the stack only
 //! through calls and events, as any application would.
 
+mod options;
 mod policy;
 mod sysctl;
 
@@ -15,12 +16,13 @@ use super::{
 };
 use crate::spec::case::{Family, SocketSettings, State};
 use crate::time::Instant;
+use options::{merge, options_of};
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 use tcpspec_stack::{
-    CallError, CloseReason, Config, ConnectionId, Event, KeepAlive, ListenerId, SocketOptions,
-    Stack, Status, Timer,
+    CallError, CloseReason, Config, ConnectionId, Event, ListenerId, SocketOptions, Stack, Status,
+    Timer,
 };
 
 /// Accept queue of a `listen` that does not say.
@@ -538,38 +540,6 @@ fn state_of(state: tcpspec_stack::State) -> State {
         Theirs::LastAck => State::LastAck,
         Theirs::TimeWait => State::TimeWait,
     }
-}
-
-fn options_of(set: &SocketSettings) -> SocketOptions {
-    let defaults = KeepAlive::default();
-    SocketOptions {
-        nodelay: set.nodelay,
-        rcvbuf: set.rcvbuf,
-        sndbuf: set.sndbuf,
-        keepalive: set.keepalive.as_ref().map(|keepalive| KeepAlive {
-            idle: keepalive.idle.unwrap_or(defaults.idle),
-            interval: keepalive.interval.unwrap_or(defaults.interval),
-            count: keepalive.count.unwrap_or(defaults.count),
-        }),
-        user_timeout: set.user_timeout,
-        advertised_timeout: set.advertised_timeout,
-        reports: None,
-        ttl: set.ttl,
-        tos: set.tos,
-        fast_open: set.fastopen.map(|most| most as usize),
-    }
-}
-
-fn merge(options: &mut SocketOptions, newer: SocketOptions) {
-    options.nodelay = newer.nodelay.or(options.nodelay);
-    options.rcvbuf = newer.rcvbuf.or(options.rcvbuf);
-    options.sndbuf = newer.sndbuf.or(options.sndbuf);
-    options.keepalive = newer.keepalive.or(options.keepalive);
-    options.user_timeout = newer.user_timeout.or(options.user_timeout);
-    options.advertised_timeout = newer.advertised_timeout.or(options.advertised_timeout);
-    options.ttl = newer.ttl.or(options.ttl);
-    options.tos = newer.tos.or(options.tos);
-    options.fast_open = newer.fast_open.or(options.fast_open);
 }
 
 #[cfg(test)]

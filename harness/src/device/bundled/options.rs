@@ -1,0 +1,38 @@
+//! Socket options by the names of the specs.
+
+use crate::spec::case::SocketSettings;
+use tcpspec_stack::{KeepAlive, SocketOptions};
+
+/// What a spec sets, in the words of the stack.
+pub(super) fn options_of(set: &SocketSettings) -> SocketOptions {
+    let defaults = KeepAlive::default();
+    SocketOptions {
+        nodelay: set.nodelay,
+        rcvbuf: set.rcvbuf,
+        sndbuf: set.sndbuf,
+        keepalive: set.keepalive.as_ref().map(|keepalive| KeepAlive {
+            idle: keepalive.idle.unwrap_or(defaults.idle),
+            interval: keepalive.interval.unwrap_or(defaults.interval),
+            count: keepalive.count.unwrap_or(defaults.count),
+        }),
+        user_timeout: set.user_timeout,
+        advertised_timeout: set.advertised_timeout,
+        reports: None,
+        ttl: set.ttl,
+        tos: set.tos,
+        fast_open: set.fastopen.map(|most| most as usize),
+    }
+}
+
+/// Puts newer settings over older ones.
+pub(super) fn merge(options: &mut SocketOptions, newer: SocketOptions) {
+    options.nodelay = newer.nodelay.or(options.nodelay);
+    options.rcvbuf = newer.rcvbuf.or(options.rcvbuf);
+    options.sndbuf = newer.sndbuf.or(options.sndbuf);
+    options.keepalive = newer.keepalive.or(options.keepalive);
+    options.user_timeout = newer.user_timeout.or(options.user_timeout);
+    options.advertised_timeout = newer.advertised_timeout.or(options.advertised_timeout);
+    options.ttl = newer.ttl.or(options.ttl);
+    options.tos = newer.tos.or(options.tos);
+    options.fast_open = newer.fast_open.or(options.fast_open);
+}
