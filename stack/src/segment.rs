@@ -162,7 +162,7 @@ impl<'a> Segment<'a> {
     }
 
     /// A segment with nothing in it but a sequence number and a control.
-    pub(crate) fn bare(seq: SeqNum, control: Control) -> Self {
+    pub fn bare(seq: SeqNum, control: Control) -> Self {
         Self {
             seq,
             ack: None,
