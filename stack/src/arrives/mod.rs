@@ -95,7 +95,16 @@ pub(crate) fn acknowledged(
     } else {
         let new = tcb.snd.nxt.before(tcb.snd.queue.end());
         let room = tcb.snd.nxt.before(ack + tcb.advertised(segment));
-        tcb.congestion.on_ack(ack, new && room, &sender)
+        let cwnd = tcb.congestion.window().cwnd;
+        let reaction = tcb.congestion.on_ack(ack, new && room, &sender);
+        // RFC 3168 §6.1.2:
+        //   The sending
+        //   TCP SHOULD NOT increase the congestion window in response to the
+        //   receipt of an ECN-Echo ACK packet.
+        if segment.ecn.ece && tcb.ecn.is_capable() {
+            tcb.congestion.not_above(cwnd);
+        }
+        reaction
     };
     recovery::acknowledged(tcb, ack);
     let sample = match tcb.snd.queue.acknowledge(ack) {

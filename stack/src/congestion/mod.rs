@@ -493,6 +493,11 @@ impl Congestion {
         }
     }
 
+    /// The congestion window has no reason to be larger than this.
+    pub(crate) fn not_above(&mut self, cwnd: u32) {
+        self.window.cwnd = self.window.cwnd.min(cwnd);
+    }
+
     /// What was in flight below `nxt` was too big for the path and goes out again: one segment
     /// until acknowledgments come. It is no sign of congestion.
     pub(crate) fn on_too_big(&mut self, nxt: SeqNum) {
