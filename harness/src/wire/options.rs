@@ -316,7 +316,9 @@ mod tests {
             ts in proptest::option::of(any::<(u32, u32)>()),
             uto in proptest::option::of(any::<u16>()),
         ) {
-            let options = Options { mss, ws, sack_ok, sack, ts, uto, fast_open: None, unknown: Vec::new() };
+            let options = Options {
+                mss, ws, sack_ok, sack, ts, uto, fast_open: None, unknown: Vec::new(),
+            };
             let octets = write(&options);
             prop_assert_eq!(octets.len() % 4, 0);
             prop_assert_eq!(read(&octets), (options, None));

@@ -11,7 +11,7 @@ pub(crate) mod time_wait;
 
 use crate::CloseReason;
 use crate::buffers::Acked;
-use crate::congestion::{Reaction, Resume};
+use crate::congestion::{Reaction, Resume, Sender};
 use crate::fast_open::FastOpenOption;
 use crate::segment::{Segment, SynOptions};
 use crate::seq::{SeqNum, WindowScale};
@@ -93,18 +93,7 @@ pub(crate) fn acknowledged(
         tcb.congestion.begin(&sender, tcb.retransmits, cx.config);
         Reaction::default()
     } else {
-        let new = tcb.snd.nxt.before(tcb.snd.queue.end());
-        let room = tcb.snd.nxt.before(ack + tcb.advertised(segment));
-        let cwnd = tcb.congestion.window().cwnd;
-        let reaction = tcb.congestion.on_ack(ack, new && room, &sender);
-        // RFC 3168 §6.1.2:
-        //   The sending
-        //   TCP SHOULD NOT increase the congestion window in response to the
-        //   receipt of an ECN-Echo ACK packet.
-        if segment.ecn.ece && tcb.ecn.is_capable() {
-            tcb.congestion.not_above(cwnd);
-        }
-        reaction
+        window_grows(tcb, ack, segment, &sender)
     };
     recovery::acknowledged(tcb, ack);
     let sample = match tcb.snd.queue.acknowledge(ack) {
@@ -148,6 +137,22 @@ pub(crate) fn acknowledged(
         tcb.told.wants_room = false;
         tcb.tell(Event::Writable { id: tcb.id }, cx);
     }
+}
+
+/// Congestion control learns of an acknowledgment of data.
+fn window_grows(tcb: &mut Tcb, ack: SeqNum, segment: &Segment<'_>, sender: &Sender) -> Reaction {
+    let new = tcb.snd.nxt.before(tcb.snd.queue.end());
+    let room = tcb.snd.nxt.before(ack + tcb.advertised(segment));
+    let cwnd = tcb.congestion.window().cwnd;
+    let reaction = tcb.congestion.on_ack(ack, new && room, sender);
+    // RFC 3168 §6.1.2:
+    //   The sending
+    //   TCP SHOULD NOT increase the congestion window in response to the
+    //   receipt of an ECN-Echo ACK packet.
+    if segment.ecn.ece && tcb.ecn.is_capable() {
+        tcb.congestion.not_above(cwnd);
+    }
+    reaction
 }
 
 /// An acknowledgment that moves nothing, of a segment that occupies no sequence space. It may be

@@ -131,8 +131,8 @@ impl Options {
             }
             (FAST_OPEN, []) => self.syn.fast_open = Some(FastOpenOption::Request),
             // RFC 7413 §4.1.1:
-            //   Options with invalid
-            //   Length values or without SYN flag set MUST be ignored.
+            //   Options with invalid Length values or without the SYN flag set MUST
+            //   be ignored.
             (FAST_OPEN, value) => {
                 self.syn.fast_open = Cookie::new(value).map(FastOpenOption::Cookie);
             }

@@ -283,20 +283,15 @@ impl Bundled {
         Ok(())
     }
 
-    fn connect(&mut self, now: Instant, conn: ConnId) -> Result<(), Refused> {
+    /// Active OPEN; the SYN carries `data` if it may.
+    fn connect(&mut self, now: Instant, conn: ConnId, data: Option<&[u8]>) -> Result<(), Refused> {
         let socket = self.socket(conn)?;
         let (FourTuple { tester, device }, options) = (socket.tuple, socket.options);
-        let id = self
-            .stack
-            .connect(at(now), device, tester, options)
-            .map_err(refused)?;
-        self.socket(conn)?.id = Some(id);
-        Ok(())
-    }
-
-    fn connect_with(&mut self, now: Instant, conn: ConnId, data: &[u8]) -> Result<(), Refused> {
-        let socket = self.socket(conn)?;
-        let (FourTuple { tester, device }, options) = (socket.tuple, socket.options);
+        let Some(data) = data else {
+            let id = self.stack.connect(at(now), device, tester, options);
+            self.socket(conn)?.id = Some(id.map_err(refused)?);
+            return Ok(());
+        };
         let (id, taken) = self
             .stack
             .connect_with(at(now), device, tester, options, data)
@@ -401,8 +396,8 @@ impl Device for Bundled {
     fn call(&mut self, now: Instant, conn: ConnId, call: &AppCall) -> Result<(), Refused> {
         match call {
             AppCall::Listen { backlog } => self.listen(conn, *backlog),
-            AppCall::Connect => self.connect(now, conn),
-            AppCall::ConnectWith(data) => self.connect_with(now, conn, data),
+            AppCall::Connect => self.connect(now, conn, None),
+            AppCall::ConnectWith(data) => self.connect(now, conn, Some(data)),
             AppCall::Accept => {
                 let listener = self
                     .listener(conn)
