@@ -7,6 +7,7 @@ use tcpspec_reports::counts::Chapter;
 use tcpspec_reports::names;
 use tcpspec_reports::record::{CaseRecord, Verdict};
 use tcpspec_reports::terminal::Screen;
+use tcpspec_reports::text::count;
 
 /// Prints what is finished, in the order of the plan.
 pub(super) struct Live<'s> {
@@ -69,6 +70,12 @@ impl<'s> Live<'s> {
             let (key, _) = self.open.remove(0);
             self.print(&key, records);
         }
+    }
+
+    /// Says on the bar how many cases are played again.
+    pub(super) fn again(&self) -> impl Fn(usize) + use<> {
+        let bar = self.bar.clone();
+        move |cases| bar.set_message(format!("playing {} again", count(cases, "case")))
     }
 
     /// Prints the chapters that an interrupted run has begun, and takes the bar away.

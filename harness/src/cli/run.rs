@@ -99,6 +99,7 @@ fn play(
         max_fail: arguments.max_fail,
         strict: arguments.strict,
         strange: Box::new(|record| deviations::unforetold(list, &identity, &today, record)),
+        told: Box::new(live.again()),
     };
     let remark = pace.play(
         &plan.cases,

@@ -28,6 +28,8 @@ pub struct Leniency<'a> {
     pub strict: bool,
     /// The symptoms of a record that nobody foretold; none for a pass.
     pub strange: Box<Strange<'a>>,
+    /// Is told how many cases are about to be played again.
+    pub told: Box<dyn Fn(usize) + 'a>,
 }
 
 impl Leniency<'_> {
@@ -38,6 +40,7 @@ impl Leniency<'_> {
             max_fail: None,
             strict: false,
             strange: Box::new(|_| Vec::new()),
+            told: Box::new(|_| ()),
         }
     }
 }
@@ -143,12 +146,15 @@ impl<'a> Replays<'a> {
         self.conclude(held).into_iter().map(settled).collect()
     }
 
-    /// The next attempts, of all that is held.
+    /// The next attempts, of all that is held: they are about to begin.
     pub fn jobs(&self) -> Vec<Job> {
         let job = |(id, held): (&String, &Held)| Job {
             id: id.clone(),
             seed: held.seed,
         };
+        if !self.held.is_empty() {
+            (self.leniency.told)(self.held.len());
+        }
         self.held.iter().map(job).collect()
     }
 

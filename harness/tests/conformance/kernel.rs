@@ -107,9 +107,9 @@ fn play(jobs: Vec<Job>, only: Option<&str>, results: &Arc<Results>, list: Arc<[D
     std::thread::spawn(move || {
         let leniency = Leniency {
             retries: worker::DEFAULT_RETRIES,
-            max_fail: None,
             strict: true,
             strange: Box::new(move |record| deviations::unforetold(&list, LINUX, NEVER, record)),
+            ..Leniency::none()
         };
         match worker::run_cases_patiently(binary(), order, jobs, leniency) {
             Err(error) => results.end(&format!("no worker: {error}")),

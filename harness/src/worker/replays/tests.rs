@@ -230,6 +230,22 @@ fn failures_in_hand_are_enough_for_the_user() {
 }
 
 #[test]
+fn the_user_is_told_how_many_are_played_again() {
+    let told = std::cell::RefCell::new(Vec::new());
+    let leniency = Leniency {
+        told: Box::new(|cases| told.borrow_mut().push(cases)),
+        ..leniency(2)
+    };
+    let mut replays = Replays::new(leniency, 3);
+    assert!(replays.jobs().is_empty());
+    attempt(&mut replays, "a", Fail("x"));
+    attempt(&mut replays, "b", Late);
+    assert_eq!(replays.jobs().len(), 2);
+    drop(replays);
+    assert_eq!(told.into_inner(), [2]);
+}
+
+#[test]
 fn what_is_held_is_released_as_it_is() {
     let mut replays = Replays::new(leniency(2), 3);
     attempt(&mut replays, "a", Fail("x"));
