@@ -1,13 +1,13 @@
 //! YAML text to a tree of values with their places: the only module that knows a YAML crate.
 //!
-//! serde_yaml reads the values; it keeps no positions. One pass over saphyr-parser's events
-//! yields a second tree of the same shape that holds only positions, and refuses what specs do
-//! not use: anchors, tags, merge keys, duplicate keys, tabs, leading zeros, several documents.
-//! A [`Node`] walks both trees side by side. Files that are read in bulk and are nearly always
-//! good (catalogues, a test's list of names) are read without places first, and once more with
-//! places if something is wrong with them.
+//! One pass over saphyr-parser's events yields the values, and a second tree of the same shape that
+//! holds only positions; it refuses what specs do not use: anchors, tags, merge keys, duplicate
+//! keys, tabs, leading zeros, several documents. A [`Node`] walks both trees side by side. Files
+//! that are read in bulk and are nearly always good (catalogues, a test's list of names) are read
+//! by serde_yaml, without places, and once more with places if something is wrong with them.
 
 mod places;
+mod scalar;
 
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::source::{Source, Span};
@@ -54,8 +54,7 @@ static NOWHERE: Place = Place {
 impl Document {
     /// Reads a file with places.
     pub(super) fn read(source: &Arc<Source>) -> Result<Self, Diagnostics> {
-        let place = places::read(source)?;
-        let value = values(source).map_err(|fault| Diagnostics(vec![fault]))?;
+        let (value, place) = places::read(source)?;
         Ok(Self {
             source: Arc::clone(source),
             value,
@@ -65,7 +64,7 @@ impl Document {
 
     /// Reads a file without places and without the rules that need them.
     pub(super) fn read_unplaced(source: &Arc<Source>) -> Result<Self, Diagnostics> {
-        match values(source) {
+        match serde_yaml::from_str(&source.text) {
             Ok(value) if places::is_text(source) => Ok(Self {
                 source: Arc::clone(source),
                 value,
@@ -253,27 +252,4 @@ fn scalar(value: &Value) -> Option<Cow<'_, str>> {
         Value::Bool(false) => Some(Cow::Borrowed("false")),
         _ => None,
     }
-}
-
-/// The values of a file.
-fn values(source: &Arc<Source>) -> Result<Value, Diagnostic> {
-    serde_yaml::from_str(&source.text).map_err(|error| {
-        let at = error
-            .location()
-            .map_or(0, |location| location.index() as u32);
-        let line = error
-            .location()
-            .map_or(1, |location| location.line() as u32);
-        let span = Span {
-            start: at,
-            end: at,
-            line,
-        };
-        Diagnostic::error(
-            "yaml::syntax",
-            source,
-            span,
-            format!("this is not YAML: {error}"),
-        )
-    })
 }

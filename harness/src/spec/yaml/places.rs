@@ -1,9 +1,11 @@
-//! One pass over the events of a YAML parser: where every value stands, and what specs refuse.
+//! One pass over the events of a YAML parser: every value and where it stands, and what specs
+//! refuse.
 
-use super::{Child, Place};
+use super::{Child, Place, scalar};
 use crate::spec::diagnostic::{Diagnostic, Diagnostics};
 use crate::spec::source::{Source, Span};
 use saphyr_parser::{Event, Parser, ScalarStyle};
+use serde_yaml::{Mapping, Value};
 use std::sync::Arc;
 
 /// Largest file, octets.
@@ -13,8 +15,8 @@ const MAX_DEPTH: usize = 32;
 /// Most keys of one map.
 const MAX_KEYS: usize = 512;
 
-/// The places of a file, or how it breaks the rules that specs add to YAML.
-pub(super) fn read(source: &Arc<Source>) -> Result<Place, Diagnostics> {
+/// The values of a file and their places, or how it breaks the rules that specs add to YAML.
+pub(super) fn read(source: &Arc<Source>) -> Result<(Value, Place), Diagnostics> {
     if source.text.len() > MAX_FILE {
         let message = format!("this file is larger than {MAX_FILE} octets");
         let fault = Diagnostic::error("yaml::too-large", source, Span::default(), message);
@@ -98,7 +100,7 @@ struct Builder<'a> {
     source: &'a Arc<Source>,
     offsets: Offsets,
     open: Vec<Open>,
-    root: Place,
+    root: (Value, Place),
     documents: usize,
     faults: Vec<Diagnostic>,
 }
@@ -106,10 +108,24 @@ struct Builder<'a> {
 /// A list or map that has begun.
 struct Open {
     place: Place,
-    is_map: bool,
+    value: Collection,
     /// The key whose value comes next.
     key: Option<Span>,
     keys: Vec<String>,
+}
+
+/// The values so far.
+enum Collection {
+    List(Vec<Value>),
+    /// With the key whose value comes next.
+    Map(Mapping, Value),
+}
+
+impl Open {
+    /// True if a key comes next.
+    fn wants_key(&self) -> bool {
+        matches!(self.value, Collection::Map(..)) && self.key.is_none()
+    }
 }
 
 impl<'a> Builder<'a> {
@@ -118,7 +134,7 @@ impl<'a> Builder<'a> {
             source,
             offsets: Offsets::new(&source.text),
             open: Vec::new(),
-            root: Place::default(),
+            root: (Value::Null, Place::default()),
             documents: 0,
             faults: Vec::new(),
         }
@@ -186,10 +202,11 @@ impl<'a> Builder<'a> {
                     "an alias: the language has none",
                     "write the value out, or use `cases`",
                 );
-                self.complete(Place {
+                let place = Place {
                     span,
                     ..Place::default()
-                });
+                };
+                self.complete(Value::Null, place);
             }
             Event::Scalar(text, style, anchor, tag) => {
                 self.refuse_marks(span, *anchor, tag.is_some());
@@ -227,11 +244,7 @@ impl<'a> Builder<'a> {
     fn scalar(&mut self, text: &str, style: ScalarStyle, span: Span) -> bool {
         let plain = style == ScalarStyle::Plain;
         let span = self.trimmed(span, plain);
-        let is_key = self
-            .open
-            .last()
-            .is_some_and(|open| open.is_map && open.key.is_none());
-        if is_key {
+        if self.open.last().is_some_and(Open::wants_key) {
             return self.key(text, plain, span);
         }
         let digits = text.trim_start_matches(['-', '+']);
@@ -245,11 +258,12 @@ impl<'a> Builder<'a> {
             );
         }
         let quoted = matches!(style, ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted);
-        self.complete(Place {
+        let place = Place {
             span,
             quoted,
             children: Vec::new(),
-        });
+        };
+        self.complete(scalar::value(text, plain), place);
         true
     }
 
@@ -279,6 +293,9 @@ impl<'a> Builder<'a> {
             return false;
         };
         open.key = Some(span);
+        if let Collection::Map(_, key) = &mut open.value {
+            *key = scalar::value(text, plain);
+        }
         let before = open.keys.iter().position(|have| have == text);
         let first = before
             .and_then(|at| open.place.children.get(at))
@@ -301,11 +318,7 @@ impl<'a> Builder<'a> {
     }
 
     fn begin(&mut self, span: Span, is_map: bool) -> bool {
-        if self
-            .open
-            .last()
-            .is_some_and(|open| open.is_map && open.key.is_none())
-        {
+        if self.open.last().is_some_and(Open::wants_key) {
             let help = "a key is a word";
             self.fault("yaml::key", span, "a list or a map cannot be a key", help);
             return false;
@@ -326,7 +339,11 @@ impl<'a> Builder<'a> {
         };
         self.open.push(Open {
             place,
-            is_map,
+            value: if is_map {
+                Collection::Map(Mapping::new(), Value::Null)
+            } else {
+                Collection::List(Vec::new())
+            },
             key: None,
             keys: Vec::new(),
         });
@@ -344,17 +361,24 @@ impl<'a> Builder<'a> {
             last.unwrap_or(span.end)
         };
         place.span.end = place.span.end.max(place.span.start);
-        self.complete(place);
+        let value = match open.value {
+            Collection::List(items) => Value::Sequence(items),
+            Collection::Map(map, _) => Value::Mapping(map),
+        };
+        self.complete(value, place);
     }
 
-    fn complete(&mut self, place: Place) {
-        match self.open.last_mut() {
-            None => self.root = place,
-            Some(open) => {
-                let key = open.key.take().unwrap_or_default();
-                open.place.children.push(Child { key, place });
-            }
+    fn complete(&mut self, value: Value, place: Place) {
+        let Some(open) = self.open.last_mut() else {
+            self.root = (value, place);
+            return;
+        };
+        match &mut open.value {
+            Collection::List(items) => items.push(value),
+            Collection::Map(map, key) => drop(map.insert(std::mem::take(key), value)),
         }
+        let key = open.key.take().unwrap_or_default();
+        open.place.children.push(Child { key, place });
     }
 }
 
