@@ -343,6 +343,18 @@ fn outstanding(tcb: &Tcb) -> Outstanding {
     }
 }
 
+/// Whether a segment in flight is taken for lost.
+pub(crate) fn is_lost(tcb: &Tcb, sent: &Sent) -> bool {
+    let recovery = &tcb.recovery;
+    if sent.sacked {
+        false
+    } else if by_time(tcb) {
+        recovery.rack.lost.octets_in(sent.seq, sent.end) > 0
+    } else {
+        recovery.board.is_lost(sent.seq, tcb.effective_mss())
+    }
+}
+
 /// How many octets are in the network.
 pub(crate) fn in_flight(tcb: &Tcb) -> u32 {
     let snd = &tcb.snd;

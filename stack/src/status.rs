@@ -66,6 +66,10 @@ pub struct Status {
     pub probes: u32,
     /// Segments in flight.
     pub in_flight: u32,
+    /// Segments in flight that the peer has reported by SACK blocks.
+    pub sacked: u32,
+    /// Segments in flight that are taken for lost.
+    pub lost: u32,
     /// Octets that the application sent and the peer has not acknowledged.
     pub unacked: u32,
     /// Octets that wait to be sent for the first time.
@@ -80,6 +84,8 @@ pub struct Status {
     pub bytes_retrans: u64,
     /// Octets that arrived in order.
     pub bytes_received: u64,
+    /// SACK is in use.
+    pub sack: bool,
     /// Timestamps are in use.
     pub timestamps: bool,
     /// The shift that this side applies to the windows it sends.
@@ -145,6 +151,8 @@ impl Status {
             total_retransmits: 0,
             probes: 0,
             in_flight: 0,
+            sacked: 0,
+            lost: 0,
             unacked: 0,
             unsent: 0,
             unread: 0,
@@ -152,6 +160,7 @@ impl Status {
             bytes_sent: 0,
             bytes_retrans: 0,
             bytes_received: 0,
+            sack: false,
             timestamps: false,
             rcv_wscale: 0,
             snd_wscale: 0,
@@ -181,6 +190,9 @@ impl fmt::Display for Status {
         if self.timestamps {
             f.write_str(" ts")?;
         }
+        if self.sack {
+            f.write_str(" sack")?;
+        }
         if (self.snd_wscale, self.rcv_wscale) != (0, 0) {
             write!(f, " wscale:{},{}", self.snd_wscale, self.rcv_wscale)?;
         }
@@ -203,6 +215,8 @@ impl fmt::Display for Status {
             ("retransmits", u64::from(self.retransmits)),
             ("probes", u64::from(self.probes)),
             ("unacked", u64::from(self.in_flight)),
+            ("sacked", u64::from(self.sacked)),
+            ("lost", u64::from(self.lost)),
             ("unsent", u64::from(self.unsent)),
             ("bytes_sent", self.bytes_sent),
             ("bytes_retrans", self.bytes_retrans),

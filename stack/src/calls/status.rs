@@ -1,5 +1,7 @@
 //! STATUS (RFC 9293 §3.10.6).
 
+use crate::buffers::Sent;
+use crate::recovery;
 use crate::tcb::{Origin, Tcb};
 use crate::time_wait::TimeWait;
 use crate::timeouts::Timer;
@@ -10,6 +12,9 @@ pub(crate) fn status(tcb: &Tcb, now: Instant) -> Status {
     let (snd, rcv) = (&tcb.snd, &tcb.rcv);
     let sent_text = snd.nxt.earliest(snd.queue.end());
     let window = tcb.congestion.window();
+    let count = |what: &dyn Fn(&Sent) -> bool| -> u32 {
+        snd.queue.segments().filter(|sent| what(sent)).count() as u32
+    };
     let unsent = snd.queue.end().since(sent_text.latest(snd.iss + 1));
     Status {
         passive: tcb.origin != Origin::Active,
@@ -34,6 +39,8 @@ pub(crate) fn status(tcb: &Tcb, now: Instant) -> Status {
         total_retransmits: tcb.total_retransmits,
         probes: tcb.probes,
         in_flight: snd.queue.in_flight_count() as u32,
+        sacked: count(&|sent| sent.sacked),
+        lost: count(&|sent| recovery::is_lost(tcb, sent)),
         unacked: snd.queue.len() as u32 - unsent,
         unsent,
         unread: rcv.queue.ready() as u32,
@@ -41,6 +48,7 @@ pub(crate) fn status(tcb: &Tcb, now: Instant) -> Status {
         bytes_sent: snd.octets_sent,
         bytes_retrans: snd.octets_again,
         bytes_received: rcv.octets,
+        sack: tcb.sack,
         timestamps: tcb.ts.enabled,
         rcv_wscale: rcv.scale.shift(),
         snd_wscale: snd.scale.shift(),

@@ -511,6 +511,8 @@ fn field_of(status: &Status, field: &str) -> Option<i64> {
         "timer_persist" => left(Timer::Persist)?,
         "timer_retransmission" => left(Timer::Retransmission)?,
         "timer_time_wait" => left(Timer::TimeWait)?,
+        "lost" => i64::from(status.lost),
+        "sacked" => i64::from(status.sacked),
         "total_retrans" => status.total_retransmits as i64,
         "unacked" => i64::from(status.in_flight),
         "unread" => i64::from(status.unread),
