@@ -78,25 +78,25 @@ pub(crate) trait CongestionControl {
     fn pause(&mut self, _now: Instant) {}
 }
 
-/// The congestion control of a connection.
-#[derive(Clone, Copy, Debug)]
+/// The congestion control of a connection; boxed if it is large, since most connections are idle.
+#[derive(Clone, Debug)]
 enum Control {
     Reno(Reno),
-    Cubic(Cubic),
+    Cubic(Box<Cubic>),
 }
 
 impl Control {
     fn of(algorithm: Algorithm) -> Self {
         match algorithm {
             Algorithm::Reno => Self::Reno(Reno::default()),
-            Algorithm::Cubic => Self::Cubic(Cubic::default()),
+            Algorithm::Cubic => Self::Cubic(Box::default()),
         }
     }
 
     fn as_mut(&mut self) -> &mut dyn CongestionControl {
         match self {
             Self::Reno(reno) => reno,
-            Self::Cubic(cubic) => cubic,
+            Self::Cubic(cubic) => cubic.as_mut(),
         }
     }
 }
@@ -129,7 +129,7 @@ enum Phase {
 }
 
 /// What a reduction has taken away, in case it was a mistake.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Undo {
     window: Window,
     control: Control,
@@ -174,8 +174,10 @@ pub(crate) struct Congestion {
     last_sent: Instant,
     /// F-RTO is on.
     frto: bool,
-    /// Proportional rate reduction, if it is on, of the last recovery steered by a scoreboard.
-    prr: Option<Prr>,
+    /// Proportional rate reduction is on.
+    reduces_by_rate: bool,
+    /// The last recovery steered by a scoreboard.
+    prr: Option<Box<Prr>>,
 }
 
 impl Congestion {
@@ -194,7 +196,8 @@ impl Congestion {
             initial: MAX_CWND,
             last_sent: Instant::ZERO,
             frto: config.frto,
-            prr: config.prr.then(Prr::default),
+            reduces_by_rate: config.prr,
+            prr: None,
         }
     }
 
@@ -378,9 +381,7 @@ impl Congestion {
         // RFC 6675 §5:
         //   (4.2) ssthresh = cwnd = (FlightSize / 2)
         let flight = self.cut(sender, false);
-        if let Some(prr) = &mut self.prr {
-            *prr = Prr::begin(flight);
-        }
+        self.prr = self.reduces_by_rate.then(|| Box::new(Prr::begin(flight)));
         self.window.cwnd = self.window.ssthresh;
         self.phase = Phase::LossRecovery;
         self.recover = sender.nxt;
@@ -602,7 +603,7 @@ impl Congestion {
         let flight = sender.flight().min(used);
         self.undo = Some(Box::new(Undo {
             window: self.window,
-            control: self.control,
+            control: self.control.clone(),
             flight,
         }));
         let control = self.control.as_mut();
