@@ -75,6 +75,8 @@ pub(crate) struct HalfOpen {
     pub(crate) iss: SeqNum,
     /// How often the SYN,ACK was sent again.
     pub(crate) retransmits: u32,
+    /// The right edge of the window, which a challenge ACK may have moved on.
+    pub(crate) edge: SeqNum,
     /// When the SYN,ACK was sent last.
     pub(crate) sent_at: Instant,
     /// When it is due again.
@@ -113,6 +115,7 @@ impl HalfOpen {
             request,
             iss: tcb.snd.iss,
             retransmits: tcb.retransmits,
+            edge: tcb.rcv.edge,
             sent_at: tcb.syn_sent_at,
             deadline: tcb.timers.next()?,
             ts: tcb.ts,
@@ -228,6 +231,7 @@ mod tests {
             ),
             iss: SeqNum(1),
             retransmits: 0,
+            edge: SeqNum(0),
             sent_at: Instant(0),
             deadline: Instant(deadline),
             ts: TimestampState::default(),

@@ -238,6 +238,7 @@ impl Stack {
         }
         tcb.timers.start(Timer::Retransmission, entry.deadline);
         tcb.arrival = entry.arrival;
+        tcb.rcv.edge = entry.edge;
         tcb.ts = entry.ts;
         tcb.ecn = entry.ecn;
         tcb.challenges = entry.challenges;
