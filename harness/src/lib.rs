@@ -4,6 +4,7 @@
 //! application events expected back. This crate reads specs, drives a device, compares, and
 //! decides; the bundled TCP and the reports are crates of their own.
 
+pub mod agent;
 pub mod cli;
 pub mod compare;
 pub mod deviations;

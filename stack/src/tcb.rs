@@ -61,8 +61,7 @@ pub(crate) struct Tcb {
     /// Loss recovery by SACK, in a block of its own.
     pub(crate) recovery: Box<Recovery>,
     /// Fast Open (RFC 7413).
-    /// Fast Open (RFC 7413), in a block of its own.
-    pub(crate) fast_open: Box<FastOpen>,
+    pub(crate) fast_open: FastOpen,
     /// What has to be sent although no data asks for it.
     pub(crate) owed: Owed,
     /// Retransmissions of the segment that is waited for.
@@ -329,7 +328,7 @@ impl Tcb {
             congestion: Congestion::new(iss, config),
             ecn: EcnState::default(),
             recovery: Box::new(Recovery::new(iss, config)),
-            fast_open: Box::default(),
+            fast_open: FastOpen::default(),
             owed: Owed::default(),
             retransmits: 0,
             total_retransmits: 0,

@@ -3,6 +3,7 @@
 use super::remote::{self, AddressRange};
 use crate::select::Shard;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use tcpspec_reports::names;
 
@@ -56,6 +57,8 @@ pub(super) enum Command {
     },
     /// Tell what this machine allows, and how to get the rest.
     Doctor,
+    /// Drive the application on this host for a tester elsewhere (`run --agent`).
+    Agent(AgentArguments),
 }
 
 /// `tcpspec list`.
@@ -101,6 +104,25 @@ pub(super) struct FilterArguments {
     pub family: Families,
 }
 
+/// `tcpspec agent`.
+#[derive(Debug, Args)]
+pub(super) struct AgentArguments {
+    /// Where to listen.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:30700")]
+    pub listen: SocketAddr,
+    /// A tester that may use it; beyond loopback addresses nobody else may.
+    #[arg(long, value_name = "ADDRESS")]
+    pub allow: Vec<IpAddr>,
+    /// The word that testers have to know.
+    #[arg(
+        long,
+        env = "TCPSPEC_TOKEN",
+        hide_env_values = true,
+        value_name = "WORD"
+    )]
+    pub token: Option<String>,
+}
+
 /// What is to be known of a host that is named by its address.
 #[derive(Debug, Args)]
 pub(super) struct HostArguments {
@@ -115,6 +137,20 @@ pub(super) struct HostArguments {
     #[arg(long, value_name = "ID", help_heading = "Host",
           value_parser = clap::value_parser!(u16).range(1..4095))]
     pub vlan: Option<u16>,
+    /// The agent on the device that drives its application: `tcpspec agent`, or another that
+    /// speaks its protocol.
+    #[arg(long, value_name = "ADDRESS:PORT", help_heading = "Host")]
+    pub agent: Option<SocketAddr>,
+    /// The word that the agent wants to hear.
+    #[arg(
+        long,
+        env = "TCPSPEC_TOKEN",
+        hide_env_values = true,
+        value_name = "WORD",
+        requires = "agent",
+        help_heading = "Host"
+    )]
+    pub token: Option<String>,
     /// A port of the device on which nobody listens.
     #[arg(long, value_name = "PORT", help_heading = "Host",
           value_parser = clap::value_parser!(u16).range(1..))]

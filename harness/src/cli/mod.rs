@@ -1,5 +1,6 @@
 //! The command line: flags in, one function per command, an exit code out.
 
+mod agent;
 mod arguments;
 mod doctor;
 mod exit;
@@ -37,6 +38,7 @@ pub fn main() -> ExitCode {
         Command::Explain { select } => explain::explain(select, &context),
         Command::Schema => print(&format!("{:#}\n", crate::spec::schema())),
         Command::Lint { paths } => lint::lint(paths, &context),
+        Command::Agent(arguments) => agent::serve(arguments),
         Command::Doctor => doctor::doctor(&context),
     };
     match outcome {

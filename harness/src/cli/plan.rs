@@ -142,10 +142,12 @@ impl Plan {
                     target.name()
                 ))
             })?;
-        if let Target::Host(_) = target {
-            // Without an agent nobody tells what goes on in it, and nobody can pin its settings.
-            profile.observes.clear();
+        if let Target::Host(remote) = &target {
+            // Nobody can pin its settings, and without an agent nobody tells what goes on in it.
             profile.pinned.clear();
+            if remote.is_mute() {
+                profile.observes.clear();
+            }
         }
         let families = target.families(filter.family);
         let cases = unroll(&suite, &profile, families).map_err(Failure::Specs)?;

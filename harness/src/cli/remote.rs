@@ -5,7 +5,7 @@ use super::Failure;
 use super::arguments::HostArguments;
 use super::interrupt::Interrupt;
 use super::play::{Go, unplayed};
-use crate::device::external::{External, Host, Reach, unfit};
+use crate::device::external::{Contact, External, Host, PORTS_PER_CASE, Reach, unfit};
 use crate::drive::real_time;
 use crate::link::ethernet::{self, Station, StationError};
 use crate::seed::{self, Sequence};
@@ -27,9 +27,6 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// The tester's ports: above those that a device's own services have, and enough of them that
 /// none comes again while the device may still remember it.
 const FIRST_PORT: u16 = 20_000;
-/// Ports kept for one case: no spec has more connections.
-const PORTS_PER_CASE: u16 = 16;
-
 /// The port of a host where nobody says.
 const DEFAULT_PORT: u16 = 80;
 /// The profile of a host where nobody says.
@@ -64,6 +61,14 @@ impl Remote {
         (address, port): (IpAddr, u16),
         arguments: &HostArguments,
     ) -> Result<Self, Failure> {
+        let agent = arguments.agent.map(|address| Contact {
+            address,
+            token: arguments.token.clone(),
+        });
+        let service = Reach::Service {
+            port,
+            closed_port: arguments.closed_port,
+        };
         let from = match &arguments.from {
             Some(range) => range.addresses(),
             None => {
@@ -86,10 +91,8 @@ impl Remote {
         Ok(Self {
             host: Host {
                 address,
-                reach: Reach {
-                    port,
-                    closed_port: arguments.closed_port,
-                },
+                reach: agent.as_ref().map_or(service, |_| Reach::Agent),
+                agent,
                 mtu: crate::link::MTU,
             },
             from,
@@ -110,7 +113,15 @@ impl Remote {
 
     /// `192.0.2.7:80`
     pub(super) fn name(&self) -> String {
-        SocketAddr::new(self.host.address, self.host.reach.port).to_string()
+        match self.host.reach {
+            Reach::Agent => self.host.address.to_string(),
+            Reach::Service { port, .. } => SocketAddr::new(self.host.address, port).to_string(),
+        }
+    }
+
+    /// Nobody tells what goes on in the host.
+    pub(super) fn is_mute(&self) -> bool {
+        self.host.agent.is_none()
     }
 
     /// The profile by which it is judged.
@@ -247,7 +258,7 @@ impl Remote {
             return unjudged(gone.to_owned());
         }
         let begun = Instant::now();
-        let mut device = match External::start(case, station, &self.host, tester) {
+        let mut device = match External::start(case, station, &self.host, tester, turn) {
             Ok(device) => device,
             Err(error) => return unjudged(error.to_string()),
         };

@@ -1,28 +1,33 @@
-//! Any host, by its address: raw packets over somebody's Ethernet, the real clock, and nothing
-//! that tells what its application does.
+//! Any host, by its address: raw packets over somebody's Ethernet, and the real clock. An agent on
+//! the host may drive its application; without one, nothing tells what that does, and a service
+//! listens on the device's port already, so that LISTEN is carried out by doing nothing and no
+//! other call can be.
 //!
-//! A service listens on the device's port already, so LISTEN is carried out by doing nothing; no
-//! other call can be. One value is one case. What it opened it resets when it is dropped, so
+//! One value is one case. What it opened it resets when it is dropped, so
 //! that nothing stays half-open on the device.
 
+mod agent;
 mod fitness;
 
 use super::{
     AppCall, ConnId, Device, DeviceError, FourTuple, LinkInfo, Output, Ports, Refused, Setup,
     Waitable,
 };
+use crate::agent::extension::Ask;
 use crate::link::clock::CaseClock;
 use crate::link::ethernet::{Mailbox, Station};
 use crate::spec::case::{Case, State};
 use crate::time::Instant;
 use crate::wire::{self, Outgoing, bit};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
+pub use agent::{Agent, Contact};
 pub use fitness::{Reach, unfit};
 
 /// How long a challenge ACK to our last RST is waited for.
@@ -30,28 +35,43 @@ const CHALLENGE_MS: u8 = 20;
 /// Guesses at a device's RCV.NXT that are kept.
 const GUESSES: usize = 16;
 
+/// Ports that one case may use on either side: no spec has more connections.
+pub const PORTS_PER_CASE: u16 = 16;
+/// With an agent every case has listeners of its own: so many blocks of ports from here on. The
+/// runner adds up to 10,000 for connections that the device opens.
+const AGENT_PORTS: u16 = 20_000;
+const AGENT_BLOCKS: usize = 5_000 / PORTS_PER_CASE as usize;
+
 /// A host, and what is known of it beside its profile.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Host {
     /// Its address.
     pub address: IpAddr,
-    /// Its ports.
+    /// What can be reached there.
     pub reach: Reach,
+    /// The agent, where [`Reach::Agent`] says that there is one.
+    pub agent: Option<Contact>,
     /// Largest IP packet on the way to it, octets.
     pub mtu: u16,
 }
 
 impl Host {
-    /// What a case is told of the link: a case without a listener goes to the closed port.
-    fn link(&self, case: &Case, tester: SocketAddr) -> LinkInfo {
-        let closed = self.reach.closed_port.filter(|_| !fitness::listens(case));
+    /// What a case is told of the link, and where its agent is.
+    fn link(&self, case: &Case, tester: SocketAddr, turn: usize) -> LinkInfo {
+        let device = match self.reach {
+            Reach::Agent => AGENT_PORTS + (turn % AGENT_BLOCKS) as u16 * PORTS_PER_CASE,
+            Reach::Service { port, closed_port } => {
+                let closed = closed_port.filter(|_| !fitness::listens(case));
+                closed.unwrap_or(port)
+            }
+        };
         LinkInfo {
             tester: tester.ip(),
             device: self.address,
             mtu: self.mtu,
             ports: Some(Ports {
                 tester: tester.port(),
-                device: closed.unwrap_or(self.reach.port),
+                device,
             }),
         }
     }
@@ -63,29 +83,39 @@ pub struct External {
     clock: CaseClock,
     station: Arc<Station>,
     mailbox: Arc<Mailbox>,
+    agent: Option<Agent>,
+    /// Readable when the mailbox or the agent is.
+    ready: Epoll,
+    /// What went wrong where it could not be said.
+    trouble: Option<DeviceError>,
     info: LinkInfo,
     open: BTreeMap<FourTuple, Traces>,
     dropped_before: u64,
 }
 
 impl External {
-    /// Begins a case over that station; `tester` is an end that no other case has.
+    /// Begins a case over that station, the `turn`th of the run; `tester` is an end that no other
+    /// case has.
     pub fn start(
         case: &Case,
         station: &Arc<Station>,
         host: &Host,
         tester: SocketAddr,
+        turn: usize,
     ) -> Result<Self, DeviceError> {
-        let mailbox = station.mailbox().map_err(|source| DeviceError {
-            what: "make a mailbox",
-            source,
-        })?;
+        let mailbox = station.mailbox().map_err(broken("make a mailbox"))?;
+        let agent = host.agent.as_ref().map(Agent::open).transpose();
+        let agent = agent.map_err(broken("speak to the agent"))?;
+        let ready = watch(&mailbox, agent.as_ref()).map_err(broken("wait for the host"))?;
         Ok(Self {
             clock: CaseClock::start(),
             dropped_before: station.dropped(),
             station: Arc::clone(station),
             mailbox,
-            info: host.link(case, tester),
+            agent,
+            ready,
+            trouble: None,
+            info: host.link(case, tester, turn),
             open: BTreeMap::new(),
         })
     }
@@ -146,11 +176,22 @@ impl Device for External {
         self.info
     }
 
-    fn setup(&mut self, _now: Instant, _setup: &Setup) -> Result<(), DeviceError> {
-        Ok(())
+    fn setup(&mut self, _now: Instant, setup: &Setup) -> Result<(), DeviceError> {
+        match &mut self.agent {
+            Some(agent) => agent
+                .set_up(setup)
+                .map_err(broken("tell the agent how to behave")),
+            None => Ok(()),
+        }
     }
 
-    fn attach(&mut self, _conn: ConnId, tuple: FourTuple) {
+    fn attach(&mut self, conn: ConnId, tuple: FourTuple) {
+        if let Some(agent) = &mut self.agent
+            && let Err(error) = agent.attach(conn, tuple)
+        {
+            self.trouble
+                .get_or_insert(broken("name a connection")(error));
+        }
         self.station.open(tuple.tester, &self.mailbox);
         self.open.entry(tuple).or_default();
     }
@@ -164,38 +205,49 @@ impl Device for External {
         Ok(self.clock.now())
     }
 
-    fn call(&mut self, _now: Instant, _conn: ConnId, call: &AppCall) -> Result<(), Refused> {
-        match call {
-            AppCall::Listen { .. } => Ok(()),
-            other => Err(Refused::Unsupported(other.name())),
+    fn call(&mut self, _now: Instant, conn: ConnId, call: &AppCall) -> Result<(), Refused> {
+        match (&mut self.agent, call) {
+            (Some(agent), call) => agent.call(conn, call).unwrap_or_else(|error| {
+                self.trouble
+                    .get_or_insert(broken("call the application")(error));
+                Ok(())
+            }),
+            (None, AppCall::Listen { .. }) => Ok(()),
+            (None, other) => Err(Refused::Unsupported(other.name())),
         }
     }
 
     fn poll(&mut self, _now: Instant) -> Result<Option<Output>, DeviceError> {
-        let broken = |what| move |source| DeviceError { what, source };
+        if let Some(trouble) = self.trouble.take() {
+            return Err(trouble);
+        }
         if self.station.is_broken() {
             let gone = io::Error::other("the interface is down or gone");
             return Err(broken("read from the interface")(gone));
         }
-        let taken = self
-            .mailbox
-            .take()
-            .map_err(broken("read from the mailbox"))?;
-        Ok(taken.map(|(stamp, packet)| {
+        let taken = self.mailbox.take().map_err(broken("read the mailbox"))?;
+        if let Some((stamp, packet)) = taken {
             self.heard(&packet);
             let at = self.clock.at_stamp(stamp);
-            Output::Packet { at, packet }
-        }))
+            return Ok(Some(Output::Packet { at, packet }));
+        }
+        let Some(agent) = &mut self.agent else {
+            return Ok(None);
+        };
+        let seen = agent.next_seen().map_err(broken("hear the agent"))?;
+        Ok(seen.map(|(conn, event)| Output::App { conn, event }))
     }
 
-    fn state(&mut self, _now: Instant, _conn: ConnId) -> Option<State> {
-        None
+    fn state(&mut self, _now: Instant, conn: ConnId) -> Option<State> {
+        self.agent.as_mut()?.state(conn)
     }
 
-    fn info(&mut self, _now: Instant, _conn: ConnId, _field: &str) -> Option<i64> {
-        None
+    fn info(&mut self, _now: Instant, conn: ConnId, field: &str) -> Option<i64> {
+        let ask = Ask::Info(conn, field.to_owned());
+        self.agent.as_mut()?.number(&ask)
     }
 
+    /// A host's counters count for all cases that are side by side, and for everybody else.
     fn counter(&mut self, _now: Instant, _name: &str) -> Option<i64> {
         None
     }
@@ -208,8 +260,22 @@ impl Device for External {
 
 impl Waitable for External {
     fn readiness(&self) -> BorrowedFd<'_> {
-        self.mailbox.as_fd()
+        self.ready.0.as_fd()
     }
+}
+
+/// An epoll that is readable when one of the two is.
+fn watch(mailbox: &Mailbox, agent: Option<&Agent>) -> io::Result<Epoll> {
+    let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+    epoll.add(mailbox, EpollEvent::new(EpollFlags::EPOLLIN, 0))?;
+    if let Some(agent) = agent {
+        epoll.add(agent, EpollEvent::new(EpollFlags::EPOLLIN, 1))?;
+    }
+    Ok(epoll)
+}
+
+fn broken(what: &'static str) -> impl FnOnce(io::Error) -> DeviceError {
+    move |source| DeviceError { what, source }
 }
 
 impl External {

@@ -10,15 +10,16 @@ pub mod kernel;
 
 use crate::spec::case::{Family, SocketSettings, State};
 use crate::time::Instant;
+use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::BorrowedFd;
 
 /// A connection of the case: index into `Case::conns`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ConnId(pub usize);
 
 /// The two ends of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct FourTuple {
     /// Our end.
     pub tester: SocketAddr,
@@ -85,7 +86,7 @@ pub enum Output {
 }
 
 /// What the device's application saw.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Seen {
     /// A connection was accepted.
     Accepted,
@@ -181,7 +182,7 @@ pub trait Waitable: Device {
 }
 
 /// A [`Call`](crate::spec::case::Call) with its values worked out.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AppCall {
     /// Passive OPEN on the device's end of the connection.
     Listen {

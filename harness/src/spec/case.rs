@@ -11,6 +11,7 @@ mod ip;
 pub use icmp::{IcmpSender, InjectIcmp, Quote};
 pub use ip::{InjectIp, IpEnd, Piece};
 
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -104,7 +105,7 @@ impl Default for Application {
 }
 
 /// Socket options that a spec can set; `None` leaves the device's default.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SocketSettings {
     /// Nagle's algorithm off (or on, by `false`).
     pub nodelay: Option<bool>,
@@ -129,7 +130,7 @@ pub struct SocketSettings {
 }
 
 /// Keep-alive settings; `None` leaves the device's default.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeepAlive {
     /// Idle time before the first probe.
     pub idle: Option<Duration>,
@@ -717,7 +718,7 @@ pub enum AppEvent {
 }
 
 /// The eleven states of RFC 9293 §3.3.2.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum State {
     /// CLOSED
     Closed,

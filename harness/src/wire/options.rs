@@ -248,8 +248,8 @@ impl fmt::Display for Options {
             item(format_args!("TS={val}/{ecr}"))?;
         }
         if let Some(cookie) = &self.fast_open {
-            let hex: Vec<String> = cookie.iter().map(|octet| format!("{octet:02x}")).collect();
-            item(format_args!("TFO={}", hex.concat()))?;
+            let hex: String = cookie.iter().map(|octet| format!("{octet:02x}")).collect();
+            item(format_args!("TFO={hex}"))?;
         }
         for (left, right) in &self.sack {
             item(format_args!("SACK={left}..{right}"))?;

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
 /// Makes the network and waits until its standard input ends. The service's program and its
-/// argument are `$1` and `$2`.
+/// argument are `$1` and `$2`, `tcpspec` is `$3`, and `$4` are settings that are pinned.
 const SCRIPT: &str = r#"
 set -e
 ip link set lo up
@@ -17,7 +17,7 @@ ip link add tester0 type veth peer name host0 address 02:00:00:00:00:07
 ip link set host0 netns $host
 on() { nsenter --target $host --net "$@"; }
 for each in 'ip 192.0.2.1/24 2001:db8::1/64 tester0' 'on_ip 192.0.2.7/24 2001:db8::7/64 host0'; do
-  set -- $each "$1" "$2"
+  set -- $each "$@"
   case $1 in ip) how=;; *) how=on;; esac
   $how ip link set $4 up
   $how ip address add $2 dev $4
@@ -27,10 +27,18 @@ done
 on ip address add 192.0.2.8/24 dev host0
 on ip link set lo up
 on "$1" "$2" & service=$!
-trap 'kill $service $host' EXIT
+for each in $4; do
+  on sh -c "echo ${each#*=} > /proc/sys/net/ipv4/${each%%=*}" || true
+done
+on "$3" agent --listen 192.0.2.7:30700 --allow 192.0.2.1 --token rig >/dev/null & agent=$!
+trap 'kill $agent $service $host' EXIT
 echo $host
 read -r _ || true
 "#;
+
+/// Where the host's agent listens, and what it wants to hear: as in the script.
+pub(crate) const AGENT: &str = "192.0.2.7:30700";
+pub(crate) const TOKEN: &str = "rig";
 
 /// The network.
 #[derive(Debug)]
@@ -70,6 +78,8 @@ impl Rig {
             ])
             .arg(exe)
             .arg(super::SERVE)
+            .arg(env!("CARGO_BIN_EXE_tcpspec"))
+            .arg(pinned()?)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
@@ -121,6 +131,18 @@ impl Drop for Rig {
         drop(self.tester.stdin.take());
         let _ = self.tester.wait();
     }
+}
+
+/// What the `linux` profile pins, as `name=value` words.
+fn pinned() -> Result<String, String> {
+    let suite = tcpspec::spec::load(&tcpspec::spec::Sources::embedded());
+    let suite = suite.map_err(|bad| bad.render(false))?;
+    let profile = suite.profile("linux").ok_or("no profile `linux`")?;
+    let words = profile
+        .pinned
+        .iter()
+        .map(|(name, value)| format!("{name}={value} "));
+    Ok(words.collect())
 }
 
 fn run(target: &str, command: &[&str]) -> io::Result<Ran> {

@@ -252,7 +252,8 @@ fn own_file<'c>(case: &'c CaseRecord, run: &Run) -> Option<&'c str> {
 
 /// Flags of the run that a repetition needs as well: where the specs are, and how the device is
 /// reached.
-const KEPT: [&str; 6] = [
+const KEPT: [&str; 7] = [
+    "--agent",
     "--specs",
     "--from",
     "--interface",

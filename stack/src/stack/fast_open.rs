@@ -23,7 +23,7 @@ impl Stack {
     ) -> Result<(ConnectionId, usize), CallError> {
         let mut tcb = self.opener(now, local, remote, options)?;
         if self.config.fast_open.is_client() {
-            *tcb.fast_open = self.servers.open(tcb.local.ip(), remote, now);
+            tcb.fast_open = self.servers.open(tcb.local.ip(), remote, now);
         }
         let id = tcb.id;
         let taken = data.len().min(tcb.settings.sndbuf as usize);

@@ -143,7 +143,7 @@ impl Stack {
         let Some(mut tcb) = self.passive_block(id, listener, sockets, iss) else {
             return;
         };
-        *tcb.fast_open = self.fast_open_answer(now, listener, sockets, request.options);
+        tcb.fast_open = self.fast_open_answer(now, listener, sockets, request.options);
         self.begin_passive(now, listener, tcb, request, text);
     }
 

@@ -2,17 +2,43 @@
 
 use crate::spec::case::{Application, Branch, Call, Case, Flags, Inject, Step, Verb};
 
-/// What is known of the host beside its profile.
+/// What can be reached on the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reach {
-    /// A port on which a service listens, reads what comes, and says nothing by itself.
-    pub port: u16,
-    /// A port on which nobody listens.
-    pub closed_port: Option<u16>,
+pub enum Reach {
+    /// An agent that drives the application.
+    Agent,
+    /// A service and nothing else.
+    Service {
+        /// A port on which it listens, reads what comes, and says nothing by itself.
+        port: u16,
+        /// A port on which nobody listens.
+        closed_port: Option<u16>,
+    },
 }
 
 /// Why the case cannot be played; `None` if it can.
 pub fn unfit(case: &Case, reach: Reach) -> Option<String> {
+    let mut scan = Scan::default();
+    scan.steps(&case.steps);
+    if scan.fragments {
+        let reason = "sends fragments, which a host tells apart by address and number only, so \
+                      that those of other cases mix in";
+        return Some(reason.to_owned());
+    }
+    if scan.path_mtu {
+        let reason = "lowers the path MTU that the host keeps for the tester's address";
+        return Some(reason.to_owned());
+    }
+    match reach {
+        Reach::Agent => {
+            let system = scan.system || !case.application.set.system.is_empty();
+            system.then(|| "changes settings of the whole host".to_owned())
+        }
+        Reach::Service { closed_port, .. } => unfit_for_service(case, &scan, closed_port),
+    }
+}
+
+fn unfit_for_service(case: &Case, scan: &Scan, closed_port: Option<u16>) -> Option<String> {
     let application = Application {
         backlog: None,
         ..case.application.clone()
@@ -20,8 +46,6 @@ pub fn unfit(case: &Case, reach: Reach) -> Option<String> {
     if application != Application::default() {
         return Some("needs to say how the device's application behaves (no agent)".to_owned());
     }
-    let mut scan = Scan::default();
-    scan.steps(&case.steps);
     if let Some(call) = scan.call {
         return Some(format!(
             "needs the device's application to {call} (no agent)"
@@ -34,7 +58,7 @@ pub fn unfit(case: &Case, reach: Reach) -> Option<String> {
     if case.conns.iter().any(|conn| conn.own_port) {
         return Some("needs listeners on several ports (no agent)".to_owned());
     }
-    if !scan.listens && reach.closed_port.is_none() {
+    if !scan.listens && closed_port.is_none() {
         return Some("needs a port without a listener (`--closed-port`)".to_owned());
     }
     None
@@ -53,6 +77,12 @@ struct Scan {
     listens: bool,
     /// A call that nobody carries out.
     call: Option<&'static str>,
+    /// Settings of the whole device are changed.
+    system: bool,
+    /// Segments go in fragments.
+    fragments: bool,
+    /// A message names an MTU, which outlives the connection.
+    path_mtu: bool,
     /// The application gets to see the end of the tester's data.
     fin: bool,
 }
@@ -62,7 +92,11 @@ impl Scan {
         for step in steps {
             match &step.verb {
                 Verb::Call { call, .. } => self.call(call),
-                Verb::Inject(inject) => self.fin |= ends_the_stream(inject),
+                Verb::Inject(inject) => {
+                    self.fin |= ends_the_stream(inject);
+                    self.fragments |= !inject.ip.fragments.is_empty();
+                }
+                Verb::InjectIcmp(error) => self.path_mtu |= error.mtu.is_some(),
                 Verb::OneOf(branches) => {
                     for Branch { steps, .. } in branches {
                         self.steps(steps);
@@ -86,7 +120,10 @@ impl Scan {
             Call::Recv(_) => "read when it is told",
             Call::ShutdownWrite | Call::Close => "close",
             Call::Abort => "abort",
-            Call::Set(_) => "set options",
+            Call::Set(settings) => {
+                self.system |= !settings.system.is_empty();
+                "set options"
+            }
         };
         self.call.get_or_insert(name);
     }
@@ -102,7 +139,7 @@ mod tests {
     use crate::run::builders::{ack, call, case, open, opened};
     use rstest::rstest;
 
-    const REACH: Reach = Reach {
+    const REACH: Reach = Reach::Service {
         port: 80,
         closed_port: None,
     };
@@ -146,9 +183,9 @@ mod tests {
     fn without_a_listener_it_takes_a_closed_port() {
         let closed = opened([]);
         assert!(unfit(&closed, REACH).unwrap().contains("--closed-port"));
-        let reach = Reach {
+        let reach = Reach::Service {
+            port: 80,
             closed_port: Some(1),
-            ..REACH
         };
         assert_eq!(unfit(&closed, reach), None);
     }

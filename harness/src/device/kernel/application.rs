@@ -26,15 +26,15 @@ const EVENTS: usize = 64;
 
 /// How the application behaves when nobody tells it what to do.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Manner {
+pub(crate) struct Manner {
     /// It accepts at once.
-    pub(super) accepts: bool,
+    pub(crate) accepts: bool,
     /// It reads at once.
-    pub(super) reads: bool,
+    pub(crate) reads: bool,
     /// Length of the accept queue where a `listen` does not say.
-    pub(super) backlog: Option<u32>,
+    pub(crate) backlog: Option<u32>,
     /// Options of every socket.
-    pub(super) set: SocketSettings,
+    pub(crate) set: SocketSettings,
 }
 
 /// A socket in LISTEN.
@@ -47,7 +47,7 @@ struct Listener {
 
 /// The application.
 #[derive(Debug)]
-pub(super) struct Application {
+pub(crate) struct Application {
     epoll: Epoll,
     manner: Manner,
     /// The tuples of the connections, the youngest last.
@@ -78,7 +78,7 @@ impl Drop for Application {
 
 impl Application {
     /// An application that also waits for `link`.
-    pub(super) fn new(link: BorrowedFd<'_>) -> io::Result<Self> {
+    pub(crate) fn new(link: BorrowedFd<'_>) -> io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         epoll.add(link, EpollEvent::new(EpollFlags::EPOLLIN, LINK))?;
         Ok(Self {
@@ -98,23 +98,23 @@ impl Application {
     }
 
     /// Readable when the link or a socket has something.
-    pub(super) fn readiness(&self) -> BorrowedFd<'_> {
+    pub(crate) fn readiness(&self) -> BorrowedFd<'_> {
         self.epoll.0.as_fd()
     }
 
     /// From now on it behaves so.
-    pub(super) fn behave(&mut self, manner: Manner) {
+    pub(crate) fn behave(&mut self, manner: Manner) {
         self.manner = manner;
     }
 
     /// `tuple` belongs to `conn` now.
-    pub(super) fn attach(&mut self, conn: ConnId, tuple: FourTuple) {
+    pub(crate) fn attach(&mut self, conn: ConnId, tuple: FourTuple) {
         self.tuples.retain(|(owner, _)| *owner != conn);
         self.tuples.push((conn, tuple));
     }
 
     /// The four-tuple of the connection.
-    pub(super) fn tuple(&self, conn: ConnId) -> Option<FourTuple> {
+    pub(crate) fn tuple(&self, conn: ConnId) -> Option<FourTuple> {
         self.tuples
             .iter()
             .find(|(owner, _)| *owner == conn)
@@ -122,12 +122,12 @@ impl Application {
     }
 
     /// Whether an ICMP error waits for the application; asking takes it away.
-    pub(super) fn soft_error(&self, conn: ConnId) -> Option<i64> {
+    pub(crate) fn soft_error(&self, conn: ConnId) -> Option<i64> {
         self.connections.get(&conn)?.soft_error()
     }
 
     /// The next thing that the application saw.
-    pub(super) fn next_seen(&mut self) -> io::Result<Option<(ConnId, Seen)>> {
+    pub(crate) fn next_seen(&mut self) -> io::Result<Option<(ConnId, Seen)>> {
         if self.seen.is_empty() {
             self.collect()?;
         }
@@ -135,7 +135,7 @@ impl Application {
     }
 
     /// Carries out a call.
-    pub(super) fn call(&mut self, conn: ConnId, call: &AppCall) -> Result<(), Refused> {
+    pub(crate) fn call(&mut self, conn: ConnId, call: &AppCall) -> Result<(), Refused> {
         // What happened before the call was seen before it.
         self.collect().map_err(|error| failed(&error))?;
         let Some(tuple) = self.tuple(conn) else {

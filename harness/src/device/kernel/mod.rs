@@ -5,28 +5,27 @@
 //! profile's kernel settings are pinned. It judges nothing, and it waits for nothing: whoever
 //! drives it does.
 
-mod application;
+pub(crate) mod application;
 mod connection;
 mod counters;
 mod diag;
 pub mod namespace;
 mod settings;
+pub(crate) mod sockets;
 pub mod sysctls;
 
 use super::{
-    AppCall, ConnId, Device, DeviceError, FourTuple, LinkInfo, Output, Refused, Seen, Setup,
-    Waitable,
+    AppCall, ConnId, Device, DeviceError, FourTuple, LinkInfo, Output, Refused, Setup, Waitable,
 };
 use crate::link::clock::CaseClock;
 use crate::link::packet_socket::Tapped;
 use crate::link::{self, Kind, Link};
 use crate::spec::case::{Family, State};
 use crate::time::Instant;
-use application::{Application, Manner};
-use counters::Counters;
-use diag::Diag;
+use application::Manner;
 use nix::errno::Errno;
-use std::collections::{BTreeSet, VecDeque};
+use sockets::Sockets;
+use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -39,12 +38,8 @@ pub struct Kernel {
     clock: CaseClock,
     info: LinkInfo,
     link: Link,
-    application: Application,
-    diag: Diag,
-    counters: Counters,
+    sockets: Sockets,
     packets: VecDeque<(Instant, Vec<u8>)>,
-    /// Connections that were seen beyond SYN-RECEIVED.
-    synchronized: BTreeSet<ConnId>,
     injected: Option<Instant>,
 }
 
@@ -61,16 +56,13 @@ impl Kernel {
         })?;
         pin(pinned)?;
         let link = Link::create(kind, family).map_err(broken("make the link"))?;
-        let application = Application::new(link.as_fd()).map_err(broken("wait for the link"))?;
+        let sockets = Sockets::new(link.as_fd())?;
         Ok(Self {
             info: link::info(family),
             link,
-            application,
-            diag: Diag::open().map_err(broken("open the socket diagnosis"))?,
-            counters: Counters::open().map_err(broken("open the counters"))?,
+            sockets,
             clock: CaseClock::start(),
             packets: VecDeque::new(),
-            synchronized: BTreeSet::new(),
             injected: None,
         })
     }
@@ -110,7 +102,7 @@ impl Device for Kernel {
 
     fn setup(&mut self, _now: Instant, setup: &Setup) -> Result<(), DeviceError> {
         settings::apply_system(&setup.set).map_err(broken("change a kernel setting"))?;
-        self.application.behave(Manner {
+        self.sockets.behave(Manner {
             accepts: setup.accepts,
             reads: setup.reads,
             backlog: setup.backlog,
@@ -120,7 +112,7 @@ impl Device for Kernel {
     }
 
     fn attach(&mut self, conn: ConnId, tuple: FourTuple) {
-        self.application.attach(conn, tuple);
+        self.sockets.attach(conn, tuple);
     }
 
     fn inject(&mut self, now: Instant, packet: &[u8]) -> Result<Instant, DeviceError> {
@@ -133,7 +125,7 @@ impl Device for Kernel {
     }
 
     fn call(&mut self, _now: Instant, conn: ConnId, call: &AppCall) -> Result<(), Refused> {
-        self.application.call(conn, call)
+        self.sockets.call(conn, call)
     }
 
     fn poll(&mut self, _now: Instant) -> Result<Option<Output>, DeviceError> {
@@ -141,45 +133,21 @@ impl Device for Kernel {
         if let Some((at, packet)) = self.packets.pop_front() {
             return Ok(Some(Output::Packet { at, packet }));
         }
-        let seen = self
-            .application
-            .next_seen()
-            .map_err(broken("ask the application's sockets"))?;
-        if let Some((conn, Seen::Accepted)) = seen {
-            self.synchronized.insert(conn);
-        }
+        let seen = self.sockets.next_seen();
+        let seen = seen.map_err(broken("ask the application's sockets"))?;
         Ok(seen.map(|(conn, event)| Output::App { conn, event }))
     }
 
-    /// A connection that is gone is CLOSED, though a listener may wait for the next one. Only one
-    /// that never got beyond SYN-RECEIVED returns to LISTEN (RFC 9293 §3.10.7.4, second check).
     fn state(&mut self, _now: Instant, conn: ConnId) -> Option<State> {
-        let state = self.diag.state(self.application.tuple(conn)?).ok()?;
-        match state {
-            State::Listen if self.synchronized.contains(&conn) => return Some(State::Closed),
-            State::Listen | State::Closed => {}
-            State::SynReceived => drop(self.synchronized.remove(&conn)),
-            _ => drop(self.synchronized.insert(conn)),
-        }
-        Some(state)
+        self.sockets.state(conn)
     }
 
-    /// Fields of `tcp_info`: `cwnd` and `ssthresh` in octets, `rto`, `srtt`, `rttvar` in
-    /// nanoseconds, `retransmits`, `mss`, `unacked`, …
     fn info(&mut self, _now: Instant, conn: ConnId, field: &str) -> Option<i64> {
-        if field == "soft_error" {
-            return self.application.soft_error(conn);
-        }
-        self.diag
-            .info(self.application.tuple(conn)?, field)
-            .ok()
-            .flatten()
+        self.sockets.info(conn, field)
     }
 
-    /// The names of `/proc/net/netstat` and `/proc/net/snmp`; which there are depends on the
-    /// kernel's version.
     fn counter(&mut self, _now: Instant, name: &str) -> Option<i64> {
-        self.counters.read(name)
+        self.sockets.counter(name)
     }
 
     fn dropped(&mut self) -> u64 {
@@ -190,7 +158,7 @@ impl Device for Kernel {
 
 impl Waitable for Kernel {
     fn readiness(&self) -> BorrowedFd<'_> {
-        self.application.readiness()
+        self.sockets.as_fd()
     }
 }
 

@@ -1,6 +1,7 @@
 //! The kernel of the machine that runs the tests, spoken to with hand-made segments.
 
 use super::*;
+use crate::device::Seen;
 use crate::spec::case::{Flags, SocketSettings};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use rstest::rstest;

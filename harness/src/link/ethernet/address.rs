@@ -107,6 +107,12 @@ pub(super) fn finish_checksum(packet: &mut [u8]) {
     }
 }
 
+/// Where the TCP header of a packet begins, if it has one.
+pub(super) fn tcp_of(packet: &[u8]) -> Option<usize> {
+    let body = Body::of(packet)?;
+    (body.protocol == IpNextHeaderProtocols::Tcp).then(|| packet.len() - body.octets.len())
+}
+
 /// Where the TCP header of a packet begins, and what its checksum should be.
 fn checksum(packet: &[u8]) -> Option<(usize, u16)> {
     let body = Body::of(packet)?;

@@ -7,6 +7,7 @@ mod frame;
 mod mailbox;
 mod neighbour;
 mod route;
+mod segments;
 mod socket;
 mod station;
 

@@ -7,9 +7,9 @@ use nix::sys::socket::sockopt::{RcvBuf, RcvBufForce, ReceiveTimeout, ReceiveTime
 use nix::sys::socket::{
     AddressFamily, ControlMessageOwned, LinkAddr, MsgFlags, SockFlag, SockType,
 };
-use nix::sys::socket::{bind, recvmsg, send, setsockopt, socket};
+use nix::sys::socket::{bind, recvmsg, sendmsg, setsockopt, socket};
 use nix::sys::time::{TimeVal, TimeValLike};
-use std::io::{self, IoSliceMut};
+use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::size_of;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::Duration;
@@ -30,6 +30,8 @@ pub(super) struct Arrived {
     pub(super) vlan: Option<u16>,
     /// Its sender left the checksum to hardware that the frame never passed (a virtual link).
     pub(super) unfinished: bool,
+    /// Its sender left the cutting into segments to such hardware too: octets of text in each.
+    pub(super) segment: Option<u16>,
     /// From the Ethernet header on.
     pub(super) octets: Vec<u8>,
 }
@@ -51,6 +53,7 @@ impl FrameSocket {
         )?;
         let this = Self { socket };
         this.enable(libc::PACKET_AUXDATA, &1_i32.to_ne_bytes())?;
+        this.enable(libc::PACKET_VNET_HDR, &1_i32.to_ne_bytes())?;
         this.enable(libc::PACKET_IGNORE_OUTGOING, &1_i32.to_ne_bytes())?;
         this.enable(libc::PACKET_ADD_MEMBERSHIP, &promiscuous(index))?;
         setsockopt(&this.socket, ReceiveTimestampns, &true)?;
@@ -70,13 +73,15 @@ impl FrameSocket {
 
     /// Sends a frame.
     pub(super) fn send(&self, frame: &[u8]) -> io::Result<()> {
-        send(self.socket.as_raw_fd(), frame, MsgFlags::empty())?;
+        let parts = [IoSlice::new(&[0; OFFLOADS]), IoSlice::new(frame)];
+        let flags = MsgFlags::empty();
+        sendmsg::<()>(self.socket.as_raw_fd(), &parts, &[], flags, None)?;
         Ok(())
     }
 
     /// The next frame; `None` if none came within a while.
     pub(super) fn receive(&self, buffer: &mut Vec<u8>) -> io::Result<Option<Arrived>> {
-        buffer.resize(LARGEST_FRAME, 0);
+        buffer.resize(OFFLOADS + LARGEST_FRAME, 0);
         let mut control = nix::cmsg_space!(nix::sys::time::TimeSpec, [u8; AUXILIARY]);
         let mut slices = [IoSliceMut::new(buffer)];
         let socket = self.socket.as_raw_fd();
@@ -91,6 +96,7 @@ impl FrameSocket {
             stamp: Duration::ZERO,
             vlan: None,
             unfinished: false,
+            segment: None,
             octets: Vec::new(),
         };
         for control in message.cmsgs()? {
@@ -105,7 +111,10 @@ impl FrameSocket {
             }
         }
         let length = message.bytes;
-        arrived.octets = buffer.get(..length).unwrap_or_default().to_vec();
+        let received = buffer.get(..length).unwrap_or_default();
+        let (offloads, frame) = received.split_at_checked(OFFLOADS).unwrap_or_default();
+        arrived.segment = segment_size(offloads);
+        arrived.octets = frame.to_vec();
         Ok(Some(arrived))
     }
 
@@ -143,6 +152,20 @@ fn promiscuous(index: u32) -> [u8; 16] {
     request
 }
 
+/// Octets of the `struct virtio_net_hdr` before every frame: flags, type of segmentation, length of
+/// the headers, size of a segment, start and offset of the checksum.
+const OFFLOADS: usize = 10;
+/// Types of segmentation (`linux/virtio_net.h`), without the bit for ECN.
+const SEGMENTATION: [u8; 2] = [1, 4];
+const SEGMENTATION_ECN: u8 = 0x80;
+
+/// The text of a segment, if the frame is to be cut into segments of TCP.
+fn segment_size(offloads: &[u8]) -> Option<u16> {
+    let kind = offloads.get(1)? & !SEGMENTATION_ECN;
+    let size = u16::from_ne_bytes(*offloads.get(4..6)?.first_chunk()?);
+    (SEGMENTATION.contains(&kind) && size > 0).then_some(size)
+}
+
 /// Octets of a `struct tpacket_auxdata`.
 const AUXILIARY: usize = 20;
 
@@ -173,6 +196,18 @@ const _: () = assert!(AUXILIARY == size_of::<[u32; 3]>() + size_of::<[u16; 4]>()
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_kernel_says_how_a_frame_is_to_be_cut() {
+        let mut offloads = [0; OFFLOADS];
+        offloads[4..6].copy_from_slice(&1448_u16.to_ne_bytes());
+        assert_eq!(segment_size(&offloads), None);
+        for kind in [1, 4, 0x81] {
+            offloads[1] = kind;
+            assert_eq!(segment_size(&offloads), Some(1448));
+        }
+        assert_eq!(segment_size(&offloads[..3]), None);
+    }
 
     #[test]
     fn the_kernel_says_which_tag_it_took_off_and_which_checksum_is_missing() {

@@ -10,6 +10,7 @@ use super::frame::{Frame, ethertype_of};
 use super::mailbox::Mailbox;
 use super::neighbour::{self, Message};
 use super::route::{self, Way};
+use super::segments;
 use super::socket::{Arrived, FrameSocket};
 use pnet::packet::ethernet::EtherTypes;
 use pnet::util::MacAddr;
@@ -382,6 +383,12 @@ impl Shared {
         let Some(mailbox) = self.mailboxes().get(&end).cloned() else {
             return;
         };
+        if let Some(size) = arrived.segment {
+            for segment in segments::cut(packet, size) {
+                mailbox.put((arrived.stamp, segment));
+            }
+            return;
+        }
         let mut packet = packet.to_vec();
         if arrived.unfinished {
             address::finish_checksum(&mut packet);

@@ -1,0 +1,109 @@
+//! The extension group of this project: what the standard primitives lack to play a whole suite.
+//! It counts down from 0x7f, as extensions of the protocol do; its parameters are JSON.
+//!
+//! A session is one control connection: it begins with [`Hello`], and all its sockets go with it.
+
+use super::message::{Kind, Message, Result};
+use crate::device::{AppCall, ConnId, FourTuple, Seen};
+use crate::spec::case::{SocketSettings, State};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+/// The group.
+pub const GROUP: u8 = 0x7f;
+/// Version of what is written here. Both ends must have the same.
+pub const VERSION: u32 = 1;
+
+/// The one primitive of requests and their responses.
+const ASK: u8 = 0x00;
+/// The one event.
+const SEEN: u8 = 0x01;
+
+/// What the tester asks for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ask {
+    /// Opens the session; nothing else is answered before.
+    Hello {
+        /// The tester's version of this group.
+        version: u32,
+        /// The word that the agent was started with, if it asks for one.
+        token: Option<String>,
+    },
+    /// The application is to behave so from now on.
+    Behave {
+        /// It accepts at once.
+        accepts: bool,
+        /// It reads at once.
+        reads: bool,
+        /// Length of the accept queue where a `listen` does not say.
+        backlog: Option<u32>,
+        /// Options of every socket.
+        set: SocketSettings,
+    },
+    /// The four-tuple belongs to the connection.
+    Attach(ConnId, FourTuple),
+    /// The application is to act.
+    Call(ConnId, AppCall),
+    /// The state of a connection.
+    State(ConnId),
+    /// A field of a connection's status.
+    Info(ConnId, String),
+}
+
+/// What the agent answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// The session is open.
+    Welcome {
+        /// The agent's version of this group.
+        version: u32,
+        /// What its host is: `linux-6.18.44`.
+        identity: String,
+    },
+    /// It is done.
+    Done,
+    /// The host's TCP said no, in these words.
+    Refused(String),
+    /// This host has no such call.
+    Unsupported(String),
+    /// A state, if the host can tell.
+    State(Option<State>),
+    /// A number, if the host can tell.
+    Number(Option<i64>),
+}
+
+/// Something that the application saw.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sighting(pub ConnId, pub Seen);
+
+/// The request.
+pub fn request(ask: &Ask) -> Message {
+    message(Kind::Request, ASK, ask)
+}
+
+/// The response.
+pub fn response(answer: &Answer) -> Message {
+    message(Kind::Response(Result::OK), ASK, answer)
+}
+
+/// The event.
+pub fn event(sighting: &Sighting) -> Message {
+    message(Kind::Event, SEEN, sighting)
+}
+
+/// What the parameters say; `None` if they are not in the words of this version.
+pub fn parameters<T: DeserializeOwned>(message: &Message) -> Option<T> {
+    serde_json::from_slice(&message.parameters).ok()
+}
+
+fn message(kind: Kind, primitive: u8, parameters: &impl Serialize) -> Message {
+    Message {
+        kind,
+        group: GROUP,
+        primitive,
+        // Values of these types always have a form in JSON.
+        parameters: serde_json::to_vec(parameters).unwrap_or_default(),
+    }
+}
