@@ -58,12 +58,12 @@ impl Runner<'_> {
                 Ok((AppCall::Recv(count as usize), format!("recv {count}")))
             }
             Call::ConnectWith(data) => {
-                let data = self.to_send(own, data)?;
+                let data = self.take_from_stream(own, data)?;
                 let text = format!("connect with {}", data.len());
                 Ok((AppCall::ConnectWith(data), text))
             }
             Call::Send { data, urgent } => {
-                let (data, urgent) = (self.to_send(own, data)?, *urgent);
+                let (data, urgent) = (self.take_from_stream(own, data)?, *urgent);
                 let mark = if urgent { " urgent" } else { "" };
                 let text = format!("send {}{mark}", data.len());
                 Ok((AppCall::Send { data, urgent }, text))
@@ -72,7 +72,7 @@ impl Runner<'_> {
     }
 
     /// The next octets of the stream, which the application is asked to send.
-    fn to_send(&mut self, own: usize, data: &Payload) -> Result<Vec<u8>, Unresolved> {
+    fn take_from_stream(&mut self, own: usize, data: &Payload) -> Result<Vec<u8>, Unresolved> {
         let count = self.count(own, data)?;
         let conn = &mut self.conns[own];
         if let Payload::Text(text) = data {

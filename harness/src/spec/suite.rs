@@ -213,7 +213,7 @@ pub fn load(sources: &Sources) -> Result<Suite, Diagnostics> {
 }
 
 /// Reads everything but the steps: what is wrong with them, [`Suite::cases`] and [`Suite::lint`]
-/// find when they unroll them. The error holds all that is wrong with all files, the steps included.
+/// find when they unroll them. The error holds all that is wrong with all files, steps included.
 pub fn read(sources: &Sources) -> Result<Suite, Diagnostics> {
     read_specs(sources, |_, _| true)
 }

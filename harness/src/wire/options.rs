@@ -226,6 +226,15 @@ pub fn write(options: &Options) -> Vec<u8> {
     octets
 }
 
+/// Octets as hexadecimal digits.
+struct Hex<'a>(&'a [u8]);
+
+impl fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|octet| write!(f, "{octet:02x}"))
+    }
+}
+
 impl fmt::Display for Options {
     /// As reports show them: `MSS=1460 SACK-OK WS=7`; empty if there are none.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -248,8 +257,7 @@ impl fmt::Display for Options {
             item(format_args!("TS={val}/{ecr}"))?;
         }
         if let Some(cookie) = &self.fast_open {
-            let hex: String = cookie.iter().map(|octet| format!("{octet:02x}")).collect();
-            item(format_args!("TFO={hex}"))?;
+            item(format_args!("TFO={}", Hex(cookie)))?;
         }
         for (left, right) in &self.sack {
             item(format_args!("SACK={left}..{right}"))?;

@@ -18,12 +18,15 @@ use std::time::Duration;
 /// The first argument that makes this program the service.
 const SERVE: &str = "serve";
 
+/// What a test does with the network.
+type Test = fn(&Rig) -> Result<(), Failed>;
+
 fn main() -> ExitCode {
     if std::env::args().nth(1).as_deref() == Some(SERVE) {
         return service::serve();
     }
     let arguments = Arguments::from_args();
-    let tests: [(&str, fn(&Rig) -> Result<(), Failed>); 9] = [
+    let tests: [(&str, Test); 9] = [
         ("host/linux-over-ipv4", |rig| conforms(rig, &V4)),
         ("host/linux-over-ipv6", |rig| conforms(rig, &V6)),
         ("host/linux-with-an-agent", with_an_agent),

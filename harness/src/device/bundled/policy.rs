@@ -99,7 +99,7 @@ pub(super) fn apply(config: &mut Config, name: &str, value: &str) -> Result<(), 
     } else if OF_LISTENERS.contains(&name) {
         Some(listen(config, name, value))
     } else {
-        sysctl::follow(config, name, value)
+        sysctl::change_of(name).map(|change| change(config, value))
     };
     let followed = followed.ok_or_else(|| PolicyError::Name {
         name: name.to_owned(),
@@ -122,7 +122,7 @@ fn follow(config: &mut Config, name: &str, value: &str) -> Option<()> {
         "keepalive.count" => config.keepalive.count = value.parse().ok()?,
         "syn_retries" => config.syn_retries = value.parse().ok()?,
         "synack_retries" => config.synack_retries = value.parse().ok()?,
-        "initial_window" => config.initial_window = value.parse().ok()?,
+        "initial_window" | "tcp_initial_cwnd" => config.initial_window = value.parse().ok()?,
         "tcp_congestion_control" => {
             config.congestion_control = match value {
                 "reno" => Algorithm::Reno,
@@ -131,7 +131,6 @@ fn follow(config: &mut Config, name: &str, value: &str) -> Option<()> {
             }
         }
         "tcp_frto" => config.frto = value != "0",
-        "tcp_initial_cwnd" => config.initial_window = value.parse().ok()?,
         "tcp_initial_ssthresh" => config.initial_ssthresh = Some(value.parse().ok()?),
         "tcp_recovery" => config.rack = value != "0",
         "tcp_early_retrans" => config.tlp = value != "0",

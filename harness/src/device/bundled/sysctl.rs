@@ -5,9 +5,12 @@ use std::str::FromStr;
 use std::time::Duration;
 use tcpspec_stack::{Config, FastOpenPolicy, RstInTimeWait};
 
-/// Follows a setting; `None` if the stack has no such choice, `Some(None)` if not this value.
-pub(super) fn follow(config: &mut Config, name: &str, value: &str) -> Option<Option<()>> {
-    let change: fn(&mut Config, &str) -> Option<()> = match name {
+/// Makes the stack follow a setting; `None` if it cannot have that value.
+pub(super) type Change = fn(&mut Config, &str) -> Option<()>;
+
+/// What the setting with that name changes; `None` if the stack has no such choice.
+pub(super) fn change_of(name: &str) -> Option<Change> {
+    Some(match name {
         "tcp_fastopen" => |config, value| put(&mut config.fast_open, fast_open(value)),
         "tcp_fin_timeout" => |config, value| {
             config.fin_wait_2 = Some(seconds(value)?);
@@ -33,8 +36,7 @@ pub(super) fn follow(config: &mut Config, name: &str, value: &str) -> Option<Opt
         "tcp_synack_retries" => |config, value| put(&mut config.synack_retries, number(value)),
         "tcp_tw_reuse" => |config, value| put(&mut config.time_wait_reuse, flag(value)),
         _ => return None,
-    };
-    Some(change(config, value))
+    })
 }
 
 fn put<T>(place: &mut T, value: Option<T>) -> Option<()> {
@@ -75,14 +77,12 @@ mod tests {
     #[test]
     fn a_setting_is_followed_refused_or_unknown() {
         let mut config = Config::default();
-        assert_eq!(follow(&mut config, "tcp_rfc1337", "1"), Some(Some(())));
+        let mut follow = |name, value| change_of(name).map(|change| change(&mut config, value));
+        assert_eq!(follow("tcp_rfc1337", "1"), Some(Some(())));
+        assert_eq!(follow("tcp_max_tw_buckets", "7"), Some(Some(())));
+        assert_eq!(follow("tcp_tw_reuse", "often"), Some(None));
+        assert_eq!(follow("tcp_autocorking", "0"), None);
         assert_eq!(config.rst_in_time_wait, RstInTimeWait::Ignore);
-        assert_eq!(
-            follow(&mut config, "tcp_max_tw_buckets", "7"),
-            Some(Some(()))
-        );
         assert_eq!(config.time_wait_limit, 7);
-        assert_eq!(follow(&mut config, "tcp_tw_reuse", "often"), Some(None));
-        assert_eq!(follow(&mut config, "tcp_autocorking", "0"), None);
     }
 }

@@ -120,8 +120,9 @@ mod tests {
     #[test]
     fn a_short_one_stays() {
         let packet = long(false, &[7; 100]);
-        assert_eq!(cut(&packet, 100), [packet.clone()]);
-        assert_eq!(cut(&packet, 0), [packet]);
+        for size in [0, 100] {
+            assert_eq!(cut(&packet, size), std::slice::from_ref(&packet));
+        }
     }
 
     proptest! {
