@@ -104,7 +104,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_number_is_that_of_the_other_reader(text in "[+-]?[0-9]{1,12}([.][0-9]{0,4})?(e[0-9])?") {
+        fn any_number_is_that_of_the_other_reader(
+            text in "[+-]?[0-9]{1,12}([.][0-9]{0,4})?(e[0-9])?",
+        ) {
             is_read_alike(&text);
         }
     }
