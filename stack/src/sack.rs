@@ -107,7 +107,8 @@ mod tests {
         let config = Config::default();
         let local = Ipv4Addr::LOCALHOST.into();
         let mut rcv = Rcv::new(&Settings::of_host(&config), local, &config);
-        rcv.begin(nxt - 1, 65_535);
+        rcv.edge = rcv.nxt + 65_535;
+        rcv.begin(nxt - 1);
         rcv
     }
 

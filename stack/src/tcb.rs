@@ -423,6 +423,25 @@ impl Tcb {
         (segment.wnd << scale).0
     }
 
+    /// The window for a segment that leaves now, with or without SYN; the right edge follows.
+    pub(crate) fn advertise(&mut self, syn: bool) -> WireWindow {
+        let mss = self.effective_mss();
+        // RFC 7323 §2.2:
+        //   The window field in a segment where the SYN bit is set (i.e., a
+        //   <SYN> or <SYN,ACK>) MUST NOT be scaled.
+        // While a SYN may have to be sent again, no ACK offers more than that one can.
+        if self.state.is_synchronized() {
+            self.rcv.advertise(mss, self.rcv.scale, u32::MAX)
+        } else {
+            let scale = if syn {
+                WindowScale::NONE
+            } else {
+                self.rcv.scale
+            };
+            self.rcv.advertise(mss, scale, u32::from(u16::MAX))
+        }
+    }
+
     /// Takes the window of an arriving segment.
     pub(crate) fn update_send_window(&mut self, segment: &Segment<'_>, ack: SeqNum) {
         let wnd = self.advertised(segment);
@@ -529,16 +548,12 @@ impl Rcv {
         }
     }
 
-    /// Takes the peer's SYN; `advertised` is the window that the own SYN has offered already.
-    pub(crate) fn begin(&mut self, irs: SeqNum, advertised: u32) {
+    /// Takes the peer's SYN. The window that the own SYN has offered begins here.
+    pub(crate) fn begin(&mut self, irs: SeqNum) {
+        let offered = self.wnd();
         self.irs = irs;
         self.nxt = irs + 1;
-        self.edge = self.nxt + advertised;
-    }
-
-    /// The window of the own SYN, which is never scaled.
-    pub(crate) fn syn_window(&self) -> u32 {
-        self.buffer.min(u32::from(u16::MAX))
+        self.edge = self.nxt + offered;
     }
 
     /// RCV.WND, octets.
@@ -558,10 +573,9 @@ impl Rcv {
         }
     }
 
-    /// Advertises the window in a segment with or without SYN; the right edge follows.
-    pub(crate) fn advertise(&mut self, mss: u32, syn: bool) -> WireWindow {
-        let window = self.next_window(mss);
-        let scale = if syn { WindowScale::NONE } else { self.scale };
+    /// Advertises a window of `most` octets at most, in units of `scale`; the right edge follows.
+    fn advertise(&mut self, mss: u32, scale: WindowScale, most: u32) -> WireWindow {
+        let window = self.next_window(mss).min(most);
         let unit = scale.unit();
         let mut wire = Window(window) >> scale;
         // RFC 9293 §3.8.6 (SHLD-14):
@@ -571,7 +585,8 @@ impl Rcv {
         let room = self
             .buffer
             .saturating_sub(self.queue.ready() as u32)
-            .saturating_add(unit - 1);
+            .saturating_add(unit - 1)
+            .min(most);
         if cut && wire.0 < u16::MAX && window.next_multiple_of(unit) <= room {
             wire.0 += 1;
         }

@@ -42,8 +42,7 @@ pub(crate) struct TimeWait {
 impl TimeWait {
     /// What remains of a connection that enters TIME-WAIT now.
     pub(crate) fn of(tcb: &mut Tcb, now: Instant, config: &Config) -> Self {
-        let mss = tcb.effective_mss();
-        let wnd = tcb.rcv.advertise(mss, false);
+        let wnd = tcb.advertise(false);
         let mut ts = tcb.ts;
         ts.last_ack_sent = tcb.rcv.nxt;
         Self {

@@ -9,7 +9,7 @@ use crate::fast_open::FastOpenOption;
 use crate::rack::Flight;
 use crate::recovery::{self, Again};
 use crate::segment::{Control, Ecn, SackBlocks, Segment, SynOptions};
-use crate::seq::{SeqNum, WireWindow};
+use crate::seq::SeqNum;
 use crate::tcb::{Context, Origin, Tcb};
 use crate::timeouts::Timer;
 use crate::user_timeout;
@@ -387,12 +387,7 @@ fn note_data(tcb: &mut Tcb, plan: Plan, end: SeqNum, cx: &mut Context<'_>) {
 fn build<'a>(tcb: &'a mut Tcb, plan: Plan, cx: &Context<'_>) -> Segment<'a> {
     let syn = plan.what == What::Syn;
     let ack = (tcb.state != State::SynSent).then_some(tcb.rcv.nxt);
-    let wnd = if ack.is_some() {
-        let mss = tcb.effective_mss();
-        tcb.rcv.advertise(mss, syn)
-    } else {
-        WireWindow(tcb.rcv.syn_window() as u16)
-    };
+    let wnd = tcb.advertise(syn);
     let control = if syn {
         Control::Syn {
             options: syn_options(tcb),

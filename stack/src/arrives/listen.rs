@@ -53,7 +53,7 @@ pub(crate) fn open(
     // It is not queued here: anyone can send SYNs with text, and a peer that means it sends the
     // text again, since the SYN,ACK covers nothing but the SYN. A Fast Open cookie proves the
     // peer's address.
-    tcb.rcv.begin(segment.seq, 0);
+    tcb.rcv.begin(segment.seq);
     if tcb.fast_open.opened {
         take_text(tcb, segment.text);
     }

@@ -74,8 +74,7 @@ fn fourth_syn(tcb: &mut Tcb, segment: &Segment<'_>, cx: &mut Context<'_>) -> Che
     //   SEG.SEQ.  SND.UNA should be advanced to equal SEG.ACK (if there
     //   is an ACK), and any segments on the retransmission queue that
     //   are thereby acknowledged should be removed.
-    let advertised = tcb.rcv.syn_window();
-    tcb.rcv.begin(segment.seq, advertised);
+    tcb.rcv.begin(segment.seq);
     negotiate(tcb, segment, options, cx);
     let Some(ack) = segment.ack else {
         // RFC 9293 §3.10.7.3:

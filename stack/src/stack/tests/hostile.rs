@@ -5,6 +5,7 @@ use crate::segment::{Control, Ecn, Segment, SynOptions, Timestamps};
 use crate::seq::{SeqNum, WindowScale, WireWindow};
 use crate::{Config, ConnectionId, SocketOptions};
 use proptest::prelude::*;
+use rstest::rstest;
 use std::time::Duration;
 
 /// Something that happens to a host.
@@ -80,8 +81,10 @@ struct Run {
     probe: Probe,
     id: ConnectionId,
     clock: u32,
-    /// The right edge that the host advertised last, and in which connection (by its IRS).
-    edge: Option<(SeqNum, SeqNum)>,
+    /// The window that the SYN of the host has offered, and from which ISS on.
+    offered: Option<(SeqNum, u32)>,
+    /// The furthest right edge that the host advertised, and in which connection (ISS, IRS).
+    edge: Option<((SeqNum, SeqNum), SeqNum)>,
     wscale: u8,
 }
 
@@ -106,6 +109,7 @@ impl Run {
                 probe,
                 id,
                 clock: 1000,
+                offered: None,
                 edge: None,
                 wscale: 0,
             }
@@ -118,6 +122,7 @@ impl Run {
                 probe,
                 id,
                 clock: 1000,
+                offered: None,
                 edge: None,
                 wscale: 0,
             };
@@ -262,22 +267,81 @@ impl Run {
             assert!(!(answers_rst && rst), "a RST answers a RST");
             let syn = matches!(seen.control, Control::Syn { .. });
             assert!(seen.text.len() <= if syn { 0 } else { 1460 });
+            if syn && seen.ack.is_none() {
+                let wnd = u32::from(seen.wnd);
+                let before = self.offered.filter(|(iss, _)| *iss == seen.seq);
+                assert!(
+                    before.is_none_or(|(_, before)| before <= wnd),
+                    "a SYN shrinks"
+                );
+                self.offered = Some((seen.seq, wnd));
+            }
             let (Some(ack), Some(status), false) = (seen.ack, &status, rst) else {
                 continue;
             };
             let shift = if syn { 0 } else { self.wscale };
             let edge = ack + (u32::from(seen.wnd) << shift);
-            if let Some((irs, last)) = self.edge.filter(|(irs, _)| *irs == status.irs) {
-                // The unit of the scale may cut off less than one unit (RFC 7323 §2.4).
-                let cut = last - edge;
-                assert!(cut < 1 << shift, "the edge of {irs:?} shrinks by {cut}");
-            }
-            self.edge = Some((status.irs, edge));
+            let connection = (status.iss, status.irs);
+            let same = self.edge.filter(|(of, _)| *of == connection);
+            let offered = self.offered.filter(|(iss, _)| *iss == status.iss);
+            let offered = offered.map(|(_, wnd)| status.irs + 1 + wnd);
+            let furthest = same.map(|(_, edge)| edge).or(offered).unwrap_or(edge);
+            // The unit of the scale may cut off less than one unit (RFC 7323 §2.4).
+            let cut = furthest - edge;
+            assert!(
+                cut < 1 << shift,
+                "the edge of {connection:?} shrinks by {cut}"
+            );
+            self.edge = Some((connection, furthest.latest(edge)));
         }
         if status.is_none() {
             self.edge = None;
         }
     }
+}
+
+/// A segment without text.
+fn bare(seq: i32, control: u8, shift: Option<u8>) -> Step {
+    Step::Segment {
+        seq,
+        ack: None,
+        control,
+        wnd: 0,
+        len: 0,
+        more: More {
+            urgent: None,
+            timestamp: Some(1),
+            options: (None, shift),
+            sack: [None; 3],
+        },
+    }
+}
+
+/// What once moved the right edge of a window to the left, before the handshake was over.
+#[rstest]
+#[case::challenge_ack_rounds_up_before_a_syn_ack_again(
+    4, false, &[bare(0, 4, None), bare(0, 2, Some(0)), bare(1, 4, None), Step::Wait(1000)]
+)]
+#[case::challenge_ack_offers_more_than_a_syn_ack_can(
+    1, true, &[bare(0, 2, Some(0)), Step::Rcvbuf(65_536), bare(0, 2, None), Step::Wait(1000)]
+)]
+#[case::the_buffer_shrinks_between_syn_and_syn_ack(
+    1, true, &[Step::Rcvbuf(1000), bare(0, 2, Some(0)), Step::Wait(1000)]
+)]
+#[case::the_buffer_shrinks_between_syn_and_syn_again(1, true, &[Step::Rcvbuf(0), Step::Wait(1000)])]
+fn no_edge_moves_left_in_a_handshake(
+    #[case] scale: u8,
+    #[case] active: bool,
+    #[case] steps: &[Step],
+) {
+    let mut run = Run::new(false, Some(scale), active);
+    for step in steps {
+        run.step(step);
+    }
+    assert!(
+        run.probe.stack.counters().retrans_segs > 0,
+        "nothing was sent again"
+    );
 }
 
 proptest! {
