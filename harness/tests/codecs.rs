@@ -12,6 +12,8 @@ use tcpspec::wire::{self, Outgoing, bit, options};
 use tcpspec_stack::codec::{self, Control, Ecn, IpHeader, Packet, Segment, SynOptions, Timestamps};
 use tcpspec_stack::{SeqNum, WindowScale, WireWindow};
 
+/// Octets of options that a header has room for.
+const MOST_OPTIONS: usize = 40;
 /// The most text that a segment on an Ethernet has.
 const MOST_TEXT: usize = 1460;
 
@@ -245,9 +247,12 @@ proptest! {
         let mut loose = legal.loose_options();
         loose.extend(unknown.map(|kind| vec![kind, 4, 0xf9, 0x89]));
         let mut list = Vec::new();
+        let mut room = MOST_OPTIONS - loose.concat().len();
         for (index, gap) in order {
             if !loose.is_empty() {
-                list.extend(std::iter::repeat_n(1, usize::from(gap % 4)));
+                let gap = usize::from(gap % 4).min(room);
+                room -= gap;
+                list.extend(std::iter::repeat_n(1, gap));
                 list.extend(loose.swap_remove(index.index(loose.len())));
             }
         }
