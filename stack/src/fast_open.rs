@@ -83,19 +83,20 @@ pub(crate) struct Servers {
 }
 
 impl Servers {
-    /// How to open towards a server: the option, and how much text may go with it.
-    pub(crate) fn open(&self, local: IpAddr, remote: SocketAddr, now: Instant) -> FastOpen {
+    /// How to open towards a server: the option, and how much text may go with it. `None` while
+    /// Fast Open is not tried.
+    pub(crate) fn open(&self, local: IpAddr, remote: SocketAddr, now: Instant) -> Option<FastOpen> {
         let refused = self.refusals.get(&(local, remote));
         if refused.is_some_and(|until| now < *until) {
-            return FastOpen::default();
+            return None;
         }
         // RFC 7413 §4.2.1:
         //   Any client attempting TFO MUST first request a cookie from the server
         let Some((cookie, mss)) = self.cookies.get(&(local, remote.ip())) else {
-            return FastOpen {
+            return Some(FastOpen {
                 option: Some(FastOpenOption::Request),
                 ..FastOpen::default()
-            };
+            });
         };
         // RFC 7413 §4.1.3:
         //   the client MAY limit the cached MSS
@@ -103,11 +104,11 @@ impl Servers {
         let typical = if local.is_ipv4() { 1460 } else { 1440 };
         // All options count against it (RFC 6691 §2).
         let syn_text = u32::from(*mss).min(typical).saturating_sub(40);
-        FastOpen {
+        Some(FastOpen {
             option: Some(FastOpenOption::Cookie(*cookie)),
             syn_text,
             ..FastOpen::default()
-        }
+        })
     }
 
     /// A server has answered with a cookie and this MSS.
@@ -164,23 +165,26 @@ mod tests {
     fn a_cookie_is_asked_for_then_used_and_not_after_a_refusal() {
         let mut servers = Servers::default();
         let cookie = Cookie::new(&[1; 8]).expect("eight octets");
-        let first = servers.open(LOCAL, server(1), Instant(0));
+        let first = servers
+            .open(LOCAL, server(1), Instant(0))
+            .expect("it is tried");
         assert_eq!(
             (first.option, first.syn_text),
             (Some(FastOpenOption::Request), 0)
         );
         servers.granted(LOCAL, server(1), cookie, 9000);
-        let next = servers.open(LOCAL, server(1), Instant(0));
+        let next = servers
+            .open(LOCAL, server(1), Instant(0))
+            .expect("it is tried");
         assert_eq!(
             (next.option, next.syn_text),
             (Some(FastOpenOption::Cookie(cookie)), 1420)
         );
         servers.refused(LOCAL, server(1), Instant(5));
-        assert_eq!(servers.open(LOCAL, server(1), Instant(4)).option, None);
-        assert!(servers.open(LOCAL, server(1), Instant(5)).option.is_some());
-        assert_eq!(
-            servers.open(LOCAL, server(2), Instant(0)).option,
-            Some(FastOpenOption::Request)
-        );
+        assert!(servers.open(LOCAL, server(1), Instant(4)).is_none());
+        assert!(servers.open(LOCAL, server(1), Instant(5)).is_some());
+        let other = servers.open(LOCAL, server(2), Instant(0));
+        let asks = |own: FastOpen| own.option == Some(FastOpenOption::Request);
+        assert!(other.is_some_and(asks));
     }
 }

@@ -94,7 +94,7 @@ pub(crate) struct HalfOpen {
 impl HalfOpen {
     /// What has to be remembered of a block; `None` if only the whole block will do.
     pub(crate) fn of(tcb: &Tcb, config: &Config) -> Option<Self> {
-        let (Origin::Passive(listener), Some(request)) = (tcb.origin, tcb.request) else {
+        let (Origin::Passive(listener), Some(request)) = (tcb.origin, &tcb.request) else {
             return None;
         };
         let untouched = tcb.snd.nxt == tcb.snd.iss + 1
@@ -102,7 +102,7 @@ impl HalfOpen {
             && tcb.snd.queue.len() == 0
             && tcb.rcv.nxt == tcb.rcv.irs + 1
             && tcb.path_mtu.get() == config.mtu;
-        let opened = tcb.owned || tcb.fast_open.opened;
+        let opened = tcb.owned || tcb.fast_opened();
         let waits = tcb.state == State::SynReceived && !opened && !tcb.snd.closing;
         let mut others = tcb.timers;
         others.stop(Timer::Retransmission);
@@ -112,7 +112,7 @@ impl HalfOpen {
         Some(Self {
             listener,
             arrival: tcb.arrival,
-            request,
+            request: **request,
             iss: tcb.snd.iss,
             retransmits: tcb.retransmits,
             edge: tcb.rcv.edge,

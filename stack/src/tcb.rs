@@ -60,8 +60,8 @@ pub(crate) struct Tcb {
     pub(crate) ecn: EcnState,
     /// Loss recovery by SACK, in a block of its own.
     pub(crate) recovery: Box<Recovery>,
-    /// Fast Open (RFC 7413).
-    pub(crate) fast_open: FastOpen,
+    /// Fast Open (RFC 7413), if it was tried.
+    pub(crate) fast_open: Option<Box<FastOpen>>,
     /// What has to be sent although no data asks for it.
     pub(crate) owed: Owed,
     /// Retransmissions of the segment that is waited for.
@@ -84,8 +84,8 @@ pub(crate) struct Tcb {
     pub(crate) path_mtu: PathMtu,
     /// The last soft ICMP error: type and code.
     pub(crate) soft_error: Option<(u8, u8)>,
-    /// The SYN of a passive OPEN.
-    pub(crate) request: Option<Request>,
+    /// The SYN of a passive OPEN, until the handshake is complete.
+    pub(crate) request: Option<Box<Request>>,
     /// Its place in the order in which SYNs arrived.
     pub(crate) arrival: u64,
     /// When the SYN of this side was sent last.
@@ -235,7 +235,7 @@ pub(crate) struct Settings {
     pub(crate) nodelay: bool,
     pub(crate) rcvbuf: u32,
     pub(crate) sndbuf: u32,
-    pub(crate) keepalive: Option<KeepAlive>,
+    pub(crate) keepalive: Option<Box<KeepAlive>>,
     pub(crate) user_timeout: Option<Duration>,
     pub(crate) advertised_timeout: Option<Duration>,
     pub(crate) reports: bool,
@@ -268,7 +268,7 @@ impl Settings {
         self.rcvbuf = options.rcvbuf.unwrap_or(self.rcvbuf).min(1 << 30);
         self.sndbuf = options.sndbuf.unwrap_or(self.sndbuf);
         if let Some(keepalive) = options.keepalive {
-            self.keepalive = Some(keepalive).filter(|keepalive| !keepalive.idle.is_zero());
+            self.keepalive = (!keepalive.idle.is_zero()).then(|| Box::new(keepalive));
         }
         if let Some(timeout) = options.user_timeout {
             self.user_timeout = Some(timeout).filter(|timeout| !timeout.is_zero());
@@ -328,7 +328,7 @@ impl Tcb {
             congestion: Congestion::new(iss, config),
             ecn: EcnState::default(),
             recovery: Box::new(Recovery::new(iss, config)),
-            fast_open: FastOpen::default(),
+            fast_open: None,
             owed: Owed::default(),
             retransmits: 0,
             total_retransmits: 0,
@@ -378,6 +378,11 @@ impl Tcb {
     pub(crate) fn full_sized(&self) -> u32 {
         let options = if self.ts.enabled { TIMESTAMPS_LEN } else { 0 };
         u32::from(self.rcv.mss).saturating_sub(options).max(1)
+    }
+
+    /// The text of the peer's SYN was taken: FastOpened of RFC 7413 §4.2.
+    pub(crate) fn fast_opened(&self) -> bool {
+        self.fast_open.as_ref().is_some_and(|own| own.opened)
     }
 
     /// Something that was sent is not acknowledged.

@@ -242,7 +242,7 @@ pub(crate) fn probe_interval(tcb: &Tcb, config: &Config) -> Duration {
 }
 
 fn keep_alive(tcb: &mut Tcb, cx: &mut Context<'_>) -> Option<CloseReason> {
-    let keepalive = tcb.settings.keepalive?;
+    let keepalive = *tcb.settings.keepalive.as_deref()?;
     // RFC 9293 §3.8.4 (MUST-26):
     //   Keep-alive packets MUST only be sent when no sent data is
     //   outstanding, and no data or acknowledgment packets have been received
@@ -270,6 +270,7 @@ pub(crate) fn heard(tcb: &mut Tcb, now: Instant, config: &Config) {
     if let Some(keepalive) = tcb
         .settings
         .keepalive
+        .as_ref()
         .filter(|_| tcb.state.is_synchronized() && tcb.state != State::TimeWait)
     {
         // RFC 5482 §4.2:

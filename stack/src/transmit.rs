@@ -84,7 +84,7 @@ fn plan(tcb: &mut Tcb, cx: &Context<'_>) -> Option<Plan> {
     if let Some(probe) = loss_probe(tcb) {
         return Some(probe);
     }
-    let may_send = tcb.state.is_synchronized() || tcb.fast_open.opened;
+    let may_send = tcb.state.is_synchronized() || tcb.fast_opened();
     if let Some(text) = may_send.then(|| text(tcb, cx)).flatten() {
         return Some(text);
     }
@@ -114,10 +114,11 @@ fn syn_text(tcb: &Tcb) -> u32 {
     // RFC 7413 §4.2.2:
     //   when the SYN timer fires, the client SHOULD
     //   retransmit a SYN packet without data and Fast Open options.
-    if tcb.state == State::SynSent && tcb.retransmits == 0 {
-        tcb.fast_open.syn_text.min(tcb.snd.queue.len() as u32)
-    } else {
-        0
+    match &tcb.fast_open {
+        Some(own) if tcb.state == State::SynSent && tcb.retransmits == 0 => {
+            own.syn_text.min(tcb.snd.queue.len() as u32)
+        }
+        _ => 0,
     }
 }
 
@@ -450,5 +451,5 @@ fn fast_open_option(tcb: &Tcb) -> Option<FastOpenOption> {
     //   ACK packets without the cookie options on timeouts.
     let crossed = tcb.origin == Origin::Active && tcb.state != State::SynSent;
     let first = tcb.retransmits == 0 && !crossed;
-    tcb.fast_open.option.filter(|_| first)
+    tcb.fast_open.as_ref()?.option.filter(|_| first)
 }

@@ -54,11 +54,11 @@ pub(crate) fn open(
     // text again, since the SYN,ACK covers nothing but the SYN. A Fast Open cookie proves the
     // peer's address.
     tcb.rcv.begin(segment.seq);
-    if tcb.fast_open.opened {
+    if tcb.fast_opened() {
         take_text(tcb, segment.text);
     }
     negotiate(tcb, segment, options, cx);
-    if tcb.fast_open.opened {
+    if tcb.fast_opened() {
         // RFC 7413 §4.2.2:
         //   If the FastOpened flag is set, the
         //   server MUST follow [RFC5681] (based on [RFC3390]) to set the
@@ -66,7 +66,7 @@ pub(crate) fn open(
         tcb.congestion.begin(&tcb.sender(cx.now), 0, cx.config);
     }
     tcb.update_send_window(segment, tcb.snd.iss);
-    tcb.request = Some(Request::of(segment, options));
+    tcb.request = Some(Box::new(Request::of(segment, options)));
     tcb.state = State::SynReceived;
 }
 

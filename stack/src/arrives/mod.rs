@@ -56,8 +56,10 @@ pub(crate) fn negotiate(
     user_timeout::hear(tcb, segment, cx);
     tcb.snd.mss = offered.mss.unwrap_or(tcb.snd.mss);
     tcb.ecn.heard_syn(segment);
-    if let Some(FastOpenOption::Cookie(cookie)) = offered.fast_open {
-        tcb.fast_open.granted = Some(cookie);
+    if let Some(own) = &mut tcb.fast_open
+        && let Some(FastOpenOption::Cookie(cookie)) = offered.fast_open
+    {
+        own.granted = Some(cookie);
     }
     // RFC 7323 §2.2:
     //   both sides MUST send Window
@@ -190,6 +192,7 @@ fn react(tcb: &mut Tcb, reaction: Reaction) {
 
 /// Both SYNs are acknowledged.
 pub(crate) fn establish(tcb: &mut Tcb, cx: &mut Context<'_>) {
+    tcb.request = None;
     // A CLOSE that came in SYN-RECEIVED has waited for this.
     tcb.state = if tcb.snd.closing {
         State::FinWait1

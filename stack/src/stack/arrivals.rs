@@ -137,7 +137,7 @@ impl Stack {
                 Disposition::ResetAndClose => settle::end(tcb, Some(CloseReason::Reset), cx),
                 // An application that has the connection already must be told.
                 Disposition::ReturnToListen => {
-                    let reason = tcb.fast_open.opened.then_some(CloseReason::Reset);
+                    let reason = tcb.fast_opened().then_some(CloseReason::Reset);
                     settle::end(tcb, reason, cx);
                 }
                 Disposition::Done

@@ -23,7 +23,8 @@ impl Stack {
     ) -> Result<(ConnectionId, usize), CallError> {
         let mut tcb = self.opener(now, local, remote, options)?;
         if self.config.fast_open.is_client() {
-            tcb.fast_open = self.servers.open(tcb.local.ip(), remote, now);
+            let fast_open = self.servers.open(tcb.local.ip(), remote, now);
+            tcb.fast_open = fast_open.map(Box::new);
         }
         let id = tcb.id;
         let taken = data.len().min(tcb.settings.sndbuf as usize);
@@ -40,7 +41,7 @@ impl Stack {
         listener: ListenerId,
         (_, remote): Sockets,
         options: SynOptions,
-    ) -> FastOpen {
+    ) -> Option<FastOpen> {
         let most = |id| {
             let listener = self.listeners.get(id)?;
             let most = listener.options.fast_open.unwrap_or(0);
@@ -51,9 +52,7 @@ impl Stack {
         //   server MUST disable TFO for all new connection requests until
         //   PendingFastOpenRequests drops below the system limit.
         let willing = self.config.fast_open.is_server() && most(listener).is_some();
-        let Some(option) = options.fast_open.filter(|_| willing) else {
-            return FastOpen::default();
-        };
+        let option = options.fast_open.filter(|_| willing)?;
         let key = key_number(now, self.config.fast_open_key_life);
         let fresh = self.secret.fast_open_cookie(remote.ip(), key);
         let is = |cookie| option == FastOpenOption::Cookie(cookie);
@@ -62,11 +61,11 @@ impl Stack {
             self.secret.fast_open_cookie(remote.ip(), key)
         };
         let current = is(fresh);
-        FastOpen {
+        Some(FastOpen {
             option: (!current).then_some(FastOpenOption::Cookie(fresh)),
             opened: current || is(former()),
             ..FastOpen::default()
-        }
+        })
     }
 
     /// The application may have a connection whose SYN brought text.
@@ -83,7 +82,10 @@ impl Stack {
         let Some(tcb) = self.connections.at(slot) else {
             return;
         };
-        let Some(option) = tcb.fast_open.option else {
+        let Some(own) = tcb.fast_open.as_ref() else {
+            return;
+        };
+        let Some(option) = own.option else {
             return;
         };
         let (local, remote) = (tcb.local.ip(), tcb.remote);
@@ -93,7 +95,7 @@ impl Stack {
         //   server not acknowledging the data in the SYN, ICMP error messages,
         //   and (most importantly) no response (SYN-ACK) from the server at all,
         //   i.e., connection timeout.
-        let failed = match (tcb.state, tcb.fast_open.granted) {
+        let failed = match (tcb.state, own.granted) {
             (State::Closed, _) => tcb.reason != Some(CloseReason::Refused),
             (_, Some(cookie)) => {
                 self.servers.granted(local, remote, cookie, tcb.snd.mss);

@@ -143,7 +143,8 @@ impl Stack {
         let Some(mut tcb) = self.passive_block(id, listener, sockets, iss) else {
             return;
         };
-        tcb.fast_open = self.fast_open_answer(now, listener, sockets, request.options);
+        let fast_open = self.fast_open_answer(now, listener, sockets, request.options);
+        tcb.fast_open = fast_open.map(Box::new);
         self.begin_passive(now, listener, tcb, request, text);
     }
 
@@ -156,7 +157,7 @@ impl Stack {
         request: Request,
         text: &[u8],
     ) {
-        let (id, opened) = (tcb.id, tcb.fast_open.opened);
+        let (id, opened) = (tcb.id, tcb.fast_opened());
         self.arrivals += 1;
         tcb.arrival = self.arrivals;
         self.connections.insert(tcb);

@@ -44,7 +44,7 @@ impl Stack {
     fn accept_queue_is_full(&self, slot: u32) -> bool {
         let tcb = self.connections.at(slot);
         // A connection that was opened with text has its place already.
-        let tcb = tcb.filter(|tcb| !tcb.fast_open.opened);
+        let tcb = tcb.filter(|tcb| !tcb.fast_opened());
         match tcb.map(|tcb| (tcb.state, tcb.origin)) {
             Some((State::SynReceived, Origin::Passive(id))) => {
                 self.listeners.get(id).is_none_or(Listener::is_full)
@@ -66,7 +66,7 @@ impl Stack {
             (true, false) => self.counters.curr_estab -= 1,
             _ => {}
         }
-        let opened = tcb.fast_open.opened;
+        let opened = tcb.fast_opened();
         if origin == Origin::Active {
             self.opening += usize::from(is_opening(after));
             self.opening -= usize::from(is_opening(before));

@@ -95,6 +95,17 @@ fn an_idle_connection_takes_less_than_a_kibibyte() {
 }
 
 #[test]
+fn what_only_a_handshake_needs_is_gone_after_it() {
+    let mut pair = Pair::new(&Config::default());
+    let (a, b, _) = pair.connect();
+    let (a, b) = (pair.a.connections.at(a.slot), pair.b.connections.at(b.slot));
+    for tcb in [a.expect("a block"), b.expect("a block")] {
+        assert!(tcb.request.is_none() && tcb.fast_open.is_none());
+        assert!(tcb.settings.keepalive.is_none());
+    }
+}
+
+#[test]
 fn a_megabyte_arrives() {
     let mut pair = Pair::new(&Config::default());
     transfer(&mut pair, 1_000_000);
