@@ -2,7 +2,7 @@
 //! first, and hands the runner what there is.
 //!
 //! It judges nothing but itself: a tester that was late, or a link that lost packets, makes a
-//! failure prove nothing (`language.md` section 5).
+//! failure prove nothing (`specs/README.md`, Steps).
 
 use crate::device::{DeviceError, Output, Setup, Waitable};
 use crate::link::clock::CaseClock;

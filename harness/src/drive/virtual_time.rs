@@ -1,7 +1,7 @@
 //! Virtual time: discrete events, nothing real waits.
 //!
 //! At one instant come first the device's timers, then its packets, then its application's events,
-//! then the runner (`language.md` section 5). A case is replayed bit for bit from its seed.
+//! then the runner (`specs/README.md`, Steps). A case is replayed bit for bit from its seed.
 
 use crate::device::{DeviceError, Output, Setup, Simulated};
 use crate::run::{Action, Runner};

@@ -1,4 +1,4 @@
-//! The table of `language.md` section 4, line by line.
+//! The table of variables in `specs/README.md`, line by line.
 
 use super::tcb::Tcb;
 use crate::time::Instant;

@@ -3,7 +3,7 @@
 //! It is told what the device did (`on_*`) and asked what to do next ([`Runner::poll`]); a drive
 //! carries out each [`Action`] and reports back before it polls again. Frames queue per connection
 //! in wire order, and `expect`, `silence`, `one_of` and the end of the case consume them
-//! (`language.md` section 5). It reads no clock: all times are handed in.
+//! (`specs/README.md`, Steps). It reads no clock: all times are handed in.
 //!
 //! What it does not do: reach for the network, retry a case, or look at what the device knows
 //! beyond the answers to the questions that it asks.

@@ -355,7 +355,7 @@ pub struct Expect {
     pub what: Expected,
     /// How long it is waited for; `None`: 1 s, or the upper bound of `after` plus slack.
     pub within: Option<Expr>,
-    /// When it comes, counted as `language.md` section 5 says.
+    /// When it comes, counted as `specs/README.md` says.
     pub after: Option<Pattern>,
     /// Name for captures.
     pub name: Option<String>,
@@ -553,7 +553,7 @@ pub enum Expr {
     Named(&'static str, Box<Expr>),
 }
 
-/// The variables of `language.md` section 4: always the device's.
+/// The variables of expressions: always the device's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Var {
     /// `ISS`.

@@ -115,11 +115,10 @@ pub(crate) fn bare_deviations(tree: &Tree) -> Vec<String> {
 
 /// The RFC texts, where they are at hand (they may not be redistributed with the sources).
 pub(crate) fn rfc_texts() -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/rfc");
     let named = std::env::var_os("RFC_DIR").map(PathBuf::from);
     named
         .into_iter()
-        .chain([beside, "/usr/share/doc/RFC".into()])
+        .chain(["/usr/share/doc/RFC".into()])
         .find(|path| path.is_dir())
 }
 
