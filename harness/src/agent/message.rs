@@ -13,8 +13,8 @@ const SERVICE: u16 = 0x0105;
 const VERSIONS: [u8; 2] = [1, 1];
 /// Set in the group of an event.
 const EVENT_BIT: u8 = 0x80;
-/// Longer messages than any that the suite needs are not believed.
-pub const LARGEST: usize = 1 << 20;
+/// Longer messages than any that the suite needs are not believed: octets stand as numbers in JSON.
+pub const LARGEST: usize = 4 << 20;
 
 /// What a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
