@@ -155,6 +155,9 @@ pub(super) struct HostArguments {
     #[arg(long, value_name = "PORT", help_heading = "Host",
           value_parser = clap::value_parser!(u16).range(1..))]
     pub closed_port: Option<u16>,
+    /// Test an address that anybody may have, not only private and documentation ones.
+    #[arg(long, help_heading = "Host")]
+    pub i_may_test_this_host: bool,
     /// What the host claims, and what its makers chose: a profile of `specs/devices/`.
     #[arg(long, value_name = "NAME", default_value = remote::DEFAULT_PROFILE,
           help_heading = "Host")]

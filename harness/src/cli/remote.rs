@@ -61,6 +61,12 @@ impl Remote {
         (address, port): (IpAddr, u16),
         arguments: &HostArguments,
     ) -> Result<Self, Failure> {
+        if !arguments.i_may_test_this_host && !is_somebody_we_know(address) {
+            return Err(Failure::Usage(format!(
+                "{address} is a public address; the suite sends it malformed and unsolicited \
+                 segments. If you may test it: --i-may-test-this-host"
+            )));
+        }
         let agent = arguments.agent.map(|address| Contact {
             address,
             token: arguments.token.clone(),
@@ -189,7 +195,12 @@ impl Remote {
             };
         }
         hand_over(replays.release());
-        Ok(replays.remark())
+        let remarks: Vec<String> = replays
+            .remark()
+            .into_iter()
+            .chain(unseen_checksums(station.unfinished()))
+            .collect();
+        Ok((!remarks.is_empty()).then(|| remarks.join("; ")))
     }
 
     /// Every case of a round once; `Stop` if `heard` or the user says so.
@@ -312,6 +323,30 @@ impl Remote {
     }
 }
 
+/// Addresses that are no stranger's: private, link-local, loopback, documentation.
+fn is_somebody_we_know(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => {
+            v4.is_private() || v4.is_link_local() || v4.is_loopback() || v4.is_documentation()
+        }
+        IpAddr::V6(v6) => {
+            let is_documentation = v6.segments()[..2] == [0x2001, 0xdb8];
+            let is_near = v6.is_unique_local() || v6.is_unicast_link_local() || v6.is_loopback();
+            is_near || is_documentation
+        }
+    }
+}
+
+/// What a run has to say of segments whose checksum it could not judge.
+fn unseen_checksums(count: u64) -> Option<String> {
+    (count > 0).then(|| {
+        format!(
+            "{count} frames came without a checksum, which the host leaves to hardware that this \
+             link does not have: their checksums were not checked"
+        )
+    })
+}
+
 /// Cases that are played side by side.
 struct Round {
     /// Their indices.
@@ -403,6 +438,17 @@ mod tests {
     #[case("2001:db8::1-1000")]
     fn no_ranges(#[case] text: &str) {
         assert!(AddressRange::parse(text).is_err());
+    }
+
+    #[rstest]
+    #[case("192.0.2.7", true)]
+    #[case("10.1.2.3", true)]
+    #[case("fd00::7", true)]
+    #[case("2001:db8::7", true)]
+    #[case("8.8.8.8", false)]
+    #[case("2001:4860::8888", false)]
+    fn strangers(#[case] address: IpAddr, #[case] known: bool) {
+        assert_eq!(is_somebody_we_know(address), known);
     }
 
     #[rstest]

@@ -194,7 +194,7 @@ fn empty_run(plan: &Plan, pace: &Pace<'_>) -> Run {
     Run {
         format: FORMAT,
         tool: TOOL.to_owned(),
-        command: std::env::args().collect(),
+        command: without_token(std::env::args()),
         started_unix_ms: u64::try_from(started.as_millis()).unwrap_or(u64::MAX),
         wall_ns: 0,
         device: device(plan, pace),
@@ -290,6 +290,22 @@ fn finish(
     }
 }
 
+/// The command line as reports may show it: the agent's token is nobody else's business.
+fn without_token(words: impl Iterator<Item = String>) -> Vec<String> {
+    let mut is_token = false;
+    let hide = |word: String| {
+        let is_hidden = std::mem::replace(&mut is_token, word == "--token");
+        if is_hidden {
+            "…".to_owned()
+        } else if word.starts_with("--token=") {
+            "--token=…".to_owned()
+        } else {
+            word
+        }
+    };
+    words.map(hide).collect()
+}
+
 /// A seed that is not used yet, short enough to be typed.
 fn fresh_seed() -> u64 {
     RandomState::new().hash_one(std::process::id()) >> 32
@@ -299,4 +315,16 @@ fn fresh_seed() -> u64 {
 fn today() -> String {
     let now = humantime::format_rfc3339(SystemTime::now()).to_string();
     now.chars().take("YYYY-MM-DD".len()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_report_shows_the_token() {
+        let words = ["run", "--token", "secret", "--token=secret", "3.5"];
+        let shown = without_token(words.map(str::to_owned).into_iter());
+        assert_eq!(shown, ["run", "--token", "…", "--token=…", "3.5"]);
+    }
 }

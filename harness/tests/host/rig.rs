@@ -32,6 +32,9 @@ for each in $4; do
 done
 on "$3" agent --listen 192.0.2.7:30700 --allow 192.0.2.1 --token rig >/dev/null & agent=$!
 trap 'kill $agent $service $host' EXIT
+for port in 9 30700; do
+  until on ss -Hltn "sport = :$port" | grep -q LISTEN; do sleep 0.01; done
+done
 echo $host
 read -r _ || true
 "#;
@@ -59,8 +62,27 @@ pub(crate) struct Ran {
     pub(crate) errors: String,
 }
 
+/// Why no network can be made on this machine; `None` if one can.
+pub(crate) fn forbidden() -> Option<String> {
+    let namespaces = ["unshare", "--user", "--map-root-user", "--net", "true"];
+    let tools: [&[&str]; 4] = [
+        &namespaces,
+        &["nsenter", "-V"],
+        &["ip", "-V"],
+        &["ss", "-V"],
+    ];
+    tools.into_iter().find_map(|command| {
+        let output = Command::new(command[0]).args(&command[1..]).output();
+        match output {
+            Ok(output) if output.status.success() => None,
+            Ok(output) => Some(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
+            Err(error) => Some(format!("{}: {error}", command[0])),
+        }
+    })
+}
+
 impl Rig {
-    /// Makes the network; the error says what the machine lacks.
+    /// Makes the network; the error says what went wrong.
     pub(crate) fn build() -> Result<Self, String> {
         let folder = TempDir::new().map_err(|error| error.to_string())?;
         let exe = std::env::current_exe().map_err(|error| error.to_string())?;

@@ -275,6 +275,8 @@ fn kept_flags(run: &Run) -> String {
             && let Some(value) = value.or_else(|| words.next().map(String::as_str))
         {
             let _ = write!(kept, " {name} {}", shell_word(&clean(value)));
+        } else if name == "--i-may-test-this-host" {
+            let _ = write!(kept, " {name}");
         }
     }
     kept

@@ -1,7 +1,7 @@
 //! The tester's side of an agent: the calls of one case, and what its application sees.
 
 use crate::agent::extension::{self, Answer, Ask, Sighting};
-use crate::agent::message::{Kind, Message, Result as Outcome};
+use crate::agent::message::{HEADER, Kind, LARGEST, Message, Result as Outcome};
 use crate::device::{AppCall, ConnId, FourTuple, Refused, Seen, Setup};
 use crate::spec::case::State;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 
 /// An agent that is silent for so long is gone.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Events that wait for the runner, in octets: an agent that reports more is broken.
+const MOST_HELD: usize = 64 << 20;
 /// How much is read at once.
 const CHUNK: usize = 16 * 1024;
 
@@ -31,6 +33,8 @@ pub struct Agent {
     control: TcpStream,
     input: Vec<u8>,
     seen: VecDeque<(ConnId, Seen)>,
+    /// Octets of the events in `seen`.
+    held: usize,
     identity: String,
 }
 
@@ -44,6 +48,7 @@ impl Agent {
             control,
             input: Vec::new(),
             seen: VecDeque::new(),
+            held: 0,
             identity: String::new(),
         };
         let hello = Ask::Hello {
@@ -114,10 +119,14 @@ impl Agent {
         if self.seen.is_empty() {
             self.take_in()?;
             while let Some(message) = self.next_message()? {
-                self.keep_event(&message);
+                self.keep_event(&message)?;
             }
         }
-        Ok(self.seen.pop_front())
+        let next = self.seen.pop_front();
+        if self.seen.is_empty() {
+            self.held = 0;
+        }
+        Ok(next)
     }
 
     /// Asks, and waits for the answer; events that come before it are kept.
@@ -132,7 +141,7 @@ impl Agent {
                         return extension::parameters(&message).ok_or_else(unknown);
                     }
                     Kind::Response(outcome) => return Err(refused(outcome)),
-                    Kind::Event => self.keep_event(&message),
+                    Kind::Event => self.keep_event(&message)?,
                     Kind::Request => {}
                 }
             }
@@ -141,12 +150,19 @@ impl Agent {
         }
     }
 
-    fn keep_event(&mut self, message: &Message) {
+    fn keep_event(&mut self, message: &Message) -> io::Result<()> {
         if let (Kind::Event, Some(Sighting(conn, seen))) =
             (message.kind, extension::parameters(message))
         {
+            self.held += HEADER + message.parameters.len();
             self.seen.push_back((conn, seen));
         }
+        if self.held > MOST_HELD {
+            return Err(io::Error::other(
+                "the agent reports more than a case can mean",
+            ));
+        }
+        Ok(())
     }
 
     fn next_message(&mut self) -> io::Result<Option<Message>> {
@@ -160,7 +176,8 @@ impl Agent {
 
     fn take_in(&mut self) -> io::Result<()> {
         let mut chunk = [0; CHUNK];
-        loop {
+        // The rest is read when this is understood.
+        while self.input.len() <= HEADER + LARGEST {
             match self.control.read(&mut chunk) {
                 Ok(0) => {
                     let gone =
@@ -173,6 +190,7 @@ impl Agent {
                 Err(error) => return Err(error),
             }
         }
+        Ok(())
     }
 
     fn send(&mut self, mut octets: &[u8], end: Instant) -> io::Result<()> {
@@ -191,13 +209,17 @@ impl Agent {
 
     fn wait(&self, what: PollFlags, end: Instant) -> io::Result<()> {
         let left = end.saturating_duration_since(Instant::now());
+        let late = || {
+            let text = format!("the agent did not answer within {PATIENCE:?}");
+            io::Error::new(io::ErrorKind::TimedOut, text)
+        };
+        if left.is_zero() {
+            return Err(late());
+        }
         let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
         let mut waited = [PollFd::new(self.control.as_fd(), what)];
         match poll(&mut waited, timeout)? {
-            0 => Err(io::Error::new(
-                io::ErrorKind::TimedOut,
-                format!("the agent did not answer within {PATIENCE:?}"),
-            )),
+            0 => Err(late()),
             _ => Ok(()),
         }
     }

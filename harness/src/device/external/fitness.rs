@@ -20,6 +20,9 @@ pub enum Reach {
 pub fn unfit(case: &Case, reach: Reach) -> Option<String> {
     let mut scan = Scan::default();
     scan.steps(&case.steps);
+    if scan.flood {
+        return Some("floods the host from addresses that are somebody else's".to_owned());
+    }
     if scan.fragments {
         let reason = "sends fragments, which a host tells apart by address and number only, so \
                       that those of other cases mix in";
@@ -79,6 +82,8 @@ struct Scan {
     call: Option<&'static str>,
     /// Settings of the whole device are changed.
     system: bool,
+    /// Segments come from invented addresses.
+    flood: bool,
     /// Segments go in fragments.
     fragments: bool,
     /// A message names an MTU, which outlives the connection.
@@ -96,6 +101,7 @@ impl Scan {
                     self.fin |= ends_the_stream(inject);
                     self.fragments |= !inject.ip.fragments.is_empty();
                 }
+                Verb::Flood(_) => self.flood = true,
                 Verb::InjectIcmp(error) => self.path_mtu |= error.mtu.is_some(),
                 Verb::OneOf(branches) => {
                     for Branch { steps, .. } in branches {

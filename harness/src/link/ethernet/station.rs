@@ -383,6 +383,9 @@ impl Shared {
         let Some(mailbox) = self.mailboxes().get(&end).cloned() else {
             return;
         };
+        if arrived.unfinished {
+            self.unfinished.fetch_add(1, Ordering::Relaxed);
+        }
         if let Some(size) = arrived.segment {
             for segment in segments::cut(packet, size) {
                 mailbox.put((arrived.stamp, segment));
@@ -392,7 +395,6 @@ impl Shared {
         let mut packet = packet.to_vec();
         if arrived.unfinished {
             address::finish_checksum(&mut packet);
-            self.unfinished.fetch_add(1, Ordering::Relaxed);
         }
         mailbox.put((arrived.stamp, packet));
     }
