@@ -13,7 +13,7 @@ pub(super) fn list(arguments: &ListArguments, context: &Context) -> Result<Exit,
     if arguments.devices {
         return devices(context);
     }
-    let target = Target::parse(&arguments.device, &arguments.host)?;
+    let target = Target::parse(&arguments.device, &arguments.host, &context.in_process)?;
     let plan = Plan::outline(context, target, &arguments.select, &arguments.filter)?;
     if arguments.requirements {
         requirements(&plan, !arguments.select.is_empty())
@@ -68,7 +68,8 @@ fn specs(plan: &Plan) -> Result<Exit, Failure> {
 fn devices(context: &Context) -> Result<Exit, Failure> {
     let suite = context.suite(&[])?;
     let mut text = String::new();
-    for target in [Target::Bundled, Target::Kernel] {
+    let in_process = context.in_process.iter().copied().map(Target::Simulated);
+    for target in in_process.chain([Target::Kernel]) {
         let Some(profile) = suite.profile(target.profile_name()) else {
             continue;
         };

@@ -17,6 +17,7 @@ mod run;
 
 pub use exit::Exit;
 
+use crate::device::{InProcess, compiled_in};
 use crate::spec::{Diagnostics, Sources, Suite};
 use arguments::{Arguments, Choice, Command};
 use clap::Parser;
@@ -30,8 +31,14 @@ pub const TOOL: &str = concat!("tcpspec ", env!("CARGO_PKG_VERSION"));
 
 /// Reads the command line and carries it out.
 pub fn main() -> ExitCode {
+    main_with(&[])
+}
+
+/// As [`main`], with devices of your own beside those that are compiled in: the whole program, for
+/// your stack (see [`crate::device`]).
+pub fn main_with(devices: &[InProcess]) -> ExitCode {
     let arguments = Arguments::parse();
-    let context = Context::new(&arguments);
+    let context = Context::new(&arguments, devices);
     let outcome = match &arguments.command {
         Command::Run(arguments) => run::run(arguments, &context),
         Command::List(arguments) => list::list(arguments, &context),
@@ -53,10 +60,12 @@ struct Context {
     specs: Option<PathBuf>,
     /// Colours for the standard output.
     palette: Palette,
+    /// The devices on the virtual clock.
+    in_process: Vec<InProcess>,
 }
 
 impl Context {
-    fn new(arguments: &Arguments) -> Self {
+    fn new(arguments: &Arguments, devices: &[InProcess]) -> Self {
         let colour = match arguments.color {
             Choice::Always => true,
             Choice::Never => false,
@@ -72,6 +81,7 @@ impl Context {
         Self {
             specs: arguments.specs.clone(),
             palette,
+            in_process: [compiled_in(), devices.to_vec()].concat(),
         }
     }
 

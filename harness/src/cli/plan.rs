@@ -3,6 +3,7 @@
 use super::arguments::{Families, FilterArguments, HostArguments};
 use super::remote::Remote;
 use super::{Context, Failure};
+use crate::device::{BUNDLED, FOREIGN, InProcess};
 use crate::select::filter::Filter;
 use crate::select::{Selection, Selector, Shard, Subject};
 use crate::spec::case::{Case, Family};
@@ -15,10 +16,10 @@ use tcpspec_reports::text;
 const SLOW: &str = "slow: more than 10 s on a real clock; --slow runs it";
 
 /// The devices that a run can name.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) enum Target {
-    /// The bundled stack, on the virtual clock.
-    Bundled,
+    /// A stack in this process, on the virtual clock.
+    Simulated(InProcess),
     /// This machine's kernel, on the real clock.
     Kernel,
     /// A host on the network, on the real clock.
@@ -27,24 +28,41 @@ pub(super) enum Target {
 
 impl Target {
     /// Reads the name of a device.
-    pub(super) fn parse(name: &str, host: &HostArguments) -> Result<Self, Failure> {
-        match name {
-            "bundled" => Ok(Self::Bundled),
-            "kernel" => Ok(Self::Kernel),
-            _ => match Remote::named(name) {
-                Some(end) => Ok(Self::Host(Box::new(Remote::new(end, host)?))),
-                None => Err(Failure::Usage(format!(
-                    "no device `{name}`; there are `bundled`, `kernel` and IP addresses \
-                     (`192.0.2.7:8080`); `tcpspec list --devices`"
-                ))),
-            },
+    pub(super) fn parse(
+        name: &str,
+        host: &HostArguments,
+        in_process: &[InProcess],
+    ) -> Result<Self, Failure> {
+        if let Some(device) = in_process.iter().find(|device| device.name == name) {
+            return Ok(Self::Simulated(*device));
         }
+        if name == "kernel" {
+            return Ok(Self::Kernel);
+        }
+        if let Some(end) = Remote::named(name) {
+            return Ok(Self::Host(Box::new(Remote::new(end, host)?)));
+        }
+        if FOREIGN.contains(&name) {
+            return Err(Failure::Usage(format!(
+                "`{name}` is not compiled in; `cargo install --path harness --features {name}` \
+                 makes a tcpspec that has it"
+            )));
+        }
+        let names: Vec<String> = in_process
+            .iter()
+            .map(|it| format!("`{}`", it.name))
+            .collect();
+        Err(Failure::Usage(format!(
+            "no device `{name}`; there are {}, `kernel` and IP addresses (`192.0.2.7:8080`); \
+             `tcpspec list --devices`",
+            names.join(", ")
+        )))
     }
 
     /// The name by which reports call it.
     pub(super) fn name(&self) -> String {
         match self {
-            Self::Bundled => "bundled".to_owned(),
+            Self::Simulated(device) => device.name.to_owned(),
             Self::Kernel => "kernel".to_owned(),
             Self::Host(remote) => remote.name(),
         }
@@ -53,7 +71,7 @@ impl Target {
     /// The file of its profile, without the ending.
     pub(super) fn profile_name(&self) -> &str {
         match self {
-            Self::Bundled => "bundled",
+            Self::Simulated(device) => device.name,
             Self::Kernel => "linux",
             Self::Host(remote) => remote.profile(),
         }
@@ -61,19 +79,35 @@ impl Target {
 
     /// Its cases take as long as their timers do.
     pub(super) fn is_on_the_real_clock(&self) -> bool {
-        *self != Self::Bundled
+        !matches!(self, Self::Simulated(_))
+    }
+
+    /// What it can play is told by the steps of a case.
+    fn looks_at_steps(&self) -> bool {
+        match self {
+            Self::Simulated(device) => device.name != BUNDLED.name,
+            Self::Kernel => false,
+            Self::Host(_) => true,
+        }
     }
 
     /// The IP versions that can reach it.
     fn families(&self, asked: Families) -> &'static [Family] {
         let both = families(asked);
         match self {
-            Self::Bundled | Self::Kernel => both,
+            Self::Simulated(_) | Self::Kernel => both,
             Self::Host(remote) => match both.iter().position(|it| *it == remote.family()) {
                 Some(at) => &both[at..=at],
                 None => &[],
             },
         }
+    }
+}
+
+/// Skips what the stack's own interface cannot be made to do, with the reason.
+fn skip_unfit(device: &InProcess, cases: &mut [Case]) {
+    for case in cases.iter_mut().filter(|case| case.skip.is_none()) {
+        case.skip = (device.unfit)(case);
     }
 }
 
@@ -113,7 +147,7 @@ impl Plan {
         select: &[String],
         filter: &FilterArguments,
     ) -> Result<Self, Failure> {
-        let needs_steps = !filter.filters.is_empty() || matches!(target, Target::Host(_));
+        let needs_steps = !filter.filters.is_empty() || target.looks_at_steps();
         let unroll = if needs_steps {
             Suite::cases
         } else {
@@ -161,8 +195,10 @@ impl Plan {
         if cases.is_empty() {
             return Err(nothing(select, selection.shard, in_all_shards, &suite));
         }
-        if let Target::Host(remote) = &target {
-            remote.skip_unfit(&mut cases);
+        match &target {
+            Target::Host(remote) => remote.skip_unfit(&mut cases),
+            Target::Simulated(device) => skip_unfit(device, &mut cases),
+            Target::Kernel => {}
         }
         if target.is_on_the_real_clock() && !slow {
             for case in cases

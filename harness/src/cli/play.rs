@@ -4,19 +4,18 @@ use super::Failure;
 use super::interrupt::Interrupt;
 use super::plan::Target;
 use super::remote::Session;
-use crate::device::bundled::{self, Bundled};
+use crate::device::InProcess;
 use crate::device::kernel::Kernel;
-use crate::drive::virtual_time;
+use crate::drive::side_by_side::{self, Order, Turn};
 use crate::link::{self, ethernet::Station};
 use crate::seed;
-use crate::spec::case::Case;
+use crate::spec::case::{Case, Family};
 use crate::spec::profile::Profile;
-use crate::worker::{self, Answer, Job, Leniency, RunOrder, Turn};
+use crate::worker::{self, Answer, Job, Leniency, RunOrder};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock, mpsc};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tcpspec_reports::record::{CaseRecord, Verdict};
 
@@ -98,7 +97,9 @@ impl Pace<'_> {
         }
         match &self.target {
             // On the virtual clock another attempt would be the same, bit for bit.
-            Target::Bundled => self.bundled(cases, &ready, profile, done).map(|()| None),
+            Target::Simulated(device) => self
+                .simulated(device, cases, &ready, profile, done)
+                .map(|()| None),
             Target::Kernel => self.kernel(cases, &ready, profile, leniency, done),
             Target::Host(remote) => {
                 let session = Session {
@@ -116,10 +117,7 @@ impl Pace<'_> {
     /// What exactly answers, and over which link.
     pub(super) fn identity(&self) -> (String, String) {
         match &self.target {
-            Target::Bundled => {
-                let identity = concat!("tcpspec-stack ", env!("CARGO_PKG_VERSION"));
-                (identity.to_owned(), "memory".to_owned())
-            }
+            Target::Simulated(device) => (device.identity.to_owned(), "memory".to_owned()),
             Target::Kernel => (
                 Kernel::identity(),
                 link::Kind::available().name().to_owned(),
@@ -131,45 +129,38 @@ impl Pace<'_> {
         }
     }
 
-    fn bundled(
+    fn simulated(
         &self,
+        device: &InProcess,
         cases: &[Case],
         ready: &[usize],
         profile: &Profile,
         done: &mut dyn FnMut(usize, CaseRecord) -> Go,
     ) -> Result<(), Failure> {
-        let config = bundled::config(profile).map_err(|error| Failure::Usage(error.to_string()))?;
+        (device.make)(profile, Family::V4).map_err(Failure::Usage)?;
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-        let jobs = self.jobs.unwrap_or_else(cores).min(ready.len());
-        let next = AtomicUsize::new(0);
-        let (sender, receiver) = mpsc::channel();
-        std::thread::scope(|scope| {
-            for _ in 0..jobs {
-                let sender = sender.clone();
-                scope.spawn(|| {
-                    let sender = sender;
-                    loop {
-                        let turn = next.fetch_add(1, Ordering::Relaxed);
-                        let Some(&index) = ready.get(turn) else { break };
-                        let case = &cases[index];
-                        let seed = seed::of_case(self.seed, &case.id);
-                        let mut device = Bundled::new(config.clone(), case.family);
-                        let record = virtual_time::play(case, profile, &mut device, seed);
-                        if self.interrupt.is_set() || sender.send((index, record)).is_err() {
-                            break;
-                        }
-                    }
-                });
-            }
-            drop(sender);
-            for (index, record) in &receiver {
-                if done(index, record) == Go::Stop {
-                    next.store(cases.len(), Ordering::Relaxed);
-                    break;
-                }
-            }
-            drop(receiver);
+        let turns = ready.iter().map(|&index| {
+            let seed = seed::of_case(self.seed, &cases[index].id);
+            Turn { index, seed }
         });
+        let order = Order {
+            device: *device,
+            profile: profile.clone(),
+            cases: cases.to_vec(),
+            turns: turns.collect(),
+            jobs: self.jobs.unwrap_or_else(cores),
+            patience: side_by_side::PATIENCE,
+        };
+        for heard in side_by_side::play(order, || self.interrupt.is_set()) {
+            let record = heard.outcome.unwrap_or_else(|reason| {
+                let Turn { index, seed } = heard.turn;
+                let verdict = Verdict::Inconclusive;
+                Box::new(unplayed(&cases[index], seed, verdict, reason))
+            });
+            if done(heard.turn.index, *record) == Go::Stop {
+                break;
+            }
+        }
         Ok(())
     }
 
@@ -231,13 +222,13 @@ impl Pace<'_> {
             worker::run_cases_patiently(&exe, order, jobs, leniency).map_err(refused)?;
         while !self.interrupt.is_set() {
             match answers.next_within(GLANCE) {
-                Turn::Answer(answer) => {
+                worker::Turn::Answer(answer) => {
                     if hear(answer) == Go::Stop {
                         break;
                     }
                 }
-                Turn::Waiting => {}
-                Turn::End => break,
+                worker::Turn::Waiting => {}
+                worker::Turn::End => break,
             }
         }
         let (held, remark) = answers.stop();

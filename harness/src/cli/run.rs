@@ -27,7 +27,7 @@ pub(super) fn run(arguments: &RunArguments, context: &Context) -> Result<Exit, F
     // Before anything that takes time: an interrupted run leaves the reports that were asked for.
     let interrupt = Interrupt::listen()
         .map_err(|error| Failure::Environment(format!("cannot listen for Ctrl-C: {error}")))?;
-    let target = Target::parse(&arguments.device, &arguments.host)?;
+    let target = Target::parse(&arguments.device, &arguments.host, &context.in_process)?;
     let (select, filter) = (&arguments.select, &arguments.filter);
     let plan = Plan::make(context, target.clone(), select, filter, arguments.slow)?;
     if arguments.dry_run {
@@ -37,7 +37,7 @@ pub(super) fn run(arguments: &RunArguments, context: &Context) -> Result<Exit, F
     wanted.check()?;
     let seed = arguments.seed.unwrap_or_else(fresh_seed);
     let refusal = match &target {
-        Target::Bundled | Target::Host(_) => None,
+        Target::Simulated(_) | Target::Host(_) => None,
         Target::Kernel => doctor::refusal(&doctor::probe()?),
     };
     let pace = Pace {

@@ -6,7 +6,12 @@
 
 pub mod bundled;
 pub mod external;
+#[cfg(feature = "smoltcp")]
+pub mod foreign;
+mod in_process;
 pub mod kernel;
+
+pub use in_process::{BUNDLED, FOREIGN, InProcess, Make, compiled_in};
 
 use crate::spec::case::{Family, SocketSettings, State};
 use crate::time::Instant;

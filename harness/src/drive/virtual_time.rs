@@ -3,12 +3,12 @@
 //! At one instant come first the device's timers, then its packets, then its application's events,
 //! then the runner (`specs/README.md`, Steps). A case is replayed bit for bit from its seed.
 
+use super::panics;
 use crate::device::{DeviceError, Output, Setup, Simulated};
 use crate::run::{Action, Runner};
 use crate::spec::case::Case;
 use crate::spec::profile::Profile;
 use crate::time::Instant;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use tcpspec_reports::record::CaseRecord;
 
 /// More events than this in one case mean that device and tester chase each other.
@@ -19,7 +19,12 @@ const MOST_OUTPUTS: u32 = 100_000;
 /// Plays a case on a simulated device.
 ///
 /// The record's real time is all that differs from one replay to the next.
-pub fn play(case: &Case, profile: &Profile, device: &mut impl Simulated, seed: u64) -> CaseRecord {
+pub fn play(
+    case: &Case,
+    profile: &Profile,
+    device: &mut (impl Simulated + ?Sized),
+    seed: u64,
+) -> CaseRecord {
     let began = std::time::Instant::now();
     let mut runner = Runner::new(case, profile, device.link(), seed);
     let mut now = Instant::START;
@@ -31,17 +36,14 @@ pub fn play(case: &Case, profile: &Profile, device: &mut impl Simulated, seed: u
         set: case.application.set.clone(),
         seed,
     };
-    let played = catch_unwind(AssertUnwindSafe(|| {
+    let played = panics::caught(|| {
         device.setup(now, &setup)?;
         play_out(&mut runner, device, &mut now)
-    }));
+    });
     match played {
         Ok(Ok(())) => {}
         Ok(Err(error)) => runner.give_up(error.to_string()),
-        Err(panic) => runner.give_up(format!(
-            "panic in the tester or the stack: {}",
-            text(&*panic)
-        )),
+        Err(words) => runner.give_up(format!("panic in the tester or the stack: {words}")),
     }
     let mut record = runner.finish(now);
     record.wall_ns = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
@@ -51,7 +53,7 @@ pub fn play(case: &Case, profile: &Profile, device: &mut impl Simulated, seed: u
 /// Lets runner and device talk until the case is over.
 pub(crate) fn play_out(
     runner: &mut Runner<'_>,
-    device: &mut impl Simulated,
+    device: &mut (impl Simulated + ?Sized),
     now: &mut Instant,
 ) -> Result<(), DeviceError> {
     for _ in 0..MOST_EVENTS {
@@ -68,7 +70,7 @@ pub(crate) fn play_out(
 /// Lets the device have its say at this instant.
 fn settle(
     runner: &mut Runner<'_>,
-    device: &mut impl Simulated,
+    device: &mut (impl Simulated + ?Sized),
     now: Instant,
 ) -> Result<(), DeviceError> {
     if device
@@ -93,7 +95,7 @@ fn settle(
 /// Carries out one action; returns the instant at which to go on, or `None` at the end.
 fn step(
     runner: &mut Runner<'_>,
-    device: &mut impl Simulated,
+    device: &mut (impl Simulated + ?Sized),
     now: Instant,
 ) -> Result<Option<Instant>, DeviceError> {
     match runner.poll(now) {
@@ -123,10 +125,4 @@ fn step(
         Action::Done => return Ok(None),
     }
     Ok(Some(now))
-}
-
-fn text(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
-    text.or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "no text".to_owned())
 }

@@ -147,6 +147,9 @@ fn case(
         family,
         setting,
     );
+    let is_empty = !setting.outline && steps.iter().all(|step| step.preamble.is_some());
+    let skip =
+        skip_reason(&needs, setting.profile).or_else(|| is_empty.then(|| NOTHING_TO_DO.to_owned()));
     if !reader.faults.is_empty() {
         return Err(reader.faults);
     }
@@ -160,7 +163,7 @@ fn case(
         params,
         covers,
         level,
-        skip: skip_reason(&needs, setting.profile),
+        skip,
         needs: needs.iter().map(|need| (*need).to_owned()).collect(),
         ignore: ignore(&ignored),
         except: except.into_iter().map(str::to_owned).collect(),
@@ -199,13 +202,22 @@ fn straight_line<'a>(
     if let Some(node) = own {
         let nodes = reader.list(node, "`steps`");
         let own = reader.steps(&nodes);
-        if own.is_empty() && reader.faults.is_empty() {
+        let chosen = setting.profile.is_some() && nodes.iter().any(is_chosen_by_policy);
+        if own.is_empty() && reader.faults.is_empty() && !chosen {
             let message = "a case needs at least one step: this one has none";
             reader.fault(node.error("spec::no-steps", message));
         }
         steps.extend(own);
     }
     steps
+}
+
+/// `when: profile.POLICY`: whether there is anything to do is for the device's makers to say.
+fn is_chosen_by_policy(step: &Node<'_>) -> bool {
+    let mut entries = step.entries().unwrap_or_default().into_iter();
+    let when = entries.find(|entry| entry.key == "when");
+    let text = when.and_then(|entry| entry.node.text().map(|text| text.starts_with("profile.")));
+    text.unwrap_or(false)
 }
 
 /// The constants of a profile; the RFCs' values where it does not say.
@@ -261,6 +273,9 @@ fn ignore(words: &[&str]) -> Ignore {
         duplicate_ack: words.contains(&"duplicate-ack"),
     }
 }
+
+/// Why a case is skipped of which a policy of the device leaves nothing.
+const NOTHING_TO_DO: &str = "asks for nothing where the device's makers chose as they did";
 
 /// Why the device cannot be asked.
 fn skip_reason(needs: &[&str], profile: Option<&Profile>) -> Option<String> {

@@ -1,0 +1,89 @@
+//! What specs set, as far as smoltcp has it.
+
+use crate::device::foreign::asks::Asks;
+use crate::spec::case::{Case, KeepAlive, SocketSettings};
+use smoltcp::socket::tcp::{CongestionControl, Socket, SocketBuffer};
+use smoltcp::time::Duration;
+
+/// A socket's buffer, either way, where nobody asks for another size: as large as a window can be
+/// without window scale.
+const BUFFER: usize = 65_535;
+
+/// Why the case cannot be played with smoltcp; `None` if it can.
+pub(super) fn unfit(case: &Case) -> Option<String> {
+    let asks = Asks::of(case);
+    let lacks = |what: &str| Some(format!("{what}, which smoltcp has not"));
+    for (name, value) in &asks.system {
+        if *name != "tcp_congestion_control" || congestion_control(value).is_none() {
+            return lacks(&format!("sets {name}={value}"));
+        }
+    }
+    if asks.urgent {
+        return lacks("sends urgent data");
+    }
+    for set in asks.before.iter().chain(&asks.later) {
+        if set.tos.is_some() {
+            return lacks("sets the type of service");
+        }
+        if set.advertised_timeout.is_some() {
+            return lacks("advertises a user timeout");
+        }
+        if set.fastopen.is_some() {
+            return lacks("lets a listener take text on SYNs");
+        }
+        if set.ttl == Some(0) {
+            return lacks("sets a TTL of 0");
+        }
+        let interval_of = |keepalive: &KeepAlive| keepalive.idle == keepalive.interval;
+        if set.keepalive.as_ref().is_some_and(|it| !interval_of(it)) {
+            return lacks("sets an idle time before the first keep-alive");
+        }
+    }
+    let resized = |set: &&SocketSettings| set.rcvbuf.or(set.sndbuf).is_some();
+    if asks.later.iter().any(resized) {
+        return lacks("resizes the buffers of a connection");
+    }
+    None
+}
+
+/// The algorithm with that name.
+pub(super) fn congestion_control(name: &str) -> Option<CongestionControl> {
+    match name {
+        "reno" => Some(CongestionControl::Reno),
+        "cubic" => Some(CongestionControl::Cubic),
+        _ => None,
+    }
+}
+
+/// A closed socket with these settings.
+pub(super) fn socket(set: &SocketSettings, control: CongestionControl) -> Socket<'static> {
+    let buffer = |asked: Option<u32>| {
+        let size = asked.map_or(BUFFER, |octets| (octets as usize).max(1));
+        SocketBuffer::new(vec![0; size])
+    };
+    let mut socket = Socket::new(buffer(set.rcvbuf), buffer(set.sndbuf));
+    socket.set_congestion_control(control);
+    apply(&mut socket, set);
+    socket
+}
+
+/// Sets what can be set of a socket at any time.
+pub(super) fn apply(socket: &mut Socket<'static>, set: &SocketSettings) {
+    if let Some(nodelay) = set.nodelay {
+        socket.set_nagle_enabled(!nodelay);
+    }
+    if let Some(ttl) = set.ttl {
+        socket.set_hop_limit(Some(ttl));
+    }
+    if let Some(keepalive) = &set.keepalive {
+        let interval = keepalive.interval;
+        socket.set_keep_alive(interval.map(Duration::from));
+        // smoltcp gives up by the time since it heard something, not by a count.
+        let probes = interval.zip(keepalive.count);
+        let patience = probes.map(|(interval, count)| interval.saturating_mul(count + 1));
+        socket.set_timeout(patience.map(Duration::from));
+    }
+    if let Some(timeout) = set.user_timeout {
+        socket.set_timeout(Some(timeout.into()));
+    }
+}

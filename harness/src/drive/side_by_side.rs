@@ -1,0 +1,241 @@
+//! Cases on the virtual clock, some at a time, each on a device of its own.
+//!
+//! A device may be anybody's code. If it panics, its case is inconclusive, with the panic's words.
+//! If it does not come back, its thread is left behind, its case is inconclusive, and the others
+//! go on; the thread ends with the process. What this cannot do: survive a device that ends the
+//! process.
+
+use super::{panics, virtual_time};
+use crate::device::InProcess;
+use crate::spec::case::Case;
+use crate::spec::profile::Profile;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+use tcpspec_reports::record::CaseRecord;
+
+/// How long one case may take where nobody says: the longest take a tenth of a second.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+/// How often cases that do not end, and the wish to stop, are looked for.
+const GLANCE: Duration = Duration::from_millis(100);
+
+/// What is to be played.
+#[derive(Debug)]
+pub struct Order {
+    /// On which device.
+    pub device: InProcess,
+    /// Its profile.
+    pub profile: Profile,
+    /// All cases.
+    pub cases: Vec<Case>,
+    /// Those that are played, in their order.
+    pub turns: Vec<Turn>,
+    /// So many at a time.
+    pub jobs: usize,
+    /// A case that has not ended after that long is given up.
+    pub patience: Duration,
+}
+
+/// A case that is to be played.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Turn {
+    /// Its place among the cases.
+    pub index: usize,
+    /// Its seed.
+    pub seed: u64,
+}
+
+/// What came of a case.
+#[derive(Debug)]
+pub struct Heard {
+    /// Which.
+    pub turn: Turn,
+    /// Its record, or why there is none.
+    pub outcome: Result<Box<CaseRecord>, String>,
+}
+
+/// Plays cases and yields what comes of them, as they end. Dropping it, or `stop`, ends that early.
+pub fn play(order: Order, stop: impl Fn() -> bool) -> impl Iterator<Item = Heard> {
+    let (sender, receiver) = channel();
+    let jobs = order.jobs.clamp(1, order.turns.len().max(1));
+    let mut pool = Pool {
+        open: order.turns.len(),
+        order: Arc::new(order),
+        next: Arc::new(AtomicUsize::new(0)),
+        sender,
+        receiver,
+        busy: BTreeMap::new(),
+        threads: 0,
+    };
+    for _ in 0..jobs {
+        pool.begin_thread();
+    }
+    std::iter::from_fn(move || pool.next_heard(&stop))
+}
+
+/// A word from a thread.
+enum Word {
+    /// It plays this now.
+    Begun(Turn),
+    /// This ended.
+    Ended(Heard),
+}
+
+/// The threads that play.
+struct Pool {
+    order: Arc<Order>,
+    /// The next turn that nobody has taken.
+    next: Arc<AtomicUsize>,
+    sender: Sender<(usize, Word)>,
+    receiver: Receiver<(usize, Word)>,
+    /// What each thread plays, and since when.
+    busy: BTreeMap<usize, (Turn, Instant)>,
+    threads: usize,
+    /// Cases of which nothing was heard yet.
+    open: usize,
+}
+
+impl Pool {
+    fn begin_thread(&mut self) {
+        let (order, next, sender) = (self.order.clone(), self.next.clone(), self.sender.clone());
+        let name = self.threads;
+        self.threads += 1;
+        std::thread::spawn(move || {
+            loop {
+                let place = next.fetch_add(1, Ordering::Relaxed);
+                let Some(&turn) = order.turns.get(place) else {
+                    break;
+                };
+                // Nobody listens any more when the run was stopped.
+                if sender.send((name, Word::Begun(turn))).is_err() {
+                    break;
+                }
+                let outcome = play_one(&order, turn);
+                let _ = sender.send((name, Word::Ended(Heard { turn, outcome })));
+            }
+        });
+    }
+
+    fn next_heard(&mut self, stop: &impl Fn() -> bool) -> Option<Heard> {
+        while self.open > 0 && !stop() {
+            match self.receiver.recv_timeout(GLANCE) {
+                Ok((name, Word::Begun(turn))) => {
+                    self.busy.insert(name, (turn, Instant::now()));
+                }
+                // Of a case that was given up nothing more is heard.
+                Ok((name, Word::Ended(heard))) => {
+                    let known = self.busy.remove(&name);
+                    if known.is_some_and(|(turn, _)| turn == heard.turn) {
+                        self.open -= 1;
+                        return Some(heard);
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    if let Some(lost) = self.give_up_one() {
+                        return Some(lost);
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        None
+    }
+
+    /// Leaves a thread behind that has not come back, and begins another in its place.
+    fn give_up_one(&mut self) -> Option<Heard> {
+        let patience = self.order.patience;
+        let mut busy = self.busy.iter();
+        let late = busy.find(|(_, (_, since))| since.elapsed() > patience);
+        let (&name, &(turn, _)) = late?;
+        self.busy.remove(&name);
+        self.begin_thread();
+        self.open -= 1;
+        let outcome = Err(format!(
+            "the device did not come back for {} of real time: an endless loop?",
+            humantime::format_duration(patience)
+        ));
+        Some(Heard { turn, outcome })
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.next.store(self.order.turns.len(), Ordering::Relaxed);
+    }
+}
+
+fn play_one(order: &Order, turn: Turn) -> Result<Box<CaseRecord>, String> {
+    let case = &order.cases[turn.index];
+    let made = panics::caught(|| (order.device.make)(&order.profile, case.family));
+    let mut device = made.and_then(|made| made)?;
+    let record = virtual_time::play(case, &order.profile, &mut *device, turn.seed);
+    Ok(Box::new(record))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::BUNDLED;
+    use crate::run::builders::{call, case, open};
+    use crate::spec::case::Call;
+    use tcpspec_reports::record::Verdict;
+
+    /// What comes of one case on a device that is made like that.
+    fn outcome(make: crate::device::Make, patience: Duration) -> Result<Box<CaseRecord>, String> {
+        let mut steps = vec![call(Call::Listen { backlog: None })];
+        steps.extend(open());
+        let order = Order {
+            device: InProcess { make, ..BUNDLED },
+            profile: Profile::default(),
+            cases: vec![case(steps)],
+            turns: vec![Turn { index: 0, seed: 1 }],
+            jobs: 1,
+            patience,
+        };
+        let mut heard = play(order, || false);
+        let outcome = heard.next().unwrap().outcome;
+        assert!(heard.next().is_none());
+        outcome
+    }
+
+    #[test]
+    fn a_device_that_works_has_a_record() {
+        assert_eq!(
+            outcome(BUNDLED.make, PATIENCE).unwrap().verdict,
+            Verdict::Pass
+        );
+    }
+
+    #[test]
+    fn a_device_that_panics_says_so() {
+        let words = outcome(|_, _| panic!("no such stack"), PATIENCE).unwrap_err();
+        assert!(words.starts_with("no such stack ("), "{words}");
+    }
+
+    #[test]
+    fn a_device_that_does_not_come_back_is_left_behind() {
+        let lost = |_: &Profile, _| {
+            loop {
+                std::thread::park();
+            }
+        };
+        let words = outcome(lost, Duration::from_millis(1));
+        let words = words.unwrap_err();
+        assert!(words.contains("for 1ms of real time"), "{words}");
+    }
+
+    #[test]
+    fn what_is_stopped_ends() {
+        let order = Order {
+            device: BUNDLED,
+            profile: Profile::default(),
+            cases: vec![case(Vec::new())],
+            turns: vec![Turn { index: 0, seed: 1 }],
+            jobs: 1,
+            patience: PATIENCE,
+        };
+        assert_eq!(play(order, || true).count(), 0);
+    }
+}
