@@ -247,6 +247,21 @@ impl Rack {
                 self.flights.push_back(segment);
             }
         }
+        self.in_order();
+    }
+
+    /// The timeout was spurious (RFC 5682 §3.1, step 3b): these segments are in flight as they
+    /// were before. What was taken for the arrival of the retransmission was that of the first
+    /// copy, so that nothing is known to have overtaken them.
+    pub(crate) fn nothing_was_lost(&mut self, segments: impl Iterator<Item = Flight>) {
+        self.lost.clear();
+        self.newest = None;
+        self.flights.clear();
+        self.flights.extend(segments);
+        self.in_order();
+    }
+
+    fn in_order(&mut self) {
         self.flights
             .make_contiguous()
             .sort_by_key(|flight| flight.at);

@@ -36,6 +36,8 @@ pub(crate) struct Recovery {
     delivered: Vec<Flight>,
     /// A recovery was under way when the last acknowledgment had been taken.
     was_recovering: bool,
+    /// The next acknowledgment was to decide about a timeout when the last one had been taken.
+    was_probing: bool,
     /// When the window was cut last.
     cut_at: Instant,
     /// The tail loss probe.
@@ -76,6 +78,7 @@ impl Recovery {
             segs_sacked: 0,
             delivered: Vec::new(),
             was_recovering: false,
+            was_probing: false,
             cut_at: Instant::ZERO,
             probe: TailLoss::default(),
             arrived: (iss, 0),
@@ -133,13 +136,11 @@ pub(crate) fn on_timeout(tcb: &mut Tcb, now: Instant) -> bool {
     //   the data sender MUST ignore prior SACK information in determining
     //   which data to retransmit.
     tcb.recovery.board.forget();
-    if tcb.sack {
-        tcb.congestion.believe_timeout();
-    }
     tcb.recovery.segs_sacked = 0;
     tcb.recovery.dup_acks = 0;
     tcb.recovery.undo = None;
     tcb.recovery.was_recovering = true;
+    tcb.recovery.was_probing = false;
     tcb.recovery.cut_at = now;
     tcb.recovery.probe.reset();
     tcb.timers.stop(Timer::Probe);
@@ -154,7 +155,11 @@ pub(crate) fn on_timeout(tcb: &mut Tcb, now: Instant) -> bool {
     let about = circumstances(tcb);
     let segments = tcb.snd.queue.segments().map(flight_of);
     tcb.recovery.rack.on_timeout(segments, una, now, &about);
-    tcb.state.is_synchronized() && tcb.snd.next == tcb.snd.nxt
+    let rest_stays = tcb.state.is_synchronized() && tcb.snd.next == tcb.snd.nxt;
+    if !rest_stays {
+        tcb.congestion.believe_timeout();
+    }
+    rest_stays
 }
 
 fn circumstances(tcb: &Tcb) -> Circumstances {
@@ -165,12 +170,32 @@ fn circumstances(tcb: &Tcb) -> Circumstances {
     }
 }
 
-/// Takes what an acceptable acknowledgment reports; `moved`: it has moved SND.UNA.
-pub(crate) fn on_ack(tcb: &mut Tcb, segment: &Segment<'_>, moved: bool, cx: &mut Context<'_>) {
-    if !tcb.sack {
+/// What the acknowledgment number of an acceptable segment says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Says {
+    /// It has moved SND.UNA.
+    News,
+    /// It is a duplicate (RFC 5681 §2).
+    Again,
+    /// Nothing about what is in flight.
+    Nothing,
+}
+
+/// Takes what an acceptable acknowledgment reports.
+pub(crate) fn on_ack(tcb: &mut Tcb, segment: &Segment<'_>, says: Says, cx: &mut Context<'_>) {
+    let Some(ack) = segment.ack.filter(|_| tcb.sack) else {
         return;
+    };
+    let blocks = segment.sack.as_slice();
+    let out = outstanding(tcb);
+    // RFC 6675 §5:
+    //   Upon the receipt of any ACK containing SACK information, the
+    //   scoreboard MUST be updated via the Update () routine.
+    let news = tcb.recovery.board.update(blocks, &out);
+    let duplicate = duplicate_of(blocks, ack);
+    if let Some(duplicate) = duplicate {
+        came_twice(tcb, duplicate);
     }
-    find_loss(tcb, segment, moved, cx);
     // RFC 6937 §2:
     //   With SACK,
     //   DeliveredData can be computed precisely as the change in snd.una,
@@ -179,28 +204,58 @@ pub(crate) fn on_ack(tcb: &mut Tcb, segment: &Segment<'_>, moved: bool, cx: &mut
     let now = (tcb.snd.una, tcb.recovery.board.sacked().octets());
     tcb.recovery.arrived = now;
     let delivered = (now.0.since(una) + now.1).saturating_sub(sacked);
+    if tcb.recovery.was_probing && tcb.congestion.is_probing() {
+        judge_timeout(tcb, says, &news, delivered, cx.now);
+    }
+    find_loss(tcb, segment, says, (&news, duplicate), cx);
+    tcb.recovery.was_probing = tcb.congestion.is_probing();
     let pipe = in_flight(tcb);
     tcb.congestion
         .on_delivered(delivered, pipe, tcb.effective_mss());
 }
 
-fn find_loss(tcb: &mut Tcb, segment: &Segment<'_>, moved: bool, cx: &mut Context<'_>) {
-    let Some(ack) = segment.ack else {
-        return;
-    };
-    let blocks = segment.sack.as_slice();
-    let duplicate = duplicate_of(blocks, ack);
-    let out = outstanding(tcb);
-    // RFC 6675 §5:
-    //   Upon the receipt of any ACK containing SACK information, the
-    //   scoreboard MUST be updated via the Update () routine.
-    let news = tcb.recovery.board.update(blocks, &out);
-    if let Some(duplicate) = duplicate {
-        came_twice(tcb, duplicate);
+/// Step 3 of RFC 5682 §3.1: whether the timeout was spurious. The acknowledgment reports `news`,
+/// and so many octets are `delivered` by it.
+fn judge_timeout(tcb: &mut Tcb, says: Says, news: &[SackBlock], delivered: u32, now: Instant) {
+    let recover = tcb.congestion.recover();
+    let beyond = tcb.snd.una.after(recover) || news.iter().any(|(_, right)| right.after(recover));
+    if beyond || delivered == 0 && says == Says::Again {
+        // RFC 5682 §3.1:
+        //   If the Cumulative Acknowledgment field or the SACK information
+        //   covers more than "RecoveryPoint", set the congestion window to
+        //   no more than 3 * MSS and proceed with the conventional RTO
+        //   recovery, retransmitting unacknowledged segments.
+        tcb.congestion.real_timeout(&tcb.sender(now));
+        if !by_time(tcb) {
+            tcb.snd.next = tcb.snd.una;
+        }
+    } else if delivered > 0 {
+        // RFC 5682 §3.1:
+        //   The retransmission timeout can be declared spurious,
+        //   because the segment acknowledged with this ACK was transmitted
+        //   before the timeout.
+        if by_time(tcb) {
+            let segments = tcb.snd.queue.segments().filter(|sent| !sent.sacked);
+            tcb.recovery.rack.nothing_was_lost(segments.map(flight_of));
+        }
+        tcb.recovery.was_recovering = false;
+        let left = in_flight(tcb);
+        tcb.congestion
+            .spurious_timeout(tcb.snd.una, delivered, left);
     }
+}
+
+fn find_loss(
+    tcb: &mut Tcb,
+    segment: &Segment<'_>,
+    says: Says,
+    (news, duplicate): (&[SackBlock], Option<SackBlock>),
+    cx: &mut Context<'_>,
+) {
+    let moved = says == Says::News;
     if by_time(tcb) {
         tail_loss::on_ack(tcb, segment, duplicate, moved, cx);
-        deliver(tcb, segment, &news, duplicate.is_some(), cx);
+        deliver(tcb, segment, news, duplicate.is_some(), cx);
         return;
     }
     if moved {
@@ -212,6 +267,7 @@ fn find_loss(tcb: &mut Tcb, segment: &Segment<'_>, moved: bool, cx: &mut Context
     if !tcb.congestion.is_open() {
         return;
     }
+    let out = outstanding(tcb);
     tcb.recovery.board.high_rxt = out.una;
     if !news.is_empty() {
         tcb.recovery.dup_acks += 1;

@@ -414,6 +414,7 @@ impl Tcb {
             mss: self.effective_mss(),
             now,
             srtt: self.rtt.srtt().unwrap_or_default(),
+            sack: self.sack,
         }
     }
 

@@ -277,7 +277,12 @@ fn holds(tcb: &Tcb, d: u32, u: u32, mss: u32) -> (bool, bool) {
     //   full-sized segment (Eff.snd.MSS bytes).
     // A SYN is no data.
     let una = tcb.snd.una.latest(tcb.snd.iss + 1);
-    let nagle = tcb.snd.next != una && !tcb.settings.nodelay;
+    // RFC 5682 §2.1:
+    //   In addition, the TCP sender MAY
+    //   override the Nagle algorithm [Nag84] and immediately send a
+    //   segment if needed.
+    let decides = tcb.congestion.is_probing();
+    let nagle = tcb.snd.next != una && !tcb.settings.nodelay && !decides;
     // (1) if a maximum-sized segment can be sent;
     if d.min(u) >= mss {
         return (false, false);

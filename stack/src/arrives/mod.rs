@@ -157,9 +157,8 @@ fn window_grows(tcb: &mut Tcb, ack: SeqNum, segment: &Segment<'_>, sender: &Send
     reaction
 }
 
-/// An acknowledgment that moves nothing, of a segment that occupies no sequence space. It may be
-/// the sign of a loss.
-pub(crate) fn duplicate_ack(tcb: &mut Tcb, segment: &Segment<'_>, cx: &mut Context<'_>) {
+/// Whether a segment that occupies no sequence space is a duplicate acknowledgment.
+pub(crate) fn is_duplicate(tcb: &Tcb, segment: &Segment<'_>) -> bool {
     // RFC 5681 §2:
     //   An acknowledgment is considered a
     //   "duplicate" in the following algorithms when (a) the receiver of
@@ -169,10 +168,16 @@ pub(crate) fn duplicate_ack(tcb: &mut Tcb, segment: &Segment<'_>, cx: &mut Conte
     //   received on the given connection (TCP.UNA from [RFC793]) and (e)
     //   the advertised window in the incoming acknowledgment equals the
     //   advertised window in the last incoming acknowledgment.
-    let same_window = tcb.advertised(segment) == tcb.snd.last_wnd;
     // The answers to probes of a closed window repeat themselves, and no segment was lost.
+    let same_window = tcb.advertised(segment) == tcb.snd.last_wnd;
+    let same_ack = segment.ack == Some(tcb.snd.una);
+    tcb.has_unacked() && same_ack && same_window && !tcb.must_probe()
+}
+
+/// A duplicate acknowledgment may be the sign of a loss.
+pub(crate) fn duplicate_ack(tcb: &mut Tcb, cx: &mut Context<'_>) {
     // With SACK it is the blocks that count (RFC 6675 §2).
-    if !tcb.has_unacked() || !same_window || tcb.must_probe() || tcb.sack {
+    if tcb.sack {
         return;
     }
     let reaction = tcb.congestion.on_duplicate(&tcb.sender(cx.now));

@@ -1,8 +1,9 @@
 //! SEGMENT ARRIVES in all other states (RFC 9293 §3.10.7.4): eight checks, in order. TIME-WAIT
 //! has a module of its own, since nothing of the connection but a record is left there.
 
-use super::{Checked, Disposition, acknowledged, duplicate_ack, establish};
+use super::{Checked, Disposition, acknowledged, duplicate_ack, establish, is_duplicate};
 use crate::config::AcceptOverflow;
+use crate::recovery::Says;
 use crate::segment::{Control, Segment};
 use crate::seq::SeqNum;
 use crate::tcb::{Context, Origin, Tcb};
@@ -246,13 +247,19 @@ fn fifth_ack(
     if ack.after(tcb.snd.nxt) {
         return Break(Disposition::Acknowledge);
     }
-    let moved = tcb.snd.una.before(ack);
-    if moved {
-        acknowledged(tcb, ack, segment, cx);
-    } else if ack == tcb.snd.una && only_acknowledges {
-        duplicate_ack(tcb, segment, cx);
+    let says = if tcb.snd.una.before(ack) {
+        Says::News
+    } else if only_acknowledges && is_duplicate(tcb, segment) {
+        Says::Again
+    } else {
+        Says::Nothing
+    };
+    match says {
+        Says::News => acknowledged(tcb, ack, segment, cx),
+        Says::Again => duplicate_ack(tcb, cx),
+        Says::Nothing => {}
     }
-    recovery::on_ack(tcb, segment, moved, cx);
+    recovery::on_ack(tcb, segment, says, cx);
     tcb.snd.last_wnd = tcb.advertised(segment);
     if segment.ecn.ece && tcb.ecn.heard_echo(ack, tcb.snd.nxt) {
         tcb.congestion.on_echo(&tcb.sender(cx.now));

@@ -169,6 +169,7 @@ mod tests {
             mss: MSS,
             now: Instant((seconds * 1e9) as u64),
             srtt: Duration::ZERO,
+            sack: false,
         }
     }
 

@@ -56,6 +56,8 @@ pub(crate) struct Sender {
     pub(crate) now: Instant,
     /// SRTT, zero before there is one.
     pub(crate) srtt: Duration,
+    /// A scoreboard finds the losses.
+    pub(crate) sack: bool,
 }
 
 impl Sender {
@@ -117,11 +119,11 @@ enum Phase {
     Timeout {
         /// An acknowledgment has come since.
         heard: bool,
-        /// The first one may show that nothing was lost (step 2 of RFC 5682 §2.1).
+        /// The first one may show that nothing was lost (step 2 of RFC 5682 §2.1 and §3.1).
         doubted: bool,
     },
     /// After a timeout, new text went out where old text would have: the next acknowledgment
-    /// decides (step 3 of RFC 5682 §2.1).
+    /// decides (step 3 of RFC 5682 §2.1 and §3.1).
     Probing {
         /// Octets of new text that may still go out.
         budget: u32,
@@ -314,8 +316,10 @@ impl Congestion {
                 self.grow(acked, sender);
                 self.after_timeout(ack, doubted && has_new, sender)
             }
+            // What a scoreboard makes of it is said by its blocks as well.
+            Phase::Probing { .. } if sender.sack => Reaction::default(),
             Phase::Probing { .. } => {
-                self.spurious_timeout(ack, acked, sender);
+                self.spurious_timeout(ack, acked, sender.nxt.since(ack));
                 Reaction::default()
             }
             Phase::Open => {
@@ -345,7 +349,13 @@ impl Congestion {
                     doubted: false,
                 };
             }
-            Phase::Probing { .. } => return self.real_timeout(sender),
+            Phase::Probing { .. } => {
+                self.real_timeout(sender);
+                return Reaction {
+                    resume: Some(Resume::Una),
+                    ..Reaction::default()
+                };
+            }
             Phase::Open | Phase::LossRecovery => {}
         }
         // RFC 6582 §3.2:
@@ -427,8 +437,12 @@ impl Congestion {
         }
     }
 
-    /// There is a scoreboard: whether the timeout was right is not found out by duplicate
-    /// acknowledgments (RFC 5682 §2.1).
+    /// The next acknowledgment decides whether the timeout was right.
+    pub(crate) fn is_probing(&self) -> bool {
+        matches!(self.phase, Phase::Probing { .. })
+    }
+
+    /// Everything that is in flight goes out again: no acknowledgment can tell what it is for.
     pub(crate) fn believe_timeout(&mut self) {
         if let Phase::Timeout { doubted, .. } = &mut self.phase {
             *doubted = false;
@@ -460,9 +474,13 @@ impl Congestion {
         //   TCP sender is already in RTO recovery AND "recover" is larger than
         //   or equal to SND.UNA (the oldest unacknowledged sequence number
         //   [Pos81]), do not enter step 2 of this algorithm.
+        // RFC 5682 §2.1:
+        //   If the sender implements some loss recovery algorithm other
+        //   than Reno or NewReno [FHG04], the F-RTO algorithm SHOULD NOT be
+        //   entered when earlier fast recovery is underway.
         let under_way = matches!(
             self.phase,
-            Phase::Timeout { heard: true, .. } | Phase::Probing { .. }
+            Phase::Timeout { heard: true, .. } | Phase::Probing { .. } | Phase::LossRecovery
         );
         // RFC 5681 §3.1:
         //   cwnd MUST be
@@ -530,8 +548,10 @@ impl Congestion {
         //   Acknowledgment field does not cover "recover", transmit up to
         //   two new (previously unsent) segments and enter step 3 of this
         //   algorithm.
-        let all_of_it = ack.after_or_eq(sender.next);
-        if doubted && all_of_it {
+        // With a scoreboard, all that moves SND.UNA counts (§3.1, step 2b).
+        let enough = sender.sack || ack.after_or_eq(sender.next);
+        if doubted && enough {
+            self.recover = sender.nxt;
             self.phase = Phase::Probing {
                 budget: 2 * sender.mss,
             };
@@ -548,7 +568,7 @@ impl Congestion {
     }
 
     /// The timeout was right: what was in flight goes out again.
-    fn real_timeout(&mut self, sender: &Sender) -> Reaction {
+    pub(crate) fn real_timeout(&mut self, sender: &Sender) {
         // RFC 5682 §2.1:
         //   If the acknowledgment is a duplicate ACK, set the congestion
         //   window to no more than 3 * MSS (where MSS indicates Maximum
@@ -560,14 +580,11 @@ impl Congestion {
             heard: true,
             doubted: false,
         };
-        Reaction {
-            resume: Some(Resume::Una),
-            ..Reaction::default()
-        }
     }
 
-    /// The timeout came too early: what it has taken is given back.
-    fn spurious_timeout(&mut self, ack: SeqNum, acked: u32, sender: &Sender) {
+    /// The timeout came too early: what it has taken is given back. SND.UNA is `ack`, `acked`
+    /// octets were newly acknowledged, and `left` are in the network.
+    pub(crate) fn spurious_timeout(&mut self, ack: SeqNum, acked: u32, left: u32) {
         // RFC 5682 §2.1:
         //   declare the timeout spurious, set SpuriousRecovery to
         //   SPUR_TO, and set the value of the "recover" variable to SND.UNA
@@ -580,7 +597,6 @@ impl Congestion {
         //   cwnd <- FlightSize + min (bytes_acked, IW)
         //   ssthresh <- pipe_prev
         // RFC 9438 §4.9 keeps a cwnd that is larger already.
-        let left = sender.nxt.since(ack);
         self.window = Window {
             cwnd: self.window.cwnd.max(left + acked.min(self.initial)),
             ssthresh: undo.window.ssthresh.max(undo.flight),

@@ -12,6 +12,7 @@ fn sender(una: u32, nxt: u32) -> Sender {
         mss: MSS,
         now: Instant::ZERO,
         srtt: Duration::ZERO,
+        sack: false,
     }
 }
 
