@@ -8,11 +8,12 @@ use crate::device::{AppCall, ConnId, FourTuple, Seen};
 use crate::spec::case::{SocketSettings, State};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The group.
 pub const GROUP: u8 = 0x7f;
 /// Version of what is written here. Both ends must have the same.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// The one primitive of requests and their responses.
 const ASK: u8 = 0x00;
@@ -29,6 +30,13 @@ pub enum Ask {
         version: u32,
         /// The word that the agent was started with, if it asks for one.
         token: Option<String>,
+    },
+    /// The whole host is to be so while the session lasts; answered when it is.
+    Arrange {
+        /// Its settings, by the names of `sysctl`.
+        settings: BTreeMap<String, String>,
+        /// Nobody else may use the host meanwhile.
+        alone: bool,
     },
     /// The application is to behave so from now on.
     Behave {
@@ -61,6 +69,8 @@ pub enum Answer {
         version: u32,
         /// What its host is: `linux-6.18.44`.
         identity: String,
+        /// Its host is given over to tests: [`Ask::Arrange`] is carried out.
+        whole_host: bool,
     },
     /// It is done.
     Done,

@@ -8,12 +8,14 @@
 pub mod extension;
 pub mod message;
 mod session;
+mod whole_host;
 
 use session::Session;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use whole_host::WholeHost;
 
 /// Sessions at once: one for each case that a tester plays side by side, and some to spare.
 const MOST_SESSIONS: usize = 256;
@@ -39,6 +41,8 @@ impl Admission {
 pub struct Agent {
     listener: TcpListener,
     admission: Admission,
+    /// The host, if it is given over to tests.
+    host: Option<WholeHost>,
 }
 
 impl Agent {
@@ -60,7 +64,19 @@ impl Agent {
         Ok(Self {
             listener: TcpListener::bind(at)?,
             admission,
+            host: None,
         })
+    }
+
+    /// Gives the whole host over to tests: its settings change as cases need it, and are put back.
+    pub fn give_host(mut self) -> Self {
+        self.host = Some(WholeHost::default());
+        self
+    }
+
+    /// Puts the host's settings back to what they were before the first case.
+    pub fn put_back(&self) -> io::Result<()> {
+        self.host.as_ref().map_or(Ok(()), WholeHost::put_back)
     }
 
     /// Where it listens.
@@ -99,6 +115,6 @@ impl Agent {
     }
 
     fn serve_one(&self, control: &TcpStream) -> io::Result<()> {
-        Session::new(control, self.admission.token.as_deref())?.serve()
+        Session::new(control, self.admission.token.as_deref(), self.host.as_ref())?.serve()
     }
 }

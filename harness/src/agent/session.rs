@@ -2,10 +2,12 @@
 
 use super::extension::{self, Answer, Ask, Sighting};
 use super::message::{HEADER, Kind, LARGEST, Message, Result};
+use super::whole_host::{Loan, WholeHost, Wish};
 use crate::device::kernel::Kernel;
 use crate::device::kernel::application::Manner;
 use crate::device::kernel::sockets::Sockets;
 use crate::device::{AppCall, Refused};
+use crate::spec::case::SocketSettings;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -23,6 +25,9 @@ const CHUNK: usize = 16 * 1024;
 pub(super) struct Session<'s> {
     control: &'s TcpStream,
     token: Option<&'s str>,
+    /// The host, if it is given over to tests.
+    host: Option<&'s WholeHost>,
+    loan: Option<Loan<'s>>,
     input: Vec<u8>,
     open: bool,
     connections: usize,
@@ -39,12 +44,18 @@ enum Next {
 
 impl<'s> Session<'s> {
     /// A session on that control connection.
-    pub(super) fn new(control: &'s TcpStream, token: Option<&'s str>) -> io::Result<Self> {
+    pub(super) fn new(
+        control: &'s TcpStream,
+        token: Option<&'s str>,
+        host: Option<&'s WholeHost>,
+    ) -> io::Result<Self> {
         control.set_nonblocking(true)?;
         control.set_nodelay(true)?;
         Ok(Self {
             control,
             token,
+            host,
+            loan: None,
             input: Vec::new(),
             open: false,
             connections: 0,
@@ -129,14 +140,19 @@ impl<'s> Session<'s> {
         Next::Answer(Answer::Welcome {
             version: extension::VERSION,
             identity: Kernel::identity(),
+            whole_host: self.host.is_some(),
         })
     }
 
     fn act(&mut self, ask: Ask) -> Next {
         Next::Answer(match ask {
             Ask::Hello { .. } => Answer::Done,
-            Ask::Behave { set, .. } | Ask::Call(_, AppCall::Set(set)) if !set.system.is_empty() => {
-                Answer::Unsupported("settings of the whole host".to_owned())
+            Ask::Arrange { settings, alone } => self.arrange(Wish { settings, alone }),
+            Ask::Behave { set, .. } if !set.system.is_empty() => {
+                Answer::Unsupported("settings of the whole host in `behave`".to_owned())
+            }
+            Ask::Call(_, AppCall::Set(set)) if !self.may_set(&set) => {
+                Answer::Unsupported("settings of the whole host for this session".to_owned())
             }
             Ask::Behave {
                 accepts,
@@ -168,6 +184,27 @@ impl<'s> Session<'s> {
             Ask::State(conn) => Answer::State(self.sockets.state(conn)),
             Ask::Info(conn, field) => Answer::Number(self.sockets.info(conn, &field)),
         })
+    }
+
+    fn arrange(&mut self, wish: Wish) -> Answer {
+        let Some(host) = self.host else {
+            return Answer::Unsupported("settings of the whole host".to_owned());
+        };
+        // One session never waits for itself.
+        self.loan = None;
+        match host.lend(wish) {
+            Ok(loan) => {
+                self.loan = Some(loan);
+                Answer::Done
+            }
+            Err(error) => Answer::Refused(error.to_string()),
+        }
+    }
+
+    /// Notes what the host's settings are before the application changes them.
+    fn may_set(&self, set: &SocketSettings) -> bool {
+        let loan = self.loan.as_ref();
+        set.system.is_empty() || loan.is_some_and(|loan| loan.set(&set.system).is_ok())
     }
 
     /// Tells what the application saw meanwhile.

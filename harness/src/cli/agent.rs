@@ -1,8 +1,16 @@
 //! `tcpspec agent`: drives the application on this host for a tester elsewhere.
 
 use super::arguments::AgentArguments;
+use super::interrupt::Interrupt;
 use super::{Exit, Failure, say};
 use crate::agent::{Admission, Agent};
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
+
+/// How soon a wish to stop is noticed.
+const GLANCE: Duration = Duration::from_millis(100);
 
 /// Serves until it is stopped.
 pub(super) fn serve(arguments: &AgentArguments) -> Result<Exit, Failure> {
@@ -10,16 +18,40 @@ pub(super) fn serve(arguments: &AgentArguments) -> Result<Exit, Failure> {
         peers: arguments.allow.clone(),
         token: arguments.token.clone(),
     };
-    let refused = |error: std::io::Error| {
+    let refused = |error: io::Error| {
         let text = format!("cannot listen at {}: {error}", arguments.listen);
         match error.kind() {
-            std::io::ErrorKind::InvalidInput => Failure::Usage(error.to_string()),
+            io::ErrorKind::InvalidInput => Failure::Usage(error.to_string()),
             _ => Failure::Environment(text),
         }
     };
-    let agent = Agent::bind(arguments.listen, admission).map_err(refused)?;
+    let mut agent = Agent::bind(arguments.listen, admission).map_err(refused)?;
+    if arguments.whole_host {
+        agent = agent.give_host();
+    }
     let address = agent.address().map_err(refused)?;
+    let interrupt = Interrupt::listen().map_err(refused)?;
     say(&format!("tcpspec agent at {address}\n"));
-    agent.serve().map_err(refused)?;
-    Ok(Exit::Conformant)
+    let agent = Arc::new(agent);
+    let served = until_stopped(&agent, &interrupt);
+    agent.put_back().map_err(|error| {
+        Failure::Environment(format!("cannot put this host's settings back: {error}"))
+    })?;
+    served.map_err(refused)?;
+    Ok(interrupt.exit().unwrap_or(Exit::Conformant))
+}
+
+fn until_stopped(agent: &Arc<Agent>, interrupt: &Interrupt) -> io::Result<()> {
+    let (sender, ended) = mpsc::channel();
+    let serving = Arc::clone(agent);
+    std::thread::Builder::new()
+        .name("agent".to_owned())
+        .spawn(move || sender.send(serving.serve()))?;
+    loop {
+        match ended.recv_timeout(GLANCE) {
+            Ok(served) => return served,
+            Err(RecvTimeoutError::Timeout) if !interrupt.is_set() => {}
+            Err(_) => return Ok(()),
+        }
+    }
 }

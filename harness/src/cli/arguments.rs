@@ -121,6 +121,9 @@ pub(super) struct AgentArguments {
         value_name = "WORD"
     )]
     pub token: Option<String>,
+    /// This host is for tests only: its TCP settings change as cases need them, and are put back.
+    #[arg(long)]
+    pub whole_host: bool,
 }
 
 /// What is to be known of a host that is named by its address.

@@ -177,9 +177,9 @@ impl Plan {
                 ))
             })?;
         if let Target::Host(remote) = &target {
-            // Nobody can pin its settings, and without an agent nobody tells what goes on in it.
-            profile.pinned.clear();
+            // Without an agent nobody can pin its settings or tell what goes on in it.
             if remote.is_mute() {
+                profile.pinned.clear();
                 profile.observes.clear();
             }
         }

@@ -5,7 +5,9 @@ use super::Failure;
 use super::arguments::HostArguments;
 use super::interrupt::Interrupt;
 use super::play::{Go, unplayed};
-use crate::device::external::{Contact, External, Host, PORTS_PER_CASE, Reach, unfit};
+use crate::device::external::{
+    Contact, External, Host, NotStarted, PORTS_PER_CASE, Reach, demand, unfit,
+};
 use crate::drive::real_time;
 use crate::link::ethernet::{self, Station, StationError};
 use crate::seed::{self, Sequence};
@@ -99,6 +101,7 @@ impl Remote {
                 address,
                 reach: agent.as_ref().map_or(service, |_| Reach::Agent),
                 agent,
+                pinned: Vec::new(),
                 mtu: crate::link::MTU,
             },
             from,
@@ -159,6 +162,10 @@ impl Remote {
         }
         let station = self.station(session)?;
         let station = &station;
+        let host = Host {
+            pinned: session.profile.pinned.clone(),
+            ..self.host.clone()
+        };
         let mut replays = Replays::new(leniency, ready.len());
         let places: BTreeMap<&str, usize> = ready
             .iter()
@@ -177,13 +184,13 @@ impl Remote {
             go
         };
         let mut round = Round {
-            ready: ready.to_vec(),
+            ready: in_order(&host, cases, ready),
             jobs: session.jobs.unwrap_or(DEFAULT_JOBS),
             first_turn: 0,
         };
         while !round.ready.is_empty() {
             let mut heard = |record| hand_over(replays.take(record));
-            if self.play_round(session, station, cases, &round, &mut heard) == Go::Stop {
+            if self.play_round(session, (station, &host), cases, &round, &mut heard) == Go::Stop {
                 break;
             }
             let again = replays.jobs();
@@ -207,7 +214,7 @@ impl Remote {
     fn play_round(
         &self,
         session: &Session<'_>,
-        station: &Arc<Station>,
+        way: (&Arc<Station>, &Host),
         cases: &[Case],
         round: &Round,
         heard: &mut dyn FnMut(CaseRecord) -> Go,
@@ -229,7 +236,7 @@ impl Remote {
                             break;
                         }
                         let turn = round.first_turn + at;
-                        let record = self.play_one(session, station, &cases[index], turn);
+                        let record = self.play_one(session, way, &cases[index], turn);
                         if sender.send(record).is_err() {
                             break;
                         }
@@ -256,7 +263,7 @@ impl Remote {
     fn play_one(
         &self,
         session: &Session<'_>,
-        station: &Arc<Station>,
+        (station, host): (&Arc<Station>, &Host),
         case: &Case,
         turn: usize,
     ) -> CaseRecord {
@@ -269,9 +276,12 @@ impl Remote {
             return unjudged(gone.to_owned());
         }
         let begun = Instant::now();
-        let mut device = match External::start(case, station, &self.host, tester, turn) {
+        let mut device = match External::start(case, station, host, tester, turn) {
             Ok(device) => device,
-            Err(error) => return unjudged(error.to_string()),
+            Err(NotStarted::Unfit(reason)) => {
+                return unplayed(case, seed, Verdict::Skipped, reason);
+            }
+            Err(NotStarted::Broken(error)) => return unjudged(error.to_string()),
         };
         let (profile, clock) = (session.profile, device.clock());
         let played = real_time::play(case, profile, &mut device, clock, seed, limit);
@@ -321,6 +331,18 @@ impl Remote {
             Failure::Environment(format!("{error}{cure}"))
         })
     }
+}
+
+/// Cases that want the same of the whole host follow each other, those that want it alone last.
+fn in_order(host: &Host, cases: &[Case], ready: &[usize]) -> Vec<usize> {
+    let mut order = ready.to_vec();
+    order.sort_by_cached_key(|&index| {
+        let case = &cases[index];
+        let settings = host.settings_for(case);
+        let alone = demand(case).is_some_and(|demand| demand.alone);
+        (alone, settings.len(), settings)
+    });
+    order
 }
 
 /// Addresses that are no stranger's: private, link-local, loopback, documentation.

@@ -28,7 +28,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
 pub use agent::{Agent, Contact};
-pub use fitness::{Reach, unfit};
+pub use fitness::{Reach, demand, unfit};
 
 /// How long a challenge ACK to our last RST is waited for.
 const CHALLENGE_MS: u8 = 20;
@@ -54,11 +54,47 @@ pub struct Host {
     pub reach: Reach,
     /// The agent, where [`Reach::Agent`] says that there is one.
     pub agent: Option<Contact>,
+    /// Settings of the host that hold for every case, where its agent may change them.
+    pub pinned: Vec<(String, String)>,
     /// Largest IP packet on the way to it, octets.
     pub mtu: u16,
 }
 
+/// Why a case did not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum NotStarted {
+    /// The host cannot play it.
+    #[error("{0}")]
+    Unfit(String),
+    /// The way to the host is broken.
+    #[error(transparent)]
+    Broken(#[from] DeviceError),
+}
+
 impl Host {
+    /// A session with the agent, with the host as the case wants it.
+    fn arranged(&self, contact: &Contact, case: &Case) -> Result<Agent, NotStarted> {
+        let mut agent = Agent::open(contact).map_err(broken("speak to the agent"))?;
+        let demand = demand(case);
+        if agent.has_whole_host() {
+            let settings = self.settings_for(case);
+            let alone = demand.is_some_and(|demand| demand.alone);
+            agent
+                .arrange(settings, alone)
+                .map_err(broken("arrange the host"))?;
+        } else if let Some(demand) = demand {
+            let reason = format!("{} (start the agent with --whole-host)", demand.reason);
+            return Err(NotStarted::Unfit(reason));
+        }
+        Ok(agent)
+    }
+
+    /// What is pinned for all cases, and over it what this one sets.
+    pub fn settings_for(&self, case: &Case) -> BTreeMap<String, String> {
+        let own = case.application.set.system.iter();
+        self.pinned.iter().chain(own).cloned().collect()
+    }
+
     /// What a case is told of the link, and where its agent is.
     fn link(&self, case: &Case, tester: SocketAddr, turn: usize) -> LinkInfo {
         let device = match self.reach {
@@ -98,17 +134,19 @@ pub struct External {
 
 impl External {
     /// Begins a case over that station, the `turn`th of the run; `tester` is an end that no other
-    /// case has.
+    /// case has. Waits until an agent has its host as the case wants it.
     pub fn start(
         case: &Case,
         station: &Arc<Station>,
         host: &Host,
         tester: SocketAddr,
         turn: usize,
-    ) -> Result<Self, DeviceError> {
+    ) -> Result<Self, NotStarted> {
+        let agent = match &host.agent {
+            Some(contact) => Some(host.arranged(contact, case)?),
+            None => None,
+        };
         let mailbox = station.mailbox().map_err(broken("make a mailbox"))?;
-        let agent = host.agent.as_ref().map(Agent::open).transpose();
-        let agent = agent.map_err(broken("speak to the agent"))?;
         let ready = watch(&mailbox, agent.as_ref()).map_err(broken("wait for the host"))?;
         Ok(Self {
             clock: CaseClock::start(),
@@ -201,11 +239,13 @@ impl Device for External {
 
     fn inject(&mut self, _now: Instant, packet: &[u8]) -> Result<Instant, DeviceError> {
         self.said(packet);
+        // Before it is sent: on a short link its answer is stamped before the call returns.
+        let at = self.clock.now();
         self.station.send(packet).map_err(|source| DeviceError {
             what: "inject a packet",
             source,
         })?;
-        Ok(self.clock.now())
+        Ok(at)
     }
 
     fn call(&mut self, _now: Instant, conn: ConnId, call: &AppCall) -> Result<(), Refused> {

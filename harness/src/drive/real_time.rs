@@ -141,9 +141,10 @@ impl<D: Waitable> Drive<'_, D> {
             Action::Attach(conn, tuple) => self.device.attach(conn, tuple),
             Action::Inject(packet) => {
                 let at = self.device.inject(now, &packet)?;
-                self.check_punctual("a segment was sent", at);
+                let sent = self.clock.now();
+                self.check_punctual("a segment was sent", sent);
                 self.runner.on_injected(at);
-                self.due = self.clock.now();
+                self.due = sent;
             }
             Action::Flood(packets) => {
                 for packet in &packets {

@@ -3,9 +3,9 @@
 use crate::agent::extension::{self, Answer, Ask, Sighting};
 use crate::agent::message::{HEADER, Kind, LARGEST, Message, Result as Outcome};
 use crate::device::{AppCall, ConnId, FourTuple, Refused, Seen, Setup};
-use crate::spec::case::State;
+use crate::spec::case::{SocketSettings, State};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 
 /// An agent that is silent for so long is gone.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Longest that a case waits for others to be done with the host: longer than the agent waits.
+const LONG_PATIENCE: Duration = Duration::from_secs(1230);
 /// Events that wait for the runner, in octets: an agent that reports more is broken.
 const MOST_HELD: usize = 64 << 20;
 /// How much is read at once.
@@ -36,6 +38,7 @@ pub struct Agent {
     /// Octets of the events in `seen`.
     held: usize,
     identity: String,
+    whole_host: bool,
 }
 
 impl Agent {
@@ -50,14 +53,20 @@ impl Agent {
             seen: VecDeque::new(),
             held: 0,
             identity: String::new(),
+            whole_host: false,
         };
         let hello = Ask::Hello {
             version: extension::VERSION,
             token: contact.token.clone(),
         };
         match agent.ask(&hello)? {
-            Answer::Welcome { version, identity } if version == extension::VERSION => {
+            Answer::Welcome {
+                version,
+                identity,
+                whole_host,
+            } if version == extension::VERSION => {
                 agent.identity = identity;
+                agent.whole_host = whole_host;
                 Ok(agent)
             }
             Answer::Welcome { version, .. } => Err(io::Error::other(format!(
@@ -74,12 +83,36 @@ impl Agent {
         &self.identity
     }
 
+    /// True if the agent's host is given over to tests.
+    pub(super) fn has_whole_host(&self) -> bool {
+        self.whole_host
+    }
+
+    /// Waits until the host is so: other cases may have it otherwise for long.
+    pub(super) fn arrange(
+        &mut self,
+        settings: BTreeMap<String, String>,
+        alone: bool,
+    ) -> io::Result<()> {
+        match self.ask_for(LONG_PATIENCE, &Ask::Arrange { settings, alone })? {
+            Answer::Done => Ok(()),
+            Answer::Refused(why) => Err(io::Error::other(format!(
+                "the agent cannot arrange its host: {why}"
+            ))),
+            other => Err(strange(&other)),
+        }
+    }
+
     pub(super) fn set_up(&mut self, setup: &Setup) -> io::Result<()> {
         let answer = self.ask(&Ask::Behave {
             accepts: setup.accepts,
             reads: setup.reads,
             backlog: setup.backlog,
-            set: setup.set.clone(),
+            // The whole host was arranged before.
+            set: SocketSettings {
+                system: Vec::new(),
+                ..setup.set.clone()
+            },
         })?;
         match answer {
             Answer::Done => Ok(()),
@@ -131,7 +164,11 @@ impl Agent {
 
     /// Asks, and waits for the answer; events that come before it are kept.
     fn ask(&mut self, ask: &Ask) -> io::Result<Answer> {
-        let end = Instant::now() + PATIENCE;
+        self.ask_for(PATIENCE, ask)
+    }
+
+    fn ask_for(&mut self, patience: Duration, ask: &Ask) -> io::Result<Answer> {
+        let end = Instant::now() + patience;
         self.send(&extension::request(ask).write(), end)?;
         loop {
             while let Some(message) = self.next_message()? {
@@ -209,10 +246,7 @@ impl Agent {
 
     fn wait(&self, what: PollFlags, end: Instant) -> io::Result<()> {
         let left = end.saturating_duration_since(Instant::now());
-        let late = || {
-            let text = format!("the agent did not answer within {PATIENCE:?}");
-            io::Error::new(io::ErrorKind::TimedOut, text)
-        };
+        let late = || io::Error::new(io::ErrorKind::TimedOut, "the agent did not answer in time");
         if left.is_zero() {
             return Err(late());
         }

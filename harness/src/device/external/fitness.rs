@@ -18,26 +18,52 @@ pub enum Reach {
 
 /// Why the case cannot be played; `None` if it can.
 pub fn unfit(case: &Case, reach: Reach) -> Option<String> {
-    let mut scan = Scan::default();
-    scan.steps(&case.steps);
+    let scan = Scan::of(case);
     if scan.flood {
         return Some("floods the host from addresses that are somebody else's".to_owned());
     }
-    if scan.fragments {
-        let reason = "sends fragments, which a host tells apart by address and number only, so \
-                      that those of other cases mix in";
-        return Some(reason.to_owned());
-    }
-    if scan.path_mtu {
-        let reason = "lowers the path MTU that the host keeps for the tester's address";
-        return Some(reason.to_owned());
-    }
     match reach {
-        Reach::Agent => {
-            let system = scan.system || !case.application.set.system.is_empty();
-            system.then(|| "changes settings of the whole host".to_owned())
-        }
-        Reach::Service { closed_port, .. } => unfit_for_service(case, &scan, closed_port),
+        // Whether the host is given over to tests the agent says when it is asked.
+        Reach::Agent => None,
+        Reach::Service { closed_port, .. } => match demand(case) {
+            Some(demand) => Some(demand.reason.to_owned()),
+            None => unfit_for_service(case, &scan, closed_port),
+        },
+    }
+}
+
+/// What a case wants beyond connections of its own: it takes a host that is given over to tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Demand {
+    /// No other case may use the host meanwhile.
+    pub alone: bool,
+    /// What it does to the host.
+    pub reason: &'static str,
+}
+
+/// What the case wants of the whole host; `None` if nothing.
+pub fn demand(case: &Case) -> Option<Demand> {
+    let scan = Scan::of(case);
+    let alone = |reason| Demand {
+        alone: true,
+        reason,
+    };
+    if scan.fragments {
+        Some(alone(
+            "sends fragments, which a host tells apart by address and number only, so that those \
+             of other cases mix in",
+        ))
+    } else if scan.path_mtu {
+        Some(alone(
+            "lowers the path MTU that the host keeps for the tester's address",
+        ))
+    } else if scan.system {
+        Some(alone("changes settings of the whole host in the middle"))
+    } else {
+        (!case.application.set.system.is_empty()).then_some(Demand {
+            alone: false,
+            reason: "changes settings of the whole host",
+        })
     }
 }
 
@@ -69,9 +95,7 @@ fn unfit_for_service(case: &Case, scan: &Scan, closed_port: Option<u16>) -> Opti
 
 /// True if something has to listen on the device's port.
 pub(super) fn listens(case: &Case) -> bool {
-    let mut scan = Scan::default();
-    scan.steps(&case.steps);
-    scan.listens
+    Scan::of(case).listens
 }
 
 /// What the steps ask of the device.
@@ -93,6 +117,12 @@ struct Scan {
 }
 
 impl Scan {
+    fn of(case: &Case) -> Self {
+        let mut scan = Self::default();
+        scan.steps(&case.steps);
+        scan
+    }
+
     fn steps(&mut self, steps: &[Step]) {
         for step in steps {
             match &step.verb {
