@@ -6,6 +6,7 @@
 //! token for anything else.
 
 pub mod extension;
+mod memory;
 pub mod message;
 mod session;
 mod whole_host;

@@ -173,6 +173,9 @@ impl<'s> Session<'s> {
             }
             Ask::Attach(conn, tuple) => {
                 self.connections += 1;
+                if let Some(loan) = &mut self.loan {
+                    loan.meet(tuple.tester.ip());
+                }
                 self.sockets.attach(conn, tuple);
                 Answer::Done
             }

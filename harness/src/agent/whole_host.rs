@@ -2,12 +2,14 @@
 //! want the same, one after another to all others.
 //!
 //! Only an agent whose host is given over to tests lends at all. What a setting was before is put
-//! back when the next loan does not want it, and when the agent ends in order; what a host
-//! remembers of its paths is no setting, and is forgotten after each loan to one session alone.
+//! back when the next loan does not want it, and when the agent ends in order. What a host
+//! remembers of its peers is forgotten after each loan to one session alone.
 
+use super::memory;
 use crate::device::kernel::sysctls;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
+use std::net::IpAddr;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -49,6 +51,7 @@ struct Lent {
 pub(super) struct Loan<'h> {
     host: &'h WholeHost,
     alone: bool,
+    peers: BTreeSet<IpAddr>,
 }
 
 impl WholeHost {
@@ -82,7 +85,11 @@ impl WholeHost {
         self.changed.notify_all();
         arranged?;
         lent.holders += 1;
-        Ok(Loan { host: self, alone })
+        Ok(Loan {
+            host: self,
+            alone,
+            peers: BTreeSet::new(),
+        })
     }
 
     /// Makes the host what it was before the first loan.
@@ -127,6 +134,11 @@ impl Lent {
 }
 
 impl Loan<'_> {
+    /// The session has to do with that peer.
+    pub(super) fn meet(&mut self, peer: IpAddr) {
+        self.peers.insert(peer);
+    }
+
     /// Changes settings in the middle; refused where others would be hit.
     pub(super) fn set(&self, settings: &[(String, String)]) -> io::Result<()> {
         if !self.alone {
@@ -143,16 +155,86 @@ impl Loan<'_> {
 impl Drop for Loan<'_> {
     fn drop(&mut self) {
         if self.alone {
-            forget_paths();
+            // A host that cannot forget shows it to the next case that looks.
+            let _ = memory::forget(&self.peers);
         }
         self.host.lock().holders -= 1;
         self.host.changed.notify_all();
     }
 }
 
-/// Path MTUs that the host was told of outlive a connection (RFC 1191 §6.3: ten minutes).
-fn forget_paths() {
-    // A host that cannot forget keeps them: the next case that looks will say so.
-    let _ = sysctls::set("net.ipv4.route.flush", "1");
-    let _ = sysctls::set("net.ipv6.route.flush", "1");
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    fn shared() -> Wish {
+        Wish::default()
+    }
+
+    fn alone() -> Wish {
+        Wish {
+            alone: true,
+            ..Wish::default()
+        }
+    }
+
+    #[test]
+    fn the_same_wish_is_granted_twice() {
+        let host = WholeHost::default();
+        let (_one, _other) = (host.lend(shared()).unwrap(), host.lend(shared()).unwrap());
+        assert_eq!(host.lock().holders, 2);
+    }
+
+    #[test]
+    fn whoever_wants_the_host_alone_waits_and_is_waited_for() {
+        let host = WholeHost::default();
+        let first = host.lend(shared()).unwrap();
+        let (sender, order) = mpsc::channel();
+        std::thread::scope(|scope| {
+            let lone = sender.clone();
+            let waits = |count| {
+                while host.lock().waiting.len() < count {
+                    std::thread::yield_now();
+                }
+            };
+            scope.spawn(|| {
+                let loan = host.lend(alone()).unwrap();
+                lone.send("alone").unwrap();
+                drop((loan, lone));
+            });
+            waits(1);
+            // It wants what holds, but came later: else the other would wait for ever.
+            scope.spawn(|| {
+                let loan = host.lend(shared()).unwrap();
+                sender.send("shared").unwrap();
+                drop((loan, sender));
+            });
+            waits(2);
+            drop(first);
+        });
+        assert_eq!(order.iter().collect::<Vec<_>>(), ["alone", "shared"]);
+        assert_eq!(host.lock().holders, 0);
+    }
+
+    #[test]
+    fn a_setting_that_does_not_exist_is_no_loan() {
+        let host = WholeHost::default();
+        let settings = [("tcp_no_such".to_owned(), "1".to_owned())].into();
+        let wish = Wish {
+            settings,
+            alone: false,
+        };
+        assert!(host.lend(wish).is_err());
+        assert!(host.lend(alone()).is_ok(), "the host is free again");
+    }
+
+    #[test]
+    fn in_the_middle_only_who_is_alone_may_change_the_host() {
+        let host = WholeHost::default();
+        let loan = host.lend(shared()).unwrap();
+        assert!(loan.set(&[]).is_err());
+        drop(loan);
+        assert!(host.lend(alone()).unwrap().set(&[]).is_ok());
+    }
 }

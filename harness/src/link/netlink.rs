@@ -31,6 +31,11 @@ impl Netlink {
         Self::open(SockProtocol::NetlinkSockDiag)
     }
 
+    /// Speaks to whatever service of the kernel has a name.
+    pub fn generic() -> io::Result<Self> {
+        Self::open(SockProtocol::NetlinkGeneric)
+    }
+
     fn open(protocol: SockProtocol) -> io::Result<Self> {
         let socket = socket(
             AddressFamily::Netlink,

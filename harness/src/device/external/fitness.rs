@@ -57,6 +57,10 @@ pub fn demand(case: &Case) -> Option<Demand> {
         Some(alone(
             "lowers the path MTU that the host keeps for the tester's address",
         ))
+    } else if scan.cookies {
+        Some(alone(
+            "leaves a Fast Open cookie that the host keeps for the tester's address",
+        ))
     } else if scan.system {
         Some(alone("changes settings of the whole host in the middle"))
     } else {
@@ -112,6 +116,8 @@ struct Scan {
     fragments: bool,
     /// A message names an MTU, which outlives the connection.
     path_mtu: bool,
+    /// The host asks for a Fast Open cookie, or shows one.
+    cookies: bool,
     /// The application gets to see the end of the tester's data.
     fin: bool,
 }
@@ -150,7 +156,11 @@ impl Scan {
                 return;
             }
             Call::Listen { .. } => "listen with a queue of its own",
-            Call::Connect | Call::ConnectWith(_) => "connect",
+            Call::Connect => "connect",
+            Call::ConnectWith(_) => {
+                self.cookies = true;
+                "connect"
+            }
             Call::Accept => "accept when it is told",
             Call::Send { .. } => "send",
             Call::Recv(_) => "read when it is told",
