@@ -11,7 +11,7 @@ use std::io;
 use std::net::IpAddr;
 
 /// Counts how often Fast Open was switched off for the moment; a write sets that to never.
-const BLACK_HOLES: &str = "net.ipv4.tcp_fastopen_blackhole_timeout";
+const BLACK_HOLES: &str = "net.ipv4.tcp_fastopen_blackhole_timeout_sec";
 /// The name of the service that keeps cookies and metrics.
 const METRICS: &[u8] = b"tcp_metrics\0";
 /// `GENL_ID_CTRL`, `CTRL_CMD_GETFAMILY` and its attributes; `TCP_METRICS_CMD_DEL`.

@@ -145,8 +145,7 @@ impl Runner<'_> {
         };
         let ip = &inject.ip;
         let fragmented = !ip.fragments.is_empty();
-        // Every fragmented segment is a packet of its own.
-        let own_id = self.log.events.len() as u16 + 1;
+        let own_id = identification(conn.tuple, self.log.events.len());
         let (source, destination) = addresses(conn.tuple, ip);
         let outgoing = Outgoing {
             source,
@@ -181,6 +180,17 @@ impl Runner<'_> {
         }
         Ok((octets, fragments))
     }
+}
+
+/// Every fragmented segment is a packet of its own, also among those of other cases that the
+/// device has not forgotten yet: their ports differ. The factor is odd and large, so that the
+/// numbers of neighbouring ports lie far apart.
+fn identification(tuple: FourTuple, events: usize) -> u16 {
+    tuple
+        .tester
+        .port()
+        .wrapping_mul(0x9e37)
+        .wrapping_add(events as u16)
 }
 
 /// A packet and the fragments in which it goes.

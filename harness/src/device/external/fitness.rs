@@ -48,12 +48,7 @@ pub fn demand(case: &Case) -> Option<Demand> {
         alone: true,
         reason,
     };
-    if scan.fragments {
-        Some(alone(
-            "sends fragments, which a host tells apart by address and number only, so that those \
-             of other cases mix in",
-        ))
-    } else if scan.path_mtu {
+    if scan.path_mtu {
         Some(alone(
             "lowers the path MTU that the host keeps for the tester's address",
         ))
@@ -112,8 +107,6 @@ struct Scan {
     system: bool,
     /// Segments come from invented addresses.
     flood: bool,
-    /// Segments go in fragments.
-    fragments: bool,
     /// A message names an MTU, which outlives the connection.
     path_mtu: bool,
     /// The host asks for a Fast Open cookie, or shows one.
@@ -135,7 +128,6 @@ impl Scan {
                 Verb::Call { call, .. } => self.call(call),
                 Verb::Inject(inject) => {
                     self.fin |= ends_the_stream(inject);
-                    self.fragments |= !inject.ip.fragments.is_empty();
                 }
                 Verb::Flood(_) => self.flood = true,
                 Verb::InjectIcmp(error) => self.path_mtu |= error.mtu.is_some(),
