@@ -30,6 +30,9 @@ pub const MTU: u16 = 1500;
 
 /// `IFLA_GSO_MAX_SEGS` of `linux/if_link.h`.
 const IFLA_GSO_MAX_SEGS: u16 = 40;
+/// `IFLA_INET6_ADDR_GEN_MODE` of `linux/if_link.h`, and its value for no addresses at all.
+const IFLA_INET6_ADDR_GEN_MODE: u16 = 8;
+const IN6_ADDR_GEN_MODE_NONE: u8 = 1;
 /// How often an echo request is repeated before the link is given up.
 const WARM_UP_TRIES: u16 = 5_000;
 /// How long an echo reply is waited for.
@@ -110,8 +113,9 @@ impl Link {
         let mut link = match kind {
             Kind::Tun => {
                 let tun = Tun::create(DEVICE_END)?;
-                configure(&mut route, family)?;
-                let tap = PacketSocket::tap(index_of(DEVICE_END)?)?;
+                let device = index_of(DEVICE_END)?;
+                configure(&mut route, device, family)?;
+                let tap = PacketSocket::tap(device)?;
                 Self {
                     tap,
                     way: Way::Tun(tun),
@@ -121,8 +125,9 @@ impl Link {
                 veth::create(&mut route, DEVICE_END)?;
                 veth::disable_offloads(DEVICE_END)?;
                 let ours = index_of(veth::TESTER_END)?;
-                bring_up(&mut route, ours)?;
-                configure(&mut route, family)?;
+                silence_ipv6(&mut route, ours)?;
+                route.order(bring_up(ours))?;
+                configure(&mut route, index_of(DEVICE_END)?, family)?;
                 let way = Way::Veth(PacketSocket::sender(ours)?);
                 Self {
                     tap: PacketSocket::tap(ours)?,
@@ -198,34 +203,54 @@ impl AsFd for Link {
 
 /// Gives the device's end its address, and routes everything there is over it, so that the tester
 /// can speak as anybody.
-fn configure(route: &mut Netlink, family: Family) -> io::Result<()> {
-    let index = index_of(DEVICE_END)?;
-    bring_up(route, index)?;
+fn configure(route: &mut Netlink, device: u32, family: Family) -> io::Result<()> {
+    silence_ipv6(route, device)?;
     let (version, prefix, address) = match device_address(family) {
         IpAddr::V4(address) => (libc::AF_INET as u8, 24, address.octets().to_vec()),
         IpAddr::V6(address) => (libc::AF_INET6 as u8, 64, address.octets().to_vec()),
     };
-    // struct ifaddrmsg: family, prefix length, flags, scope, index.
     let flags = libc::IFA_F_NODAD as u8;
-    route.order(
-        Request::new(libc::RTM_NEWADDR, libc::NLM_F_CREATE | libc::NLM_F_EXCL)
-            .octets(&[version, prefix, flags, libc::RT_SCOPE_UNIVERSE])
-            .octets(&index.to_ne_bytes())
-            .attribute(libc::IFA_LOCAL, &address)
-            .attribute(libc::IFA_ADDRESS, &address),
-    )?;
-    if family == Family::V6 {
-        // The kernel makes this route by itself, but some time later: 0.1 ms, or seconds where
-        // many namespaces are made at once.
-        let local = (libc::RT_TABLE_LOCAL, libc::RTN_LOCAL);
-        route.order(new_route(version, local, index, Some(&address)))?;
+    // struct ifaddrmsg: family, prefix length, flags, scope, index.
+    let own_address = Request::new(libc::RTM_NEWADDR, libc::NLM_F_CREATE | libc::NLM_F_EXCL)
+        .octets(&[version, prefix, flags, libc::RT_SCOPE_UNIVERSE])
+        .octets(&device.to_ne_bytes())
+        .attribute(libc::IFA_LOCAL, &address)
+        .attribute(libc::IFA_ADDRESS, &address);
+    let main = (libc::RT_TABLE_MAIN, libc::RTN_UNICAST);
+    let everywhere = new_route(version, main, device, None);
+    match family {
+        Family::V4 => route.order_all([bring_up(device), own_address, everywhere]),
+        Family::V6 => {
+            // The kernel makes this route by itself, but some time later: 0.1 ms, or seconds where
+            // many namespaces are made at once.
+            let local = (libc::RT_TABLE_LOCAL, libc::RTN_LOCAL);
+            let here = new_route(version, local, device, Some(&address));
+            route.order_all([bring_up(device), own_address, here, everywhere])
+        }
     }
-    route.order(new_route(
-        version,
-        (libc::RT_TABLE_MAIN, libc::RTN_UNICAST),
-        index,
-        None,
-    ))
+}
+
+/// No link-local address, and so no router solicitation: else a host speaks without being asked.
+/// Must come before the interface is up.
+///
+/// The kernel settings `net.ipv6.conf.default.*` would say the same, but whoever writes them polls
+/// for the lock of the network configuration: 1 ms of processor time and more, where namespaces
+/// are made and removed by the hundred.
+fn silence_ipv6(route: &mut Netlink, index: u32) -> io::Result<()> {
+    let silence = Request::new(libc::RTM_NEWLINK, 0)
+        .octets(&[0; 4])
+        .octets(&index.to_ne_bytes())
+        .octets(&[0; 8])
+        .nested(libc::IFLA_AF_SPEC, |families| {
+            families.nested(libc::AF_INET6 as u16, |ipv6| {
+                ipv6.attribute(IFLA_INET6_ADDR_GEN_MODE, &[IN6_ADDR_GEN_MODE_NONE])
+            })
+        });
+    match route.order(silence) {
+        // A kernel without IPv6 makes no noise either.
+        Err(error) if error.raw_os_error() == Some(libc::EAFNOSUPPORT) => Ok(()),
+        done => done,
+    }
 }
 
 /// A route in that table and of that type over the interface: to one address, or to everything.
@@ -248,18 +273,16 @@ fn new_route(version: u8, (table, kind): (u8, u8), index: u32, to: Option<&[u8]>
 /// The kernel may hand over one segment at a time only. If it can hand over more, it waits for
 /// the next ACK to have more to hand over, and a tester that looks at what one ACK lets go waits
 /// for ever.
-fn bring_up(route: &mut Netlink, index: u32) -> io::Result<()> {
+fn bring_up(index: u32) -> Request {
     let flags = (libc::IFF_UP | libc::IFF_NOARP) as u32;
     // struct ifinfomsg: family, padding, type, index, flags, mask of flags.
-    route.order(
-        Request::new(libc::RTM_NEWLINK, 0)
-            .octets(&[0; 4])
-            .octets(&index.to_ne_bytes())
-            .octets(&flags.to_ne_bytes())
-            .octets(&flags.to_ne_bytes())
-            .attribute(libc::IFLA_MTU, &u32::from(MTU).to_ne_bytes())
-            .attribute(IFLA_GSO_MAX_SEGS, &1_u32.to_ne_bytes()),
-    )
+    Request::new(libc::RTM_NEWLINK, 0)
+        .octets(&[0; 4])
+        .octets(&index.to_ne_bytes())
+        .octets(&flags.to_ne_bytes())
+        .octets(&flags.to_ne_bytes())
+        .attribute(libc::IFLA_MTU, &u32::from(MTU).to_ne_bytes())
+        .attribute(IFLA_GSO_MAX_SEGS, &1_u32.to_ne_bytes())
 }
 
 fn index_of(interface: &str) -> io::Result<u32> {

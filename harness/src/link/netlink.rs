@@ -51,32 +51,47 @@ impl Netlink {
 
     /// Asks the kernel to do something, and waits until it has.
     pub fn order(&mut self, request: Request) -> io::Result<()> {
-        self.exchange(request, libc::NLM_F_ACK as u16).map(drop)
+        self.order_all([request])
+    }
+
+    /// Orders several things at once, the first one first, and waits until all are done. One that
+    /// fails does not keep the kernel from those that follow; the first failure is returned.
+    pub fn order_all<const N: usize>(&mut self, requests: [Request; N]) -> io::Result<()> {
+        let first = self.sequence + 1;
+        let mut octets = Vec::new();
+        for request in requests {
+            self.sequence += 1;
+            octets.extend(request.finish(libc::NLM_F_ACK as u16, self.sequence));
+        }
+        send(self.socket.as_raw_fd(), &octets, MsgFlags::empty())?;
+        let answers = (first..=self.sequence).map(|sequence| self.receive(sequence));
+        let answers: Vec<_> = answers.collect();
+        answers.into_iter().try_for_each(|answer| answer.map(drop))
     }
 
     /// Asks a question that has one answer; `None` if there is no such thing.
     pub fn ask(&mut self, request: Request) -> io::Result<Option<Vec<u8>>> {
-        match self.exchange(request, 0) {
+        self.sequence += 1;
+        let octets = request.finish(0, self.sequence);
+        send(self.socket.as_raw_fd(), &octets, MsgFlags::empty())?;
+        match self.receive(self.sequence) {
             Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(None),
             answered => answered,
         }
     }
 
-    /// The payload of the answer; `None` for a bare acknowledgement.
-    fn exchange(&mut self, request: Request, flags: u16) -> io::Result<Option<Vec<u8>>> {
-        self.sequence += 1;
-        let octets = request.finish(flags, self.sequence);
-        send(self.socket.as_raw_fd(), &octets, MsgFlags::empty())?;
+    /// The payload of the answer to that request; `None` for a bare acknowledgement.
+    fn receive(&self, sequence: u32) -> io::Result<Option<Vec<u8>>> {
         let mut buffer = vec![0; LARGEST_ANSWER];
         loop {
             let length = recv(self.socket.as_raw_fd(), &mut buffer, MsgFlags::empty())?;
             let answer = buffer.get(..length).unwrap_or_default();
-            let (Some(kind), Some(sequence)) = (u16_at(answer, 4), u32_at(answer, 8)) else {
+            let (Some(kind), Some(answered)) = (u16_at(answer, 4), u32_at(answer, 8)) else {
                 return Err(io::Error::other(
                     "the kernel sent a netlink message without a header",
                 ));
             };
-            if sequence != self.sequence {
+            if answered != sequence {
                 continue;
             }
             let payload = answer.get(HEADER..).unwrap_or_default();
@@ -209,5 +224,15 @@ mod tests {
         let mut route = Netlink::route().unwrap();
         let nonsense = Request::new(libc::RTM_NEWLINK, 0).octets(&[0xff; 16]);
         assert!(route.order(nonsense).is_err());
+    }
+
+    #[test]
+    fn one_failure_among_several_orders_is_told_and_the_next_answer_is_the_next_ones() {
+        let mut route = Netlink::route().unwrap();
+        let nonsense = |octets: &[u8]| Request::new(libc::RTM_NEWLINK, 0).octets(octets);
+        let harmless = || Request::new(libc::NLMSG_NOOP as u16, 0);
+        let mixed = [harmless(), nonsense(&[0xff; 16]), harmless()];
+        assert!(route.order_all(mixed).is_err());
+        route.order_all([harmless(), harmless()]).unwrap();
     }
 }

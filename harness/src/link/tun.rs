@@ -11,7 +11,9 @@ use std::os::unix::fs::OpenOptionsExt;
 /// The node that makes TUN devices.
 pub const NODE: &str = "/dev/net/tun";
 
-/// A TUN device in the network namespace of the thread that made it. It vanishes with the value.
+/// A TUN device in the network namespace of the thread that made it. It vanishes with that
+/// namespace, not with the value: the devices of many dead namespaces are removed together, where
+/// one that is closed alone holds up all who configure a network.
 #[derive(Debug)]
 pub struct Tun {
     file: File,
@@ -26,6 +28,7 @@ impl Tun {
             .custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC)
             .open(NODE)?;
         attach(&file, name)?;
+        outlive(&file)?;
         Ok(Self { file })
     }
 
@@ -53,6 +56,17 @@ fn attach(file: &File, name: &str) -> io::Result<()> {
     request.ifr_ifru.ifru_flags = (libc::IFF_TUN | libc::IFF_NO_PI) as libc::c_short;
     // SAFETY: TUNSETIFF reads and writes one ifreq, which `request` is.
     let done = unsafe { libc::ioctl(file.as_raw_fd(), libc::TUNSETIFF, &raw mut request) };
+    if done == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+/// The device stays when `file` is closed.
+fn outlive(file: &File) -> io::Result<()> {
+    // SAFETY: TUNSETPERSIST takes its argument as a number.
+    let done = unsafe { libc::ioctl(file.as_raw_fd(), libc::TUNSETPERSIST, 1) };
     if done == 0 {
         Ok(())
     } else {

@@ -1,5 +1,6 @@
 //! The kernel's TCP and IP counters of one network namespace, as `nstat` prints them.
 
+use std::cell::OnceCell;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -7,22 +8,27 @@ use std::os::unix::fs::FileExt;
 /// No version of these files is longer.
 const LONGEST_FILE: usize = 64 * 1024;
 
-/// The counters of the namespace of the thread that opened them, readable from any thread.
-#[derive(Debug)]
+/// The counters of the namespace of the thread that first reads one; then any thread can. Few cases
+/// read any, and opening the files makes the kernel build a part of `/proc` for the namespace.
+#[derive(Debug, Default)]
 pub(super) struct Counters {
-    files: Vec<File>,
+    files: OnceCell<Vec<File>>,
 }
 
 impl Counters {
-    /// Opens the counters of the calling thread's namespace.
-    pub(super) fn open() -> io::Result<Self> {
-        let paths = [
+    fn files(&self) -> &[File] {
+        const PATHS: [&str; 2] = [
             "/proc/thread-self/net/netstat",
             "/proc/thread-self/net/snmp",
         ];
-        Ok(Self {
-            files: paths.iter().map(File::open).collect::<io::Result<_>>()?,
-        })
+        // A kernel that does not show them has no counters.
+        let open = || {
+            PATHS
+                .iter()
+                .filter_map(|path| File::open(path).ok())
+                .collect()
+        };
+        self.files.get_or_init(open)
     }
 
     /// The counter called `name`: by the name that all devices share (`challenge_acks`), or by the
@@ -39,7 +45,7 @@ impl Counters {
     }
 
     fn read_own(&self, name: &str) -> Option<i64> {
-        self.files
+        self.files()
             .iter()
             .find_map(|file| find(&contents(file).ok()?, name))
     }
@@ -128,12 +134,12 @@ mod tests {
 
     #[test]
     fn this_kernel_counts_segments() {
-        assert!(Counters::open().unwrap().read("TcpOutSegs").is_some());
+        assert!(Counters::default().read("TcpOutSegs").is_some());
     }
 
     #[test]
     fn the_kernel_has_every_counter_that_it_is_said_to_have() {
-        let counters = Counters::open().unwrap();
+        let counters = Counters::default();
         let names = table::names(table::COUNTERS);
         let (has, lacks): (Vec<_>, Vec<_>) = names
             .into_iter()

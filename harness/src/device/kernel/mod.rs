@@ -164,16 +164,15 @@ impl Waitable for Kernel {
 
 /// Pins kernel settings. One that this kernel does not have yet cannot be on either.
 fn pin(settings: &[(String, String)]) -> Result<(), DeviceError> {
+    let what = "pin a kernel setting";
+    let folder = sysctls::Folder::open().map_err(broken(what))?;
     for (name, value) in settings {
-        match sysctls::set(name, value) {
+        match folder.set(name, value) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(source) => {
                 let text = format!("{name} = {value}: {source}");
                 let source = io::Error::new(source.kind(), text);
-                return Err(DeviceError {
-                    what: "pin a kernel setting",
-                    source,
-                });
+                return Err(DeviceError { what, source });
             }
             Ok(()) => {}
         }

@@ -29,10 +29,9 @@ pub fn become_root_of_our_own() -> Result<(), NamespaceError> {
     write("/proc/self/gid_map", &format!("0 {group} 1")).map_err(failed("map the group"))
 }
 
-/// Moves the calling thread into a fresh network namespace that makes no noise.
+/// Moves the calling thread into a fresh network namespace.
 pub fn enter_fresh_network() -> Result<(), NamespaceError> {
-    unshare(CloneFlags::CLONE_NEWNET).map_err(failed("make a network namespace"))?;
-    silence_ipv6().map_err(failed("silence IPv6 in the network namespace"))
+    unshare(CloneFlags::CLONE_NEWNET).map_err(failed("make a network namespace"))
 }
 
 /// True if the process may make network namespaces as it is: CAP_SYS_ADMIN and CAP_NET_ADMIN.
@@ -48,23 +47,6 @@ pub fn is_privileged() -> bool {
     [NET_ADMIN, SYS_ADMIN]
         .iter()
         .all(|bit| effective >> bit & 1 == 1)
-}
-
-/// No link-local addresses, no router solicitations, no duplicate address detection: else a host
-/// speaks without being asked. Must happen before the interfaces are made.
-fn silence_ipv6() -> io::Result<()> {
-    for (name, value) in [
-        ("addr_gen_mode", "1"),
-        ("router_solicitations", "0"),
-        ("accept_dad", "0"),
-    ] {
-        match write(&format!("/proc/sys/net/ipv6/conf/default/{name}"), value) {
-            // A kernel without IPv6 makes no noise either.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            written => written?,
-        }
-    }
-    Ok(())
 }
 
 fn write(path: &str, value: &str) -> io::Result<()> {

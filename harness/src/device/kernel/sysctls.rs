@@ -1,14 +1,44 @@
 //! Kernel settings of one network namespace, by the names of `sysctl`.
 
-use std::fs;
+use nix::fcntl::{OFlag, open, openat};
+use nix::sys::stat::Mode;
+use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+
+/// Where the settings of TCP live.
+const TCP: &str = "/proc/sys/net/ipv4";
 
 /// Sets `name` in the network namespace of the calling thread. A bare name stands for
 /// `net.ipv4.NAME`, where all settings of TCP live.
 pub fn set(name: &str, value: &str) -> io::Result<()> {
-    let mut file = fs::OpenOptions::new().write(true).open(path_of(name)?)?;
-    file.write_all(value.as_bytes())
+    Folder::open()?.set(name, value)
+}
+
+/// Settings of TCP in the network namespace of the thread that opens them.
+///
+/// The folder is looked up once: all namespaces have one of that name, and the kernel compares
+/// with each of them in turn.
+#[derive(Debug)]
+pub struct Folder(OwnedFd);
+
+impl Folder {
+    /// Finds the folder.
+    pub fn open() -> io::Result<Self> {
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        Ok(Self(open(TCP, flags, Mode::empty())?))
+    }
+
+    /// As [`set`].
+    pub fn set(&self, name: &str, value: &str) -> io::Result<()> {
+        let path = path_of(name)?;
+        let path = path.strip_prefix(TCP).unwrap_or(&path);
+        let flags = OFlag::O_WRONLY | OFlag::O_CLOEXEC;
+        // An absolute path leaves the folder alone.
+        let file = openat(&self.0, path, flags, Mode::empty())?;
+        File::from(file).write_all(value.as_bytes())
+    }
 }
 
 /// The present value of `name`.
@@ -31,10 +61,11 @@ fn path_of(name: &str) -> io::Result<PathBuf> {
             ),
         ));
     }
-    let mut path = PathBuf::from("/proc/sys/net");
-    if parts.len() == 1 {
-        path.push("ipv4");
-    }
+    let mut path = PathBuf::from(if parts.len() == 1 {
+        TCP
+    } else {
+        "/proc/sys/net"
+    });
     path.extend(parts);
     Ok(path)
 }
