@@ -6,10 +6,10 @@
 
 use super::decode::Reader;
 use super::diagnostic::{Diagnostic, Diagnostics};
+use super::glob::Glob;
 use super::source::{Source, Span};
 use super::table::{Entry, Shape};
 use super::yaml::Document;
-use globset::{GlobBuilder, GlobMatcher};
 use std::sync::Arc;
 
 /// Fields of an entry.
@@ -58,7 +58,7 @@ pub struct Deviation {
     pub source: Arc<Source>,
     /// The entry in its file.
     pub span: Span,
-    matcher: GlobMatcher,
+    matcher: Glob,
 }
 
 impl Deviation {
@@ -84,8 +84,8 @@ impl Deviation {
 /// `state` is CLOSING, on IPv6; all else is free.
 #[derive(Clone, Debug)]
 pub struct CaseGlob {
-    path: GlobMatcher,
-    constraints: Vec<(Option<String>, GlobMatcher)>,
+    path: Glob,
+    constraints: Vec<(Option<String>, Glob)>,
     text: String,
 }
 
@@ -112,10 +112,10 @@ impl CaseGlob {
                 Some((name, value)) => (Some(name.to_owned()), value),
                 None => (None, part),
             };
-            constraints.push((name, glob(value)?));
+            constraints.push((name, Glob::new(value)?));
         }
         Ok(Self {
-            path: glob(path)?,
+            path: Glob::new(path)?,
             constraints,
             text: text.to_owned(),
         })
@@ -141,12 +141,6 @@ impl CaseGlob {
     pub fn text(&self) -> &str {
         &self.text
     }
-}
-
-fn glob(text: &str) -> Result<GlobMatcher, String> {
-    let glob = GlobBuilder::new(text).literal_separator(false).build();
-    glob.map(|glob| glob.compile_matcher())
-        .map_err(|error| error.to_string())
 }
 
 /// Reads a list of deviations.
@@ -184,7 +178,7 @@ pub(super) fn read(document: &Document) -> Result<Vec<Deviation>, Diagnostics> {
             reader.fault(place.error(code, why));
         };
         let case = case.map(|text| CaseGlob::new(&text));
-        let matcher = device.as_deref().map(glob);
+        let matcher = device.as_deref().map(Glob::new);
         if let Some(Err(why)) = &case {
             bad("case", why.clone(), "deviation::glob");
         }

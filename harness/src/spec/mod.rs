@@ -15,6 +15,7 @@ pub mod diagnostic;
 pub mod expand;
 mod explain;
 pub mod expr;
+mod glob;
 mod head;
 mod lint;
 mod parallel;
