@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+use tcpspec::spec::case::Case;
 use tcpspec::worker::{self, Answer, Job, Probe, RunOrder};
 use tcpspec_reports::record::{CaseRecord, Verdict};
 
@@ -146,6 +147,24 @@ fn sixty_four_cases_run_side_by_side() {
     let played = records(worker::command(tcpspec()), jobs);
     assert_eq!(played.len(), 64);
     assert!(played.iter().all(|record| !record.events.is_empty()));
+}
+
+#[test]
+fn the_canaries_of_a_run_are_played_and_fail() {
+    if allowed(worker::command(tcpspec())).is_none() {
+        return;
+    }
+    let suite = tcpspec::spec::load(&tcpspec::spec::Sources::embedded()).unwrap();
+    let canaries = suite.canaries(suite.profile("linux").unwrap()).unwrap();
+    let job = |case: &Case| Job {
+        id: case.id.clone(),
+        seed: 1,
+    };
+    let jobs: Vec<Job> = canaries.iter().map(job).collect();
+    assert_eq!(jobs.len(), 3);
+    for record in records(worker::command(tcpspec()), jobs) {
+        assert_eq!(record.verdict, Verdict::Fail, "{}", record.id);
+    }
 }
 
 #[test]

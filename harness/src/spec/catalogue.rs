@@ -79,6 +79,11 @@ impl Catalogue {
         self.entries.values()
     }
 
+    /// No requirement was read.
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// Adds the lists of a file.
     pub(super) fn add(&mut self, document: &Document) -> Diagnostics {
         let root = document.root();

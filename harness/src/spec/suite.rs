@@ -17,7 +17,7 @@ use super::profiles;
 use super::source::{Source, Span};
 use super::yaml::Document;
 use include_dir::{Dir, include_dir};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::panic::resume_unwind;
 use std::path::Path;
@@ -55,13 +55,16 @@ pub struct Sources {
 impl Sources {
     /// The specs inside the binary.
     pub fn embedded() -> Self {
+        Self::embedded_if(&|_| true)
+    }
+
+    fn embedded_if(wanted: &dyn Fn(&str) -> bool) -> Self {
         let mut sources = Self::default();
         let top = EMBEDDED.files();
         let below = EMBEDDED.dirs().flat_map(Dir::files);
         for file in top.chain(below) {
-            let Some(path) = file.path().to_str() else {
-                continue;
-            };
+            let path = file.path().to_str().filter(|path| wanted(path));
+            let Some(path) = path else { continue };
             if let Some(text) = file.contents_utf8().filter(|_| is_yaml(path)) {
                 let source = Source::new(&format!("specs/{path}"), text);
                 sources.files.insert(path.to_owned(), source);
@@ -80,30 +83,57 @@ impl Sources {
     /// The specs in a directory. Catalogues, preambles and profiles that it does not have are those
     /// of the program; known deviations belong to the specs.
     pub fn directory(path: &Path) -> io::Result<Self> {
-        let mut sources = Self::embedded().without_specs();
-        sources.add_directory(path, "")?;
+        Self::directory_if(path, &|_| true)
+    }
+
+    /// What it takes to play some cases, from a directory or (`None`) from the binary: their specs
+    /// and what all specs share. The catalogue is left out: whether specs cover what there is to
+    /// cover is checked where all of them are read.
+    pub fn of_cases<'i>(
+        directory: Option<&Path>,
+        ids: impl IntoIterator<Item = &'i str>,
+    ) -> io::Result<Self> {
+        let specs: BTreeSet<_> = ids.into_iter().filter_map(spec_of_case).collect();
+        let wanted = |path: &str| match spec_name(path) {
+            Some((folder, name)) => specs.contains(&(head::section(folder), name)),
+            None => !path.starts_with("requirements/"),
+        };
+        match directory {
+            Some(path) => Self::directory_if(path, &wanted),
+            None => Ok(Self::embedded_if(&wanted)),
+        }
+    }
+
+    fn directory_if(path: &Path, wanted: &dyn Fn(&str) -> bool) -> io::Result<Self> {
+        let mut sources = Self::embedded_if(&|path| is_about_all_specs(path) && wanted(path));
+        sources.add_directory(path, "", wanted)?;
         for entry in std::fs::read_dir(path)? {
             let entry = entry?;
             if let Some(folder) = entry.file_name().to_str().filter(|_| entry.path().is_dir()) {
-                sources.add_directory(path, folder)?;
+                sources.add_directory(path, folder, wanted)?;
             }
         }
         Ok(sources.with_canaries())
     }
 
-    fn add_directory(&mut self, root: &Path, folder: &str) -> io::Result<()> {
+    fn add_directory(
+        &mut self,
+        root: &Path,
+        folder: &str,
+        wanted: &dyn Fn(&str) -> bool,
+    ) -> io::Result<()> {
         for entry in std::fs::read_dir(root.join(folder))? {
             let path = entry?.path();
             let name = path
                 .file_name()
                 .and_then(|name| name.to_str())
                 .unwrap_or_default();
-            if is_yaml(name) && path.is_file() {
-                let key = if folder.is_empty() {
-                    name.to_owned()
-                } else {
-                    format!("{folder}/{name}")
-                };
+            let key = if folder.is_empty() {
+                name.to_owned()
+            } else {
+                format!("{folder}/{name}")
+            };
+            if is_yaml(name) && wanted(&key) && path.is_file() {
                 self.files.insert(key, read_file(&path)?);
             }
         }
@@ -137,8 +167,7 @@ impl Sources {
     /// the profiles stay.
     #[must_use]
     pub fn without_specs(mut self) -> Self {
-        self.files
-            .retain(|path, _| spec_name(path).is_none() && !path.starts_with("deviations/"));
+        self.files.retain(|path, _| is_about_all_specs(path));
         self
     }
 
@@ -185,6 +214,16 @@ fn spec_name(path: &str) -> Option<(&str, &str)> {
     (!other).then_some((folder, name))
 }
 
+/// The catalogue, the preambles, the profiles.
+fn is_about_all_specs(path: &str) -> bool {
+    spec_name(path).is_none() && !path.starts_with("deviations/")
+}
+
+/// Section and name of the spec that a case is made of.
+fn spec_of_case(id: &str) -> Option<(&str, &str)> {
+    id.split('[').next()?.split_once('/')
+}
+
 /// Orders `3.9` before `3.10`, and RFC 9293 before all others.
 fn section_key(folder: &str) -> (bool, Vec<u32>, &str) {
     let section = head::section(folder);
@@ -220,10 +259,9 @@ pub fn read(sources: &Sources) -> Result<Suite, Diagnostics> {
 
 /// As [`load`], with the one spec that a case belongs to.
 pub fn load_one(sources: &Sources, case_id: &str) -> Result<Suite, Diagnostics> {
-    let path = case_id.split('[').next().unwrap_or_default();
+    let wanted = spec_of_case(case_id);
     let suite = read_specs(sources, |folder, name| {
-        path.split_once('/')
-            .is_some_and(|(s, n)| s == head::section(folder) && n == name)
+        Some((head::section(folder), name)) == wanted
     })?;
     Diagnostics(suite.check()).or(suite)
 }
@@ -488,7 +526,8 @@ impl Suite {
     }
 
     fn setting<'a>(&'a self, profile: Option<&'a Profile>) -> Setting<'a> {
-        Setting::new(&self.catalogue, &self.preambles, profile)
+        let catalogue = Some(&self.catalogue).filter(|catalogue| !catalogue.is_empty());
+        Setting::new(catalogue, &self.preambles, profile)
     }
 
     /// What is wrong with the steps of all specs, for any profile.

@@ -57,8 +57,6 @@ pub struct RunOrder {
     pub specs: Option<PathBuf>,
     /// Spec files beside them.
     pub files: Vec<PathBuf>,
-    /// The one case that is meant: then only its spec is read.
-    pub only: Option<String>,
     /// The device profile.
     pub profile: String,
     /// So many cases side by side at most.
@@ -73,7 +71,6 @@ impl RunOrder {
         Self {
             specs: None,
             files: Vec::new(),
-            only: None,
             profile: profile.to_owned(),
             jobs: DEFAULT_JOBS,
             retries: DEFAULT_RETRIES,

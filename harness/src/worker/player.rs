@@ -28,35 +28,27 @@ pub(super) struct Loaded {
 }
 
 impl Loaded {
-    /// Loads all cases for the profile that the order names.
-    pub(super) fn of(order: &RunOrder) -> Result<Self, String> {
-        let mut sources = match &order.specs {
-            Some(directory) => Sources::directory(directory)
-                .map_err(|error| format!("reading {}: {error}", directory.display()))?,
-            None => Sources::embedded(),
-        };
+    /// Loads the cases of the jobs for the profile that the order names.
+    pub(super) fn of(order: &RunOrder, jobs: &[Job]) -> Result<Self, String> {
+        let ids = jobs.iter().map(|job| job.id.as_str());
+        let mut sources = Sources::of_cases(order.specs.as_deref(), ids)
+            .map_err(|error| format!("reading the specs: {error}"))?;
         for file in &order.files {
             sources = sources
                 .with_file(file)
                 .map_err(|error| format!("reading {}: {error}", file.display()))?;
         }
-        let suite = match &order.only {
-            None => spec::read(&sources),
-            Some(id) => spec::load_one(&sources, id),
-        };
-        let suite = suite.map_err(|bad| bad.render(false))?;
+        let suite = spec::read(&sources).map_err(|bad| bad.render(false))?;
         let profile = suite.profile(&order.profile).cloned();
         let profile = profile.ok_or_else(|| format!("there is no profile `{}`", order.profile))?;
-        let cases = suite
-            .cases(&profile, &[Family::V4, Family::V6])
-            .map_err(|bad| bad.render(false))?;
-        let cases = cases
-            .into_iter()
-            .map(|case| (case.id.clone(), case))
-            .collect();
+        let cases = suite.cases(&profile, &[Family::V4, Family::V6]);
+        let canaries = suite.canaries(&profile);
+        let all = cases.and_then(|cases| Ok((cases, canaries?)));
+        let (cases, canaries) = all.map_err(|bad| bad.render(false))?;
+        let cases = cases.into_iter().chain(canaries);
         Ok(Self {
             profile,
-            cases,
+            cases: cases.map(|case| (case.id.clone(), case)).collect(),
             starting: Mutex::new(()),
         })
     }

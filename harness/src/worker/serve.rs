@@ -12,9 +12,9 @@ use nix::sys::signal::{SigSet, Signal};
 use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
-use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread::{self, Scope};
+use std::vec::IntoIter;
 
 /// Runs the worker: the first thing that `tcpspec worker PARENT` does, before any thread exists.
 pub fn main(parent: Option<&str>) -> ExitCode {
@@ -40,13 +40,18 @@ fn serve(parent: Option<&str>) -> Result<(), String> {
         Order::Probe => return say(&Answer::Probed(probe::all(&privilege))),
     };
     privilege.map_err(|error| format!("{error}; `tcpspec doctor` says what to do"))?;
-    let loaded = Loaded::of(&order)?;
+    let jobs = lines.map(|line| {
+        let line = line.map_err(|error| format!("reading a job: {error}"))?;
+        serde_json::from_str(&line).map_err(|error| format!("a job: {error}"))
+    });
+    let jobs = jobs.collect::<Result<Vec<Job>, String>>()?;
+    let loaded = Loaded::of(&order, &jobs)?;
     say(&Answer::Ready {
         identity: Kernel::identity(),
         link: Kind::available().name().to_owned(),
     })?;
     let reaper = Reaper::new(reaper::THREADS).map_err(|error| format!("a thread: {error}"))?;
-    run(&loaded, &order, &reaper, lines)
+    run(&loaded, &order, &reaper, jobs)
 }
 
 /// The steps that must come before there is a second thread. The worker does not outlive its
@@ -80,37 +85,27 @@ fn run(
     loaded: &Loaded,
     order: &RunOrder,
     reaper: &Reaper<Kernel>,
-    lines: impl Iterator<Item = io::Result<String>>,
+    jobs: Vec<Job>,
 ) -> Result<(), String> {
-    let (queue, jobs) = channel::<Job>();
-    let jobs = Mutex::new(jobs);
+    let threads = jobs.len().min(order.jobs.max(1));
+    let jobs = Mutex::new(jobs.into_iter());
     thread::scope(|scope| {
-        let mut threads = 0;
-        for line in lines {
-            let line = line.map_err(|error| format!("reading a job: {error}"))?;
-            let job = serde_json::from_str(&line).map_err(|error| format!("a job: {error}"))?;
-            queue.send(job).map_err(|_| "nobody takes jobs any more")?;
-            if threads < order.jobs.max(1) {
-                spawn(scope, &jobs, move |job| {
-                    play(loaded, job, order.retries, reaper)
-                })?;
-                threads += 1;
-            }
+        for _ in 0..threads {
+            spawn(scope, &jobs, |job| play(loaded, job, order.retries, reaper))?;
         }
-        drop(queue);
         Ok(())
     })
 }
 
 fn spawn<'scope>(
     scope: &'scope Scope<'scope, '_>,
-    jobs: &'scope Mutex<Receiver<Job>>,
+    jobs: &'scope Mutex<IntoIter<Job>>,
     play: impl Fn(Job) -> Answer + Send + 'scope,
 ) -> Result<(), String> {
     let work = move || {
         loop {
-            let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-            let Ok(job) = next else { return };
+            let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let Some(job) = next else { return };
             // If the parent no longer listens, it is about to end us.
             let _ = say(&play(job));
         }

@@ -13,9 +13,11 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // Tests on the kernel wait, they do not work.
-    arguments
-        .test_threads
-        .get_or_insert(tcpspec::worker::DEFAULT_JOBS);
+    let threads = match shared::exact(&arguments) {
+        Some(_) => 1,
+        None => tcpspec::worker::DEFAULT_JOBS,
+    };
+    arguments.test_threads.get_or_insert(threads);
     let mut trials = bundled::trials(&arguments);
     trials.extend(kernel::trials(&arguments));
     libtest_mimic::run(&arguments, trials).exit_code()

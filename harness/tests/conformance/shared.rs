@@ -51,7 +51,9 @@ impl Loaded {
 
     /// The one spec of a case.
     pub(crate) fn one(profile: &str, id: &str) -> Self {
-        Self::of(spec::load_one(&sources(), id), profile)
+        let sources = Sources::of_cases(Some(&folder()), [id]);
+        let sources = sources.expect("the folder of the specs can be read");
+        Self::of(spec::read(&sources), profile)
     }
 
     fn of(suite: Result<Suite, spec::Diagnostics>, profile: &str) -> Self {
