@@ -2,8 +2,12 @@
 //! It counts down from 0x7f, as extensions of the protocol do; its parameters are JSON.
 //!
 //! A session is one control connection: it begins with [`Hello`], and all its sockets go with it.
+//! Over UDP there is nothing but [`Hello`], which brings the token, and has requests recognised
+//! that come again: the other messages outgrow a datagram, and no event may be lost.
+//!
+//! [`Hello`]: Ask::Hello
 
-use super::message::{Kind, Message, Result};
+use super::message::{Message, Result};
 use crate::device::{AppCall, ConnId, FourTuple, Seen};
 use crate::spec::case::{SocketSettings, State};
 use serde::de::DeserializeOwned;
@@ -13,7 +17,7 @@ use std::collections::BTreeMap;
 /// The group.
 pub const GROUP: u8 = 0x7f;
 /// Version of what is written here. Both ends must have the same.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// The one primitive of requests and their responses.
 const ASK: u8 = 0x00;
@@ -71,6 +75,8 @@ pub enum Answer {
         identity: String,
         /// Its host is given over to tests: [`Ask::Arrange`] is carried out.
         whole_host: bool,
+        /// The other requests are carried out too; else there are the standard primitives.
+        calls: bool,
     },
     /// It is done.
     Done,
@@ -90,17 +96,17 @@ pub struct Sighting(pub ConnId, pub Seen);
 
 /// The request.
 pub fn request(ask: &Ask) -> Message {
-    message(Kind::Request, ASK, ask)
+    Message::request(GROUP, ASK, octets(ask))
 }
 
-/// The response.
-pub fn response(answer: &Answer) -> Message {
-    message(Kind::Response(Result::OK), ASK, answer)
+/// The response to a request.
+pub fn response(request: &Message, answer: &Answer) -> Message {
+    request.answered(Result::OK, octets(answer))
 }
 
 /// The event.
 pub fn event(sighting: &Sighting) -> Message {
-    message(Kind::Event, SEEN, sighting)
+    Message::event(GROUP, SEEN, octets(sighting))
 }
 
 /// What the parameters say; `None` if they are not in the words of this version.
@@ -108,12 +114,7 @@ pub fn parameters<T: DeserializeOwned>(message: &Message) -> Option<T> {
     serde_json::from_slice(&message.parameters).ok()
 }
 
-fn message(kind: Kind, primitive: u8, parameters: &impl Serialize) -> Message {
-    Message {
-        kind,
-        group: GROUP,
-        primitive,
-        // Values of these types always have a form in JSON.
-        parameters: serde_json::to_vec(parameters).unwrap_or_default(),
-    }
+fn octets(parameters: &impl Serialize) -> Vec<u8> {
+    // Values of these types always have a form in JSON.
+    serde_json::to_vec(parameters).unwrap_or_default()
 }

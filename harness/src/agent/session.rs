@@ -1,7 +1,11 @@
-//! One control connection: requests in, calls on the host's sockets, answers and events out.
+//! One session: requests in, calls on the host's sockets, answers and events out.
 
+use super::Offer;
+use super::control::Control;
 use super::extension::{self, Answer, Ask, Sighting};
-use super::message::{HEADER, Kind, LARGEST, Message, Result};
+use super::message::{Kind, Message, Result as Outcome};
+use super::primitives::Request;
+use super::upper_tester::UpperTester;
 use super::whole_host::{Loan, WholeHost, Wish};
 use crate::device::kernel::Kernel;
 use crate::device::kernel::application::Manner;
@@ -9,67 +13,94 @@ use crate::device::kernel::sockets::Sockets;
 use crate::device::{AppCall, Refused};
 use crate::spec::case::SocketSettings;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::collections::VecDeque;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io;
 use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Connections that one session may have: no spec has more than a handful.
 const MOST_CONNECTIONS: usize = 64;
-/// A tester that does not take its answers for so long is gone.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// How much is read at once.
-const CHUNK: usize = 16 * 1024;
+/// Who has not said by then who it is will not.
+const INTRODUCTION: Duration = Duration::from_secs(10);
+/// Responses that are kept for requests that come again: a tester waits for one at a time.
+const RESPONSES_KEPT: usize = 4;
+/// Events that are told before the tester is listened to again.
+const EVENTS_AT_ONCE: usize = 64;
 
 /// A session.
 pub(super) struct Session<'s> {
-    control: &'s TcpStream,
-    token: Option<&'s str>,
+    control: Control<'s>,
+    offer: &'s Offer,
     /// The host, if it is given over to tests.
     host: Option<&'s WholeHost>,
     loan: Option<Loan<'s>>,
-    input: Vec<u8>,
     open: bool,
+    /// The tester numbers its requests, and repeats those whose response did not come.
+    repeats: bool,
+    /// Responses to the latest requests, by [`digest`].
+    responses: VecDeque<(u64, Message)>,
     connections: usize,
-    sockets: Sockets,
+    /// What the extension group drives; not over UDP.
+    sockets: Option<Sockets>,
+    upper_tester: UpperTester,
+    /// Whether the standard primitives have sockets, for whoever wants to know.
+    busy: Option<&'s AtomicBool>,
 }
 
 /// What to do after a request.
 enum Next {
     Answer(Answer),
-    Refuse(Result),
+    Refuse(Outcome),
     /// Answer, and hang up.
-    Leave(Result),
+    Leave(Outcome),
 }
 
 impl<'s> Session<'s> {
     /// A session on that control connection.
-    pub(super) fn new(
-        control: &'s TcpStream,
-        token: Option<&'s str>,
-        host: Option<&'s WholeHost>,
-    ) -> io::Result<Self> {
-        control.set_nonblocking(true)?;
-        control.set_nodelay(true)?;
-        Ok(Self {
+    pub(super) fn new(control: Control<'s>, offer: &'s Offer) -> io::Result<Self> {
+        let drives = offer.extension && !control.is_lossy();
+        let sockets = drives.then(|| Sockets::new(control.as_fd())).transpose();
+        let mut session = Self {
+            sockets: sockets.map_err(io::Error::other)?,
             control,
-            token,
-            host,
+            offer,
+            host: None,
             loan: None,
-            input: Vec::new(),
             open: false,
+            repeats: false,
+            responses: VecDeque::new(),
             connections: 0,
-            sockets: Sockets::new(control.as_fd()).map_err(io::Error::other)?,
-        })
+            upper_tester: UpperTester::new()?,
+            busy: None,
+        };
+        if offer.admission.token.is_none() {
+            session.admit();
+        }
+        Ok(session)
+    }
+
+    /// Lends that host to its tester.
+    pub(super) fn lending(mut self, host: Option<&'s WholeHost>) -> Self {
+        self.host = host;
+        self
+    }
+
+    /// Tells there whether the standard primitives have sockets.
+    pub(super) fn telling(mut self, busy: &'s AtomicBool) -> Self {
+        self.busy = Some(busy);
+        self
     }
 
     /// Serves until the tester hangs up, or says something that is none of the protocol.
     pub(super) fn serve(mut self) -> io::Result<()> {
         loop {
-            let mut waited = [PollFd::new(self.sockets.as_fd(), PollFlags::POLLIN)];
-            poll(&mut waited, PollTimeout::NONE)?;
-            let is_open = self.take_in()?;
-            while let Some(message) = self.next_message()? {
+            if !self.wait()? {
+                return Ok(());
+            }
+            let is_open = self.control.take_in()?;
+            while let Some(message) = self.control.next_message()? {
                 let leave = self.handle(&message)?;
                 self.tell()?;
                 if leave {
@@ -77,35 +108,38 @@ impl<'s> Session<'s> {
                 }
             }
             self.tell()?;
+            if let Some(busy) = self.busy {
+                busy.store(self.upper_tester.is_busy(), Ordering::Relaxed);
+            }
             if !is_open {
                 return Ok(());
             }
         }
     }
 
-    /// Reads what there is; false at the end of the stream.
-    fn take_in(&mut self) -> io::Result<bool> {
-        let mut chunk = [0; CHUNK];
-        // What has come but was not handled yet has a bound: the longest message.
-        while self.input.len() <= HEADER + LARGEST {
-            match self.control.read(&mut chunk) {
-                Ok(0) => return Ok(false),
-                Ok(count) => self.input.extend_from_slice(&chunk[..count]),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
+    /// Waits for news; false if a tester does not say who it is.
+    fn wait(&self) -> io::Result<bool> {
+        let timeout = if self.open {
+            PollTimeout::NONE
+        } else {
+            PollTimeout::try_from(INTRODUCTION).unwrap_or(PollTimeout::MAX)
+        };
+        let mut waited = vec![
+            PollFd::new(self.control.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.upper_tester.as_fd(), PollFlags::POLLIN),
+        ];
+        let sockets = self.sockets.as_ref();
+        waited.extend(sockets.map(|it| PollFd::new(it.as_fd(), PollFlags::POLLIN)));
+        match poll(&mut waited, timeout) {
+            Ok(0) => Ok(false),
+            Ok(_) | Err(nix::errno::Errno::EINTR) => Ok(true),
+            Err(error) => Err(error.into()),
         }
-        Ok(true)
     }
 
-    fn next_message(&mut self) -> io::Result<Option<Message>> {
-        let broken = |error| io::Error::new(io::ErrorKind::InvalidData, error);
-        let read = Message::read(&self.input).map_err(broken)?;
-        Ok(read.map(|(message, length)| {
-            self.input.drain(..length);
-            message
-        }))
+    fn admit(&mut self) {
+        self.open = true;
+        self.control.trust();
     }
 
     /// Answers a request; true if that was the last one.
@@ -113,45 +147,77 @@ impl<'s> Session<'s> {
         if message.kind != Kind::Request {
             return Ok(false);
         }
-        let next = match extension::parameters::<Ask>(message) {
-            _ if message.group != extension::GROUP => Next::Refuse(Result::NOT_FOUND),
-            None => Next::Refuse(Result::INVALID),
-            Some(Ask::Hello { version, token }) => self.hello(version, token.as_deref()),
-            Some(_) if !self.open => Next::Leave(Result::NOT_OK),
-            Some(ask) => self.act(ask),
+        let digest = digest(message);
+        let kept = self.responses.iter().find(|(of, _)| *of == digest);
+        if let Some((_, response)) = kept.filter(|_| self.repeats) {
+            self.control.send(response)?;
+            return Ok(false);
+        }
+        let (response, leave) = if message.group == extension::GROUP && self.offer.extension {
+            self.handle_extension(message)
+        } else if self.open {
+            let done = Request::read(message).and_then(|it| self.upper_tester.carry_out(it));
+            let (outcome, parameters) = match done {
+                Ok(parameters) => (Outcome::OK, parameters),
+                Err(outcome) => (outcome, Vec::new()),
+            };
+            (message.answered(outcome, parameters), false)
+        } else {
+            (message.answered(Outcome::NOT_OK, Vec::new()), false)
         };
-        let (answer, leave) = match next {
-            Next::Answer(answer) => (extension::response(&answer), false),
-            Next::Refuse(result) => (refusal(message, result), false),
-            Next::Leave(result) => (refusal(message, result), true),
-        };
-        self.send(&answer)?;
+        self.control.send(&response)?;
+        if self.repeats {
+            self.responses.truncate(RESPONSES_KEPT - 1);
+            self.responses.push_front((digest, response));
+        }
         Ok(leave)
     }
 
-    fn hello(&mut self, version: u32, token: Option<&str>) -> Next {
-        if self
-            .token
-            .is_some_and(|wanted| !same(wanted, token.unwrap_or_default()))
-        {
-            return Next::Leave(Result::NOT_OK);
+    fn handle_extension(&mut self, message: &Message) -> (Message, bool) {
+        let next = match extension::parameters::<Ask>(message) {
+            None => Next::Refuse(Outcome::INVALID),
+            Some(Ask::Hello { version, token }) => self.hello(version, token.as_deref()),
+            Some(_) if !self.open => Next::Leave(Outcome::NOT_OK),
+            Some(ask) => self.act(ask),
+        };
+        match next {
+            Next::Answer(answer) => (extension::response(message, &answer), false),
+            Next::Refuse(outcome) => (message.answered(outcome, Vec::new()), false),
+            Next::Leave(outcome) => (message.answered(outcome, Vec::new()), true),
         }
-        self.open = version == extension::VERSION;
+    }
+
+    fn hello(&mut self, version: u32, token: Option<&str>) -> Next {
+        if !self.offer.admission.knows(token) {
+            return Next::Leave(Outcome::NOT_OK);
+        }
+        if version == extension::VERSION {
+            self.admit();
+            self.repeats = self.control.is_lossy();
+        }
         Next::Answer(Answer::Welcome {
             version: extension::VERSION,
             identity: Kernel::identity(),
             whole_host: self.host.is_some(),
+            calls: self.sockets.is_some(),
         })
     }
 
     fn act(&mut self, ask: Ask) -> Next {
+        let may_set = match &ask {
+            Ask::Call(_, AppCall::Set(set)) => self.may_set(set),
+            _ => true,
+        };
+        let Some(sockets) = &mut self.sockets else {
+            return Next::Refuse(Outcome::NOT_FOUND);
+        };
         Next::Answer(match ask {
             Ask::Hello { .. } => Answer::Done,
             Ask::Arrange { settings, alone } => self.arrange(Wish { settings, alone }),
             Ask::Behave { set, .. } if !set.system.is_empty() => {
                 Answer::Unsupported("settings of the whole host in `behave`".to_owned())
             }
-            Ask::Call(_, AppCall::Set(set)) if !self.may_set(&set) => {
+            Ask::Call(_, AppCall::Set(_)) if !may_set => {
                 Answer::Unsupported("settings of the whole host for this session".to_owned())
             }
             Ask::Behave {
@@ -160,7 +226,7 @@ impl<'s> Session<'s> {
                 backlog,
                 set,
             } => {
-                self.sockets.behave(Manner {
+                sockets.behave(Manner {
                     accepts,
                     reads,
                     backlog,
@@ -169,23 +235,23 @@ impl<'s> Session<'s> {
                 Answer::Done
             }
             Ask::Attach(..) if self.connections >= MOST_CONNECTIONS => {
-                return Next::Refuse(Result::INSUFFICIENT);
+                return Next::Refuse(Outcome::INSUFFICIENT);
             }
             Ask::Attach(conn, tuple) => {
                 self.connections += 1;
                 if let Some(loan) = &mut self.loan {
                     loan.meet(tuple.tester.ip());
                 }
-                self.sockets.attach(conn, tuple);
+                sockets.attach(conn, tuple);
                 Answer::Done
             }
-            Ask::Call(conn, call) => match self.sockets.call(conn, &call) {
+            Ask::Call(conn, call) => match sockets.call(conn, &call) {
                 Ok(()) => Answer::Done,
                 Err(Refused::Failed(words)) => Answer::Refused(words),
                 Err(Refused::Unsupported(what)) => Answer::Unsupported(what.to_owned()),
             },
-            Ask::State(conn) => Answer::State(self.sockets.state(conn)),
-            Ask::Info(conn, field) => Answer::Number(self.sockets.info(conn, &field)),
+            Ask::State(conn) => Answer::State(sockets.state(conn)),
+            Ask::Info(conn, field) => Answer::Number(sockets.info(conn, &field)),
         })
     }
 
@@ -212,49 +278,26 @@ impl<'s> Session<'s> {
 
     /// Tells what the application saw meanwhile.
     fn tell(&mut self) -> io::Result<()> {
-        while let Some((conn, seen)) = self.sockets.next_seen()? {
-            self.send(&extension::event(&Sighting(conn, seen)))?;
+        if let Some(sockets) = &mut self.sockets {
+            while let Some((conn, seen)) = sockets.next_seen()? {
+                self.control
+                    .send(&extension::event(&Sighting(conn, seen)))?;
+            }
         }
-        Ok(())
-    }
-
-    fn send(&self, message: &Message) -> io::Result<()> {
-        let octets = message.write();
-        let mut rest = octets.as_slice();
-        while !rest.is_empty() {
-            match (&mut &*self.control).write(rest) {
-                Ok(count) => rest = &rest[count..],
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.wait_for_room()?,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+        for _ in 0..EVENTS_AT_ONCE {
+            match self.upper_tester.next_event()? {
+                Some(event) => self.control.send(&event)?,
+                None => break,
             }
         }
         Ok(())
     }
-
-    fn wait_for_room(&self) -> io::Result<()> {
-        let timeout = PollTimeout::try_from(PATIENCE).unwrap_or(PollTimeout::MAX);
-        let mut waited = [PollFd::new(self.control.as_fd(), PollFlags::POLLOUT)];
-        match poll(&mut waited, timeout)? {
-            0 => Err(io::ErrorKind::TimedOut.into()),
-            _ => Ok(()),
-        }
-    }
 }
 
-fn refusal(request: &Message, result: Result) -> Message {
-    Message {
-        kind: Kind::Response(result),
-        parameters: Vec::new(),
-        ..request.clone()
-    }
-}
-
-/// Compares secrets in a time that depends on their lengths only.
-fn same(wanted: &str, given: &str) -> bool {
-    let differences = wanted
-        .bytes()
-        .zip(given.bytes())
-        .map(|(one, other)| one ^ other);
-    wanted.len() == given.len() && differences.fold(0, |sum, difference| sum | difference) == 0
+/// What tells a request from others of the same session: its number, and all that it says.
+fn digest(message: &Message) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    let method = (message.number, message.group, message.primitive);
+    (method, &message.parameters).hash(&mut hasher);
+    hasher.finish()
 }

@@ -3,7 +3,7 @@
 use super::arguments::AgentArguments;
 use super::interrupt::Interrupt;
 use super::{Exit, Failure, say};
-use crate::agent::{Admission, Agent};
+use crate::agent::{Admission, Agent, Offer};
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -14,9 +14,14 @@ const GLANCE: Duration = Duration::from_millis(100);
 
 /// Serves until it is stopped.
 pub(super) fn serve(arguments: &AgentArguments) -> Result<Exit, Failure> {
-    let admission = Admission {
-        peers: arguments.allow.clone(),
-        token: arguments.token.clone(),
+    let offer = Offer {
+        admission: Admission {
+            peers: arguments.allow.clone(),
+            token: arguments.token.clone(),
+            without_token: arguments.no_token,
+        },
+        service: arguments.service_id.0,
+        extension: !arguments.standard_only,
     };
     let refused = |error: io::Error| {
         let text = format!("cannot listen at {}: {error}", arguments.listen);
@@ -25,13 +30,13 @@ pub(super) fn serve(arguments: &AgentArguments) -> Result<Exit, Failure> {
             _ => Failure::Environment(text),
         }
     };
-    let mut agent = Agent::bind(arguments.listen, admission).map_err(refused)?;
+    let mut agent = Agent::bind(arguments.listen, offer).map_err(refused)?;
     if arguments.whole_host {
         agent = agent.give_host();
     }
     let address = agent.address().map_err(refused)?;
     let interrupt = Interrupt::listen().map_err(refused)?;
-    say(&format!("tcpspec agent at {address}\n"));
+    say(&format!("tcpspec agent at {address}, TCP and UDP\n"));
     let agent = Arc::new(agent);
     let served = until_stopped(&agent, &interrupt);
     agent.put_back().map_err(|error| {

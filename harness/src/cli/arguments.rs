@@ -1,6 +1,6 @@
 //! The command line: one table, from which parser and help follow.
 
-use super::remote::{self, AddressRange};
+use super::remote::{self, AddressRange, AgentAt};
 use crate::select::Shard;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::{IpAddr, SocketAddr};
@@ -124,6 +124,31 @@ pub(super) struct AgentArguments {
     /// This host is for tests only: its TCP settings change as cases need them, and are put back.
     #[arg(long)]
     pub whole_host: bool,
+    /// Whoever has an allowed address may use it: testers of other makes cannot say a word.
+    #[arg(long, requires = "allow", conflicts_with = "token")]
+    pub no_token: bool,
+    /// Serve the standard primitives alone, as other upper testers do.
+    #[arg(long)]
+    pub standard_only: bool,
+    /// The service id of the protocol's messages.
+    #[arg(long, value_name = "HEX", default_value = "0x0105")]
+    pub service_id: ServiceId,
+}
+
+/// A service id, written in hexadecimal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ServiceId(pub u16);
+
+impl std::str::FromStr for ServiceId {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let digits = text.strip_prefix("0x").unwrap_or(text);
+        let number = u16::from_str_radix(digits, 16);
+        number
+            .map(Self)
+            .map_err(|_| format!("`{text}` is no service id; write `0x0105`"))
+    }
 }
 
 /// What is to be known of a host that is named by its address.
@@ -140,10 +165,19 @@ pub(super) struct HostArguments {
     #[arg(long, value_name = "ID", help_heading = "Host",
           value_parser = clap::value_parser!(u16).range(1..4095))]
     pub vlan: Option<u16>,
-    /// The agent on the device that drives its application: `tcpspec agent`, or another that
-    /// speaks its protocol.
+    /// The agent on the device that drives its application: `tcpspec agent`, or any upper tester
+    /// of the AUTOSAR Testability Protocol. It is spoken to over TCP, or over UDP by
+    /// `udp:ADDRESS:PORT`.
     #[arg(long, value_name = "ADDRESS:PORT", help_heading = "Host")]
-    pub agent: Option<SocketAddr>,
+    pub agent: Option<AgentAt>,
+    /// The service id of the agent's messages.
+    #[arg(
+        long,
+        value_name = "HEX",
+        default_value = "0x0105",
+        help_heading = "Host"
+    )]
+    pub agent_service_id: ServiceId,
     /// The word that the agent wants to hear.
     #[arg(
         long,

@@ -177,11 +177,12 @@ impl Plan {
                 ))
             })?;
         if let Target::Host(remote) = &target {
-            // Without an agent nobody can pin its settings or tell what goes on in it.
-            if remote.is_mute() {
+            // Without an agent that lends its host nobody can pin its settings, and without any
+            // nobody tells what goes on in it.
+            if !remote.pins() {
                 profile.pinned.clear();
-                profile.observes.clear();
             }
+            profile.observes = remote.observes();
         }
         let families = target.families(filter.family);
         let cases = unroll(&suite, &profile, families).map_err(Failure::Specs)?;

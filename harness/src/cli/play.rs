@@ -124,7 +124,7 @@ impl Pace<'_> {
             ),
             Target::Host(remote) => (
                 format!("{}-{}", remote.profile(), remote.name()),
-                "ethernet".to_owned(),
+                remote.link(),
             ),
         }
     }

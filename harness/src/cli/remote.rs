@@ -6,7 +6,7 @@ use super::arguments::HostArguments;
 use super::interrupt::Interrupt;
 use super::play::{Go, unplayed};
 use crate::device::external::{
-    Contact, External, Host, NotStarted, PORTS_PER_CASE, Reach, demand, unfit,
+    Abilities, Contact, External, Host, NotStarted, PORTS_PER_CASE, Reach, Transport, demand, unfit,
 };
 use crate::drive::real_time;
 use crate::link::ethernet::{self, Station, StationError};
@@ -14,8 +14,9 @@ use crate::seed::{self, Sequence};
 use crate::spec::case::{Case, Family};
 use crate::spec::profile::Profile;
 use crate::worker::{self, Answer, Leniency, Replays};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::sync::{Arc, OnceLock};
@@ -69,14 +70,12 @@ impl Remote {
                  segments. If you may test it: --i-may-test-this-host"
             )));
         }
-        let agent = arguments.agent.map(|address| Contact {
-            address,
+        let agent = arguments.agent.map(|at| Contact {
+            transport: at.transport,
+            address: at.address,
+            service: arguments.agent_service_id.0,
             token: arguments.token.clone(),
         });
-        let service = Reach::Service {
-            port,
-            closed_port: arguments.closed_port,
-        };
         let from = match &arguments.from {
             Some(range) => range.addresses(),
             None => {
@@ -99,7 +98,7 @@ impl Remote {
         Ok(Self {
             host: Host {
                 address,
-                reach: agent.as_ref().map_or(service, |_| Reach::Agent),
+                reach: reach(agent.as_ref(), port, arguments)?,
                 agent,
                 pinned: Vec::new(),
                 mtu: crate::link::MTU,
@@ -123,14 +122,41 @@ impl Remote {
     /// `192.0.2.7:80`
     pub(super) fn name(&self) -> String {
         match self.host.reach {
-            Reach::Agent => self.host.address.to_string(),
+            Reach::Agent(_) => self.host.address.to_string(),
             Reach::Service { port, .. } => SocketAddr::new(self.host.address, port).to_string(),
         }
     }
 
-    /// Nobody tells what goes on in the host.
-    pub(super) fn is_mute(&self) -> bool {
-        self.host.agent.is_none()
+    /// The host's settings can be pinned.
+    pub(super) fn pins(&self) -> bool {
+        matches!(self.host.reach, Reach::Agent(Abilities::Extension))
+    }
+
+    /// What somebody tells of what goes on in the host.
+    pub(super) fn observes(&self) -> BTreeSet<String> {
+        let names: &[&str] = match self.host.reach {
+            Reach::Service { .. } => &[],
+            Reach::Agent(Abilities::Extension) => &["app", "info", "state"],
+            Reach::Agent(Abilities::Standard(_)) => &["app-accepted", "app-data"],
+        };
+        names.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    /// `ethernet`, and what the agent speaks.
+    pub(super) fn link(&self) -> String {
+        match self.host.reach {
+            Reach::Service { .. } => "ethernet".to_owned(),
+            Reach::Agent(abilities) => format!("ethernet, {abilities}"),
+        }
+    }
+
+    /// Cases side by side where nobody says. What END_TEST ends, and whose an event is, differs
+    /// from upper tester to upper tester: one case at a time is safe on each.
+    fn default_jobs(&self) -> usize {
+        match self.host.reach {
+            Reach::Agent(Abilities::Standard(_)) => 1,
+            _ => DEFAULT_JOBS,
+        }
     }
 
     /// The profile by which it is judged.
@@ -185,7 +211,7 @@ impl Remote {
         };
         let mut round = Round {
             ready: in_order(&host, cases, ready),
-            jobs: session.jobs.unwrap_or(DEFAULT_JOBS),
+            jobs: session.jobs.unwrap_or(self.default_jobs()),
             first_turn: 0,
         };
         while !round.ready.is_empty() {
@@ -345,6 +371,43 @@ fn in_order(host: &Host, cases: &[Case], ready: &[usize]) -> Vec<usize> {
     order
 }
 
+/// What can be reached on the host; an agent is asked what it can do.
+fn reach(agent: Option<&Contact>, port: u16, arguments: &HostArguments) -> Result<Reach, Failure> {
+    let Some(agent) = agent else {
+        return Ok(Reach::Service {
+            port,
+            closed_port: arguments.closed_port,
+        });
+    };
+    Abilities::of(agent).map(Reach::Agent).map_err(|error| {
+        let at = agent.address;
+        Failure::Environment(format!("cannot speak to the agent at {at}: {error}"))
+    })
+}
+
+/// Where an agent is: `ADDRESS:PORT` for TCP, or `udp:ADDRESS:PORT`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct AgentAt {
+    transport: Transport,
+    address: SocketAddr,
+}
+
+impl FromStr for AgentAt {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (transport, address) = match text.split_once(':') {
+            Some(("udp", rest)) => (Transport::Udp, rest),
+            Some(("tcp", rest)) => (Transport::Tcp, rest),
+            _ => (Transport::Tcp, text),
+        };
+        let address = address.parse().map_err(|_| {
+            format!("`{text}` is no agent; write `192.0.2.7:30700` or `udp:192.0.2.7:30700`")
+        })?;
+        Ok(Self { transport, address })
+    }
+}
+
 /// Addresses that are no stranger's: private, link-local, loopback, documentation.
 fn is_somebody_we_know(address: IpAddr) -> bool {
     match address {
@@ -460,6 +523,19 @@ mod tests {
     #[case("2001:db8::1-1000")]
     fn no_ranges(#[case] text: &str) {
         assert!(AddressRange::parse(text).is_err());
+    }
+
+    #[rstest]
+    #[case("192.0.2.7:1", Some((Transport::Tcp, "192.0.2.7:1")))]
+    #[case("tcp:192.0.2.7:1", Some((Transport::Tcp, "192.0.2.7:1")))]
+    #[case("udp:[2001:db8::7]:1", Some((Transport::Udp, "[2001:db8::7]:1")))]
+    #[case("[2001:db8::7]:1", Some((Transport::Tcp, "[2001:db8::7]:1")))]
+    #[case("sctp:192.0.2.7:1", None)]
+    #[case("udp:192.0.2.7", None)]
+    fn agents(#[case] text: &str, #[case] at: Option<(Transport, &str)>) {
+        let read = text.parse::<AgentAt>().ok();
+        let read = read.map(|at| (at.transport, at.address));
+        assert_eq!(read, at.map(|(way, end)| (way, end.parse().unwrap())));
     }
 
     #[rstest]

@@ -27,7 +27,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
-pub use agent::{Agent, Contact};
+pub use agent::{Abilities, Agent, Contact, Standards, Transport};
 pub use fitness::{Reach, demand, unfit};
 
 /// How long a challenge ACK to our last RST is waited for.
@@ -52,7 +52,7 @@ pub struct Host {
     pub address: IpAddr,
     /// What can be reached there.
     pub reach: Reach,
-    /// The agent, where [`Reach::Agent`] says that there is one.
+    /// Where the agent is, if [`Reach::Agent`] says that there is one.
     pub agent: Option<Contact>,
     /// Settings of the host that hold for every case, where its agent may change them.
     pub pinned: Vec<(String, String)>,
@@ -73,8 +73,14 @@ pub enum NotStarted {
 
 impl Host {
     /// A session with the agent, with the host as the case wants it.
-    fn arranged(&self, contact: &Contact, case: &Case) -> Result<Agent, NotStarted> {
-        let mut agent = Agent::open(contact).map_err(broken("speak to the agent"))?;
+    fn arranged(
+        &self,
+        contact: &Contact,
+        abilities: Abilities,
+        case: &Case,
+    ) -> Result<Agent, NotStarted> {
+        let agent = Agent::open(contact, abilities);
+        let mut agent = agent.map_err(broken("speak to the agent"))?;
         let demand = demand(case);
         if agent.has_whole_host() {
             let settings = self.settings_for(case);
@@ -98,7 +104,7 @@ impl Host {
     /// What a case is told of the link, and where its agent is.
     fn link(&self, case: &Case, tester: SocketAddr, turn: usize) -> LinkInfo {
         let device = match self.reach {
-            Reach::Agent => AGENT_PORTS + (turn % AGENT_BLOCKS) as u16 * PORTS_PER_CASE,
+            Reach::Agent(_) => AGENT_PORTS + (turn % AGENT_BLOCKS) as u16 * PORTS_PER_CASE,
             Reach::Service { port, closed_port } => {
                 let closed = closed_port.filter(|_| !fitness::listens(case));
                 closed.unwrap_or(port)
@@ -142,9 +148,11 @@ impl External {
         tester: SocketAddr,
         turn: usize,
     ) -> Result<Self, NotStarted> {
-        let agent = match &host.agent {
-            Some(contact) => Some(host.arranged(contact, case)?),
-            None => None,
+        let agent = match (&host.agent, host.reach) {
+            (Some(contact), Reach::Agent(abilities)) => {
+                Some(host.arranged(contact, abilities, case)?)
+            }
+            _ => None,
         };
         let mailbox = station.mailbox().map_err(broken("make a mailbox"))?;
         let ready = watch(&mailbox, agent.as_ref()).map_err(broken("wait for the host"))?;
@@ -181,14 +189,22 @@ impl External {
         }
     }
 
-    /// Remembers where the device's RCV.NXT may be after a packet of ours.
-    fn said(&mut self, packet: &[u8]) {
+    /// Remembers where the device's RCV.NXT may be after a packet of ours, and tells the agent of
+    /// octets that are to come.
+    fn said(&mut self, packet: &[u8]) -> Result<(), DeviceError> {
         let packet = wire::decode(packet.to_vec());
         let (Some((tester, device)), Some(tcp)) = (packet.ends(), packet.tcp()) else {
-            return;
+            return Ok(());
         };
-        if let Some(traces) = self.open.get_mut(&FourTuple { tester, device }) {
+        let tuple = FourTuple { tester, device };
+        if let Some(traces) = self.open.get_mut(&tuple) {
             traces.note(tcp.end());
+        }
+        match &mut self.agent {
+            Some(agent) if !packet.payload().is_empty() => agent
+                .on_data(tuple)
+                .map_err(broken("have the application read")),
+            _ => Ok(()),
         }
     }
 }
@@ -238,7 +254,7 @@ impl Device for External {
     }
 
     fn inject(&mut self, _now: Instant, packet: &[u8]) -> Result<Instant, DeviceError> {
-        self.said(packet);
+        self.said(packet)?;
         // Before it is sent: on a short link its answer is stamped before the call returns.
         let at = self.clock.now();
         self.station.send(packet).map_err(|source| DeviceError {

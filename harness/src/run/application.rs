@@ -148,7 +148,13 @@ impl Runner<'_> {
         wait: &AppWait,
     ) -> Played {
         let step = running.step;
-        if !self.profile.observes.contains("app") {
+        let observes = |name| self.profile.observes.contains(name);
+        let is_observed = match &wait.event {
+            AppEvent::Accepted => observes("app") || observes("app-accepted"),
+            AppEvent::Data(_) => observes("app") || observes("app-data"),
+            _ => observes("app"),
+        };
+        if !is_observed {
             self.unchecked(now, step, format!("app {}", name_of(&wait.event)));
             return Ok(Progress::Finished);
         }

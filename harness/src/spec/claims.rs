@@ -189,6 +189,8 @@ pub const POLICIES: &[Policy] = &[
 /// What can be observed of a device beside its frames.
 pub const OBSERVABLES: &[Entry] = &[
     claim("app", "what the device's application sees"),
+    claim("app-accepted", "of that: connections that are accepted"),
+    claim("app-data", "of that: octets that are delivered"),
     claim("counter", "counters of the device"),
     claim("info", "status of a connection: cwnd, rto, …"),
     claim("state", "state of a connection"),

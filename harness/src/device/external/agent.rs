@@ -1,91 +1,216 @@
 //! The tester's side of an agent: the calls of one case, and what its application sees.
+//!
+//! What an agent can do it is asked once a run ([`Abilities::of`]). One of ours takes the calls of
+//! specs as they are ([`extended`]); any other upper tester takes the standard primitives
+//! ([`standard`]).
 
-use crate::agent::extension::{self, Answer, Ask, Sighting};
-use crate::agent::message::{HEADER, Kind, LARGEST, Message, Result as Outcome};
-use crate::device::{AppCall, ConnId, FourTuple, Refused, Seen, Setup};
-use crate::spec::case::{SocketSettings, State};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use std::collections::{BTreeMap, VecDeque};
-use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+mod extended;
+mod line;
+mod standard;
+
+use super::super::{AppCall, ConnId, FourTuple, Refused, Seen, Setup};
+use crate::agent::extension::{self, Answer, Ask};
+use crate::agent::message::Result as Outcome;
+use crate::agent::primitives::{Primitive, Protocol, Release, Request, SocketId};
+use crate::spec::case::State;
+use extended::Extended;
+use line::{Line, PATIENCE, Repeat};
+use standard::Standard;
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// An agent that is silent for so long is gone.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// Longest that a case waits for others to be done with the host: longer than the agent waits.
-const LONG_PATIENCE: Duration = Duration::from_secs(1230);
-/// Events that wait for the runner, in octets: an agent that reports more is broken.
-const MOST_HELD: usize = 64 << 20;
-/// How much is read at once.
-const CHUNK: usize = 16 * 1024;
+/// An agent without our extension group may be silent about it; then this is all that is lost.
+const SILENCE: Duration = Duration::from_secs(1);
+/// No upper tester has so many sockets.
+const NO_SOCKET: SocketId = SocketId(0xffff);
 
 /// Where an agent is, and the word that it wants to hear.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contact {
+    /// How it is spoken to.
+    pub transport: Transport,
     /// Its control address.
     pub address: SocketAddr,
+    /// The service id of its messages.
+    pub service: u16,
     /// The token.
     pub token: Option<String>,
 }
 
+/// How an agent is spoken to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// One connection for each case.
+    Tcp,
+    /// One port of the tester's for each case.
+    Udp,
+}
+
+/// What an agent can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Abilities {
+    /// The calls of specs as they are, and what the host tells of its connections.
+    Extension,
+    /// The primitives of the Testability Protocol.
+    Standard(Standards),
+}
+
+/// What an agent with the standard primitives can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standards {
+    /// The release that it says it has.
+    pub release: Release,
+    /// It has SHUTDOWN: the sending side alone can be closed.
+    pub shutdown: bool,
+    /// It is one of ours, wants to be greeted, and recognises requests that come again.
+    pub greets: bool,
+}
+
+impl std::fmt::Display for Abilities {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self::Standard(standards) = self else {
+            return f.write_str("agent of tcpspec");
+        };
+        let lacks = if standards.shutdown {
+            ""
+        } else {
+            " without SHUTDOWN"
+        };
+        write!(f, "testability protocol {}{lacks}", standards.release)
+    }
+}
+
+impl Abilities {
+    /// Asks an agent what it can do.
+    pub fn of(contact: &Contact) -> io::Result<Self> {
+        let mut line = Line::open(contact)?;
+        let version = line.ask(Request::GetVersion.write(), Repeat::Harmless, PATIENCE)?;
+        let (is_known, release) = match version {
+            (Outcome::OK, parameters) => (true, Release::read(&parameters)),
+            (outcome, _) => (outcome != Outcome::NOT_OK, None),
+        };
+        match greet(&mut line, contact, SILENCE) {
+            Ok(Greeting::Welcome { calls: true, .. }) => return Ok(Self::Extension),
+            Ok(Greeting::Welcome { calls: false, .. }) => {}
+            Ok(Greeting::Refused(Outcome::NOT_OK)) if !is_known => {
+                let text = "the agent refuses this tester: is the token right?";
+                return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
+            }
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => return Err(error),
+            Ok(Greeting::Refused(_)) => return Ok(Self::Standard(stranger(&mut line, release))),
+            // It does not say a word to what it does not know, or hangs up.
+            Err(_) => {
+                let mut line = Line::open(contact)?;
+                return Ok(Self::Standard(stranger(&mut line, release)));
+            }
+        }
+        Ok(Self::Standard(Standards {
+            greets: true,
+            ..stranger(&mut line, release)
+        }))
+    }
+}
+
+/// What an agent can do that does not know ours.
+fn stranger(line: &mut Line, release: Option<Release>) -> Standards {
+    let how = std::net::Shutdown::Write;
+    let socket = NO_SOCKET;
+    let shutdown = Request::Socket(Protocol::Tcp, Primitive::Shutdown { socket, how });
+    let answer = line.ask(shutdown.write(), Repeat::Harmless, SILENCE);
+    let unsaid = Release {
+        major: 1,
+        minor: 0,
+        patch: 0,
+    };
+    Standards {
+        release: release.unwrap_or(unsaid),
+        shutdown: answer.is_ok_and(|(outcome, _)| outcome != Outcome::NOT_FOUND),
+        greets: false,
+    }
+}
+
+/// What came of a greeting.
+enum Greeting {
+    /// The agent is one of ours.
+    Welcome {
+        identity: String,
+        calls: bool,
+        whole_host: bool,
+    },
+    /// It has no such group, or does not know us.
+    Refused(Outcome),
+}
+
+/// Says hello, and the token.
+fn greet(line: &mut Line, contact: &Contact, patience: Duration) -> io::Result<Greeting> {
+    let hello = extension::request(&Ask::Hello {
+        version: extension::VERSION,
+        token: contact.token.clone(),
+    });
+    let (outcome, parameters) = line.ask(hello.clone(), Repeat::Harmless, patience)?;
+    if outcome != Outcome::OK {
+        return Ok(Greeting::Refused(outcome));
+    }
+    let response = hello.answered(outcome, parameters);
+    match extension::parameters(&response) {
+        Some(Answer::Welcome {
+            version,
+            identity,
+            calls,
+            whole_host,
+        }) if version == extension::VERSION => {
+            line.recognises_repeats();
+            Ok(Greeting::Welcome {
+                identity,
+                calls,
+                whole_host,
+            })
+        }
+        other => {
+            let text = match other {
+                Some(Answer::Welcome { version, .. }) => format!(
+                    "the agent speaks version {version} of the extension, this tester {}; use \
+                     the same tcpspec on both",
+                    extension::VERSION
+                ),
+                _ => "the agent greets in words of another version; use the same tcpspec on both"
+                    .to_owned(),
+            };
+            Err(io::Error::new(io::ErrorKind::InvalidData, text))
+        }
+    }
+}
+
 /// A session with an agent.
 #[derive(Debug)]
-pub struct Agent {
-    control: TcpStream,
-    input: Vec<u8>,
-    seen: VecDeque<(ConnId, Seen)>,
-    /// Octets of the events in `seen`.
-    held: usize,
-    identity: String,
-    whole_host: bool,
+pub enum Agent {
+    /// It takes the calls of specs as they are.
+    Extended(Box<Extended>),
+    /// It takes the standard primitives.
+    Standard(Box<Standard>),
 }
 
 impl Agent {
-    /// Opens a session.
-    pub fn open(contact: &Contact) -> io::Result<Self> {
-        let control = TcpStream::connect_timeout(&contact.address, PATIENCE)?;
-        control.set_nodelay(true)?;
-        control.set_nonblocking(true)?;
-        let mut agent = Self {
-            control,
-            input: Vec::new(),
-            seen: VecDeque::new(),
-            held: 0,
-            identity: String::new(),
-            whole_host: false,
-        };
-        let hello = Ask::Hello {
-            version: extension::VERSION,
-            token: contact.token.clone(),
-        };
-        match agent.ask(&hello)? {
-            Answer::Welcome {
-                version,
-                identity,
-                whole_host,
-            } if version == extension::VERSION => {
-                agent.identity = identity;
-                agent.whole_host = whole_host;
-                Ok(agent)
+    /// Opens a session with an agent that can do that.
+    pub fn open(contact: &Contact, abilities: Abilities) -> io::Result<Self> {
+        let line = Line::open(contact)?;
+        Ok(match abilities {
+            Abilities::Extension => Self::Extended(Box::new(Extended::open(line, contact)?)),
+            Abilities::Standard(standards) => {
+                Self::Standard(Box::new(Standard::open(line, contact, standards)?))
             }
-            Answer::Welcome { version, .. } => Err(io::Error::other(format!(
-                "the agent speaks version {version} of the extension, this tester {}; use the \
-                 same tcpspec on both",
-                extension::VERSION
-            ))),
-            other => Err(strange(&other)),
-        }
-    }
-
-    /// What the agent's host is.
-    pub fn identity(&self) -> &str {
-        &self.identity
+        })
     }
 
     /// True if the agent's host is given over to tests.
     pub(super) fn has_whole_host(&self) -> bool {
-        self.whole_host
+        match self {
+            Self::Extended(agent) => agent.has_whole_host(),
+            Self::Standard(_) => false,
+        }
     }
 
     /// Waits until the host is so: other cases may have it otherwise for long.
@@ -94,167 +219,66 @@ impl Agent {
         settings: BTreeMap<String, String>,
         alone: bool,
     ) -> io::Result<()> {
-        match self.ask_for(LONG_PATIENCE, &Ask::Arrange { settings, alone })? {
-            Answer::Done => Ok(()),
-            Answer::Refused(why) => Err(io::Error::other(format!(
-                "the agent cannot arrange its host: {why}"
-            ))),
-            other => Err(strange(&other)),
+        match self {
+            Self::Extended(agent) => agent.arrange(settings, alone),
+            Self::Standard(_) => Err(io::Error::other("the primitives cannot arrange a host")),
         }
     }
 
     pub(super) fn set_up(&mut self, setup: &Setup) -> io::Result<()> {
-        let answer = self.ask(&Ask::Behave {
-            accepts: setup.accepts,
-            reads: setup.reads,
-            backlog: setup.backlog,
-            // The whole host was arranged before.
-            set: SocketSettings {
-                system: Vec::new(),
-                ..setup.set.clone()
-            },
-        })?;
-        match answer {
-            Answer::Done => Ok(()),
-            other => Err(strange(&other)),
+        match self {
+            Self::Extended(agent) => agent.set_up(setup),
+            Self::Standard(agent) => {
+                agent.set_up(setup);
+                Ok(())
+            }
         }
     }
 
     pub(super) fn attach(&mut self, conn: ConnId, tuple: FourTuple) -> io::Result<()> {
-        self.ask(&Ask::Attach(conn, tuple)).map(drop)
+        match self {
+            Self::Extended(agent) => agent.attach(conn, tuple),
+            Self::Standard(agent) => {
+                agent.attach(conn, tuple);
+                Ok(())
+            }
+        }
+    }
+
+    /// Data is about to be sent to the application.
+    pub(super) fn on_data(&mut self, tuple: FourTuple) -> io::Result<()> {
+        match self {
+            Self::Extended(_) => Ok(()),
+            Self::Standard(agent) => agent.on_data(tuple),
+        }
     }
 
     pub(super) fn call(&mut self, conn: ConnId, call: &AppCall) -> io::Result<Result<(), Refused>> {
-        match self.ask(&Ask::Call(conn, call.clone()))? {
-            Answer::Done => Ok(Ok(())),
-            Answer::Refused(words) => Ok(Err(Refused::Failed(words))),
-            Answer::Unsupported(_) => Ok(Err(Refused::Unsupported(call.name()))),
-            other => Err(strange(&other)),
+        match self {
+            Self::Extended(agent) => agent.call(conn, call),
+            Self::Standard(agent) => agent.call(conn, call),
         }
     }
 
     pub(super) fn state(&mut self, conn: ConnId) -> Option<State> {
-        match self.ask(&Ask::State(conn)) {
-            Ok(Answer::State(state)) => state,
-            _ => None,
+        match self {
+            Self::Extended(agent) => agent.state(conn),
+            Self::Standard(_) => None,
         }
     }
 
     pub(super) fn number(&mut self, ask: &Ask) -> Option<i64> {
-        match self.ask(ask) {
-            Ok(Answer::Number(number)) => number,
-            _ => None,
+        match self {
+            Self::Extended(agent) => agent.number(ask),
+            Self::Standard(_) => None,
         }
     }
 
     /// The next thing that the application saw.
     pub(super) fn next_seen(&mut self) -> io::Result<Option<(ConnId, Seen)>> {
-        if self.seen.is_empty() {
-            self.take_in()?;
-            while let Some(message) = self.next_message()? {
-                self.keep_event(&message)?;
-            }
-        }
-        let next = self.seen.pop_front();
-        if self.seen.is_empty() {
-            self.held = 0;
-        }
-        Ok(next)
-    }
-
-    /// Asks, and waits for the answer; events that come before it are kept.
-    fn ask(&mut self, ask: &Ask) -> io::Result<Answer> {
-        self.ask_for(PATIENCE, ask)
-    }
-
-    fn ask_for(&mut self, patience: Duration, ask: &Ask) -> io::Result<Answer> {
-        let end = Instant::now() + patience;
-        self.send(&extension::request(ask).write(), end)?;
-        loop {
-            while let Some(message) = self.next_message()? {
-                match message.kind {
-                    Kind::Response(Outcome::OK) => {
-                        let unknown = || io::Error::other("the agent's answer has unknown words");
-                        return extension::parameters(&message).ok_or_else(unknown);
-                    }
-                    Kind::Response(outcome) => return Err(refused(outcome)),
-                    Kind::Event => self.keep_event(&message)?,
-                    Kind::Request => {}
-                }
-            }
-            self.wait(PollFlags::POLLIN, end)?;
-            self.take_in()?;
-        }
-    }
-
-    fn keep_event(&mut self, message: &Message) -> io::Result<()> {
-        if let (Kind::Event, Some(Sighting(conn, seen))) =
-            (message.kind, extension::parameters(message))
-        {
-            self.held += HEADER + message.parameters.len();
-            self.seen.push_back((conn, seen));
-        }
-        if self.held > MOST_HELD {
-            return Err(io::Error::other(
-                "the agent reports more than a case can mean",
-            ));
-        }
-        Ok(())
-    }
-
-    fn next_message(&mut self) -> io::Result<Option<Message>> {
-        let broken = |error| io::Error::new(io::ErrorKind::InvalidData, error);
-        let read = Message::read(&self.input).map_err(broken)?;
-        Ok(read.map(|(message, length)| {
-            self.input.drain(..length);
-            message
-        }))
-    }
-
-    fn take_in(&mut self) -> io::Result<()> {
-        let mut chunk = [0; CHUNK];
-        // The rest is read when this is understood.
-        while self.input.len() <= HEADER + LARGEST {
-            match self.control.read(&mut chunk) {
-                Ok(0) => {
-                    let gone =
-                        "the agent hung up (is this tester allowed, and is the token right?)";
-                    return Err(io::Error::new(io::ErrorKind::ConnectionAborted, gone));
-                }
-                Ok(count) => self.input.extend_from_slice(&chunk[..count]),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-
-    fn send(&mut self, mut octets: &[u8], end: Instant) -> io::Result<()> {
-        while !octets.is_empty() {
-            match self.control.write(octets) {
-                Ok(count) => octets = &octets[count..],
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.wait(PollFlags::POLLOUT, end)?;
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-
-    fn wait(&self, what: PollFlags, end: Instant) -> io::Result<()> {
-        let left = end.saturating_duration_since(Instant::now());
-        let late = || io::Error::new(io::ErrorKind::TimedOut, "the agent did not answer in time");
-        if left.is_zero() {
-            return Err(late());
-        }
-        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
-        let mut waited = [PollFd::new(self.control.as_fd(), what)];
-        match poll(&mut waited, timeout)? {
-            0 => Err(late()),
-            _ => Ok(()),
+        match self {
+            Self::Extended(agent) => agent.next_seen(),
+            Self::Standard(agent) => agent.next_seen(),
         }
     }
 }
@@ -262,21 +286,9 @@ impl Agent {
 impl AsFd for Agent {
     /// Readable when the application may have seen something.
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.control.as_fd()
-    }
-}
-
-fn refused(outcome: Outcome) -> io::Error {
-    io::Error::other(match outcome {
-        Outcome::NOT_FOUND => "this agent has no extension group of tcpspec".to_owned(),
-        Outcome::NOT_OK => "the agent refuses this tester: is the token right?".to_owned(),
-        Outcome(result) => format!("the agent answers with result {result:#04x}"),
-    })
-}
-
-fn strange(answer: &Answer) -> io::Error {
-    match answer {
-        Answer::Unsupported(what) => io::Error::other(format!("the agent has no {what}")),
-        other => io::Error::other(format!("an answer to another question: {other:?}")),
+        match self {
+            Self::Extended(agent) => agent.as_fd(),
+            Self::Standard(agent) => agent.as_fd(),
+        }
     }
 }

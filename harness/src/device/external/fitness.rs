@@ -1,12 +1,16 @@
 //! Which cases a host can play of which nothing is known but an address and a port.
 
-use crate::spec::case::{Application, Branch, Call, Case, Flags, Inject, Step, Verb};
+use super::agent::{Abilities, Standards};
+use crate::spec::case::{
+    Application, Branch, Call, Case, Flags, Inject, SocketSettings, Step, Verb,
+};
+use std::collections::BTreeSet;
 
 /// What can be reached on the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// An agent that drives the application.
-    Agent,
+    /// An agent that drives the application, as far as it can.
+    Agent(Abilities),
     /// A service and nothing else.
     Service {
         /// A port on which it listens, reads what comes, and says nothing by itself.
@@ -24,7 +28,11 @@ pub fn unfit(case: &Case, reach: Reach) -> Option<String> {
     }
     match reach {
         // Whether the host is given over to tests the agent says when it is asked.
-        Reach::Agent => None,
+        Reach::Agent(Abilities::Extension) => None,
+        Reach::Agent(Abilities::Standard(standards)) => match demand(case) {
+            Some(demand) => Some(demand.reason.to_owned()),
+            None => unfit_for_standards(case, &scan, standards),
+        },
         Reach::Service { closed_port, .. } => match demand(case) {
             Some(demand) => Some(demand.reason.to_owned()),
             None => unfit_for_service(case, &scan, closed_port),
@@ -66,6 +74,59 @@ pub fn demand(case: &Case) -> Option<Demand> {
     }
 }
 
+/// What the primitives of the Testability Protocol cannot say.
+fn unfit_for_standards(case: &Case, scan: &Scan, standards: Standards) -> Option<String> {
+    let lacks = |what: &str| {
+        Some(format!(
+            "{what} (the agent has the standard primitives only)"
+        ))
+    };
+    let application = &case.application;
+    if !application.accepts || scan.accepts {
+        return lacks("accepts when it is told; LISTEN_AND_ACCEPT accepts at once");
+    }
+    if application.backlog.is_some() || scan.backlog {
+        return lacks("listens with a queue of its own; LISTEN_AND_ACCEPT names none");
+    }
+    if scan.receives {
+        return lacks("reads so many octets; RECEIVE_AND_FORWARD drops what waits");
+    }
+    if scan.connects_with_data {
+        return lacks("sends in the SYN; CONNECT takes no octets");
+    }
+    let mut set = scan.set.iter().copied().chain([&application.set]);
+    if let Some(option) = set.find_map(beyond_standards) {
+        return lacks(&format!(
+            "sets {option}; CONFIGURE_SOCKET has no such option"
+        ));
+    }
+    if scan.fed.len() > 1 && application.reads {
+        return lacks(
+            "sends octets to several connections; the events of RECEIVE_AND_FORWARD do not say \
+             which has them",
+        );
+    }
+    if scan.fed_after_shutdown && !standards.shutdown {
+        return lacks("receives after it has closed its side; there is no SHUTDOWN");
+    }
+    None
+}
+
+/// An option that CONFIGURE_SOCKET does not have.
+fn beyond_standards(set: &SocketSettings) -> Option<&'static str> {
+    let all = [
+        ("the receive buffer", set.rcvbuf.is_some()),
+        ("the send buffer", set.sndbuf.is_some()),
+        ("keep-alive", set.keepalive.is_some()),
+        ("the user timeout", set.user_timeout.is_some()),
+        ("the user timeout option", set.advertised_timeout.is_some()),
+        ("Fast Open", set.fastopen.is_some()),
+    ];
+    all.iter()
+        .find(|(_, is_set)| *is_set)
+        .map(|(name, _)| *name)
+}
+
 fn unfit_for_service(case: &Case, scan: &Scan, closed_port: Option<u16>) -> Option<String> {
     let application = Application {
         backlog: None,
@@ -99,7 +160,7 @@ pub(super) fn listens(case: &Case) -> bool {
 
 /// What the steps ask of the device.
 #[derive(Debug, Default)]
-struct Scan {
+struct Scan<'c> {
     listens: bool,
     /// A call that nobody carries out.
     call: Option<&'static str>,
@@ -113,20 +174,44 @@ struct Scan {
     cookies: bool,
     /// The application gets to see the end of the tester's data.
     fin: bool,
+    /// It accepts when it is told to.
+    accepts: bool,
+    /// Somebody says how long an accept queue is.
+    backlog: bool,
+    /// It reads when it is told to.
+    receives: bool,
+    connects_with_data: bool,
+    /// What it sets.
+    set: Vec<&'c SocketSettings>,
+    /// Connections that octets are sent to.
+    fed: BTreeSet<usize>,
+    /// Connections whose application has closed its side.
+    shut: BTreeSet<usize>,
+    /// One of those gets octets.
+    fed_after_shutdown: bool,
 }
 
-impl Scan {
-    fn of(case: &Case) -> Self {
+impl<'c> Scan<'c> {
+    fn of(case: &'c Case) -> Self {
         let mut scan = Self::default();
         scan.steps(&case.steps);
         scan
     }
 
-    fn steps(&mut self, steps: &[Step]) {
+    fn steps(&mut self, steps: &'c [Step]) {
         for step in steps {
             match &step.verb {
-                Verb::Call { call, .. } => self.call(call),
+                Verb::Call { call, .. } => {
+                    if matches!(call, Call::ShutdownWrite) {
+                        self.shut.insert(step.conn);
+                    }
+                    self.call(call);
+                }
                 Verb::Inject(inject) => {
+                    if inject.data.is_some() {
+                        self.fed.insert(step.conn);
+                        self.fed_after_shutdown |= self.shut.contains(&step.conn);
+                    }
                     self.fin |= ends_the_stream(inject);
                 }
                 Verb::Flood(_) => self.flood = true,
@@ -141,7 +226,15 @@ impl Scan {
         }
     }
 
-    fn call(&mut self, call: &Call) {
+    fn call(&mut self, call: &'c Call) {
+        match call {
+            Call::Accept => self.accepts = true,
+            Call::Listen { backlog } => self.backlog |= backlog.is_some(),
+            Call::Recv(_) => self.receives = true,
+            Call::ConnectWith(_) => self.connects_with_data = true,
+            Call::Set(settings) => self.set.push(settings),
+            _ => {}
+        }
         let name = match call {
             Call::Listen { backlog: None } => {
                 self.listens = true;

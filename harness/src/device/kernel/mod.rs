@@ -10,7 +10,7 @@ mod connection;
 mod counters;
 mod diag;
 pub mod namespace;
-mod settings;
+pub(crate) mod settings;
 pub(crate) mod sockets;
 pub mod sysctls;
 

@@ -62,16 +62,40 @@ pub(super) fn apply_system(settings: &SocketSettings) -> io::Result<()> {
         .try_for_each(|(name, value)| sysctls::set(name, value))
 }
 
-/// `TCP_FASTOPEN` of a listener: so many connections may wait for the ACK of their SYN,ACK. Neither
-/// of the socket libraries has it.
+/// `TCP_FASTOPEN` of a listener: so many connections may wait for the ACK of their SYN,ACK.
 fn fast_open(socket: &Socket, most: u32) -> io::Result<()> {
+    set_number(socket, libc::IPPROTO_TCP, libc::TCP_FASTOPEN, most)
+}
+
+/// Packets are never cut on their way, or may be.
+pub(crate) fn dont_fragment(socket: &Socket, is_set: bool) -> io::Result<()> {
+    let [level, name, set, unset] = match socket.domain()? {
+        Domain::IPV4 => [
+            libc::IPPROTO_IP,
+            libc::IP_MTU_DISCOVER,
+            libc::IP_PMTUDISC_DO,
+            libc::IP_PMTUDISC_DONT,
+        ],
+        _ => [
+            libc::IPPROTO_IPV6,
+            libc::IPV6_MTU_DISCOVER,
+            libc::IPV6_PMTUDISC_DO,
+            libc::IPV6_PMTUDISC_DONT,
+        ],
+    };
+    let value = if is_set { set } else { unset };
+    set_number(socket, level, name, value.cast_unsigned())
+}
+
+/// An option that neither of the socket libraries has.
+fn set_number(socket: &Socket, level: i32, name: i32, value: u32) -> io::Result<()> {
     // SAFETY: the descriptor is open, and the value is a live u32 of the length that is given.
     let set = unsafe {
         libc::setsockopt(
             socket.as_raw_fd(),
-            libc::IPPROTO_TCP,
-            libc::TCP_FASTOPEN,
-            (&raw const most).cast(),
+            level,
+            name,
+            (&raw const value).cast(),
             size_of::<u32>() as libc::socklen_t,
         )
     };
