@@ -83,13 +83,16 @@ fn blocks(
     } else {
         shown.join(" ")
     };
-    let wanted = match expected {
+    let (wanted, only_first) = match expected {
         SackPattern::Present => return Ok(presence("SACK", true, !got.is_empty(), false)),
         SackPattern::Absent => return Ok(presence("SACK", false, !got.is_empty(), false)),
-        SackPattern::Blocks(wanted) => wanted,
+        SackPattern::Blocks(wanted) => {
+            (wanted.iter().map(|(from, to)| (from, to)).collect(), false)
+        }
+        SackPattern::First(from, to) => (vec![(from, to)], true),
     };
-    let mut holds = wanted.len() == got.len();
-    for ((from, to), &(left, right)) in wanted.iter().zip(got) {
+    let mut holds = only_first || wanted.len() == got.len();
+    for (&(from, to), &(left, right)) in wanted.iter().zip(got) {
         for (pattern, at) in [(from, left), (to, right)] {
             let value = Some(Resolved::Seq(at, Space::Tester));
             holds &= pattern::judge(scope, pattern, value)?.holds;
@@ -99,8 +102,14 @@ fn blocks(
         .iter()
         .map(|(from, to)| format!("{}..{}", written(scope, from), written(scope, to)))
         .collect();
-    let symptom = if got.is_empty() { "absent" } else { "blocks" };
-    Ok(text("SACK", &words.join(" "), &shown, holds, symptom))
+    let rest = if only_first { ", … or absent" } else { "" };
+    let symptom = match (only_first, got.is_empty()) {
+        (true, _) => "first block",
+        (false, true) => "absent",
+        (false, false) => "blocks",
+    };
+    let expected = words.join(" ") + rest;
+    Ok(text("SACK", &expected, &shown, holds, symptom))
 }
 
 fn timestamps(

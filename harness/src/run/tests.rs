@@ -667,6 +667,42 @@ fn a_counter_counts_from_the_start_of_the_case() {
     assert_eq!(record.verdict, Verdict::Pass, "{:?}", record.mismatches);
 }
 
+#[rstest]
+#[case(&[], Verdict::Pass)]
+#[case(&[[100, 200]], Verdict::Pass)]
+#[case(&[[100, 200], [300, 400]], Verdict::Pass)]
+#[case(&[[100, 201]], Verdict::Fail)]
+#[case(&[[300, 400], [100, 200]], Verdict::Fail)]
+fn of_a_sack_option_the_first_block_may_count_alone(
+    #[case] blocks: &[[u32; 2]],
+    #[case] verdict: Verdict,
+) {
+    let mut ack = segment(bit::ACK, 1, 1);
+    if !blocks.is_empty() {
+        let edges = blocks
+            .as_flattened()
+            .iter()
+            .flat_map(|edge| edge.to_be_bytes());
+        ack.options = vec![1, 1, 5, 2 + 8 * blocks.len() as u8];
+        ack.options.extend(edges);
+    }
+    let mut wanted = ack_expected();
+    if let Expected::Segment(wanted) = &mut wanted.what {
+        let [from, to] = [100, 200].map(|edge| is(Expr::Number(edge)));
+        wanted.sack = Some(SackPattern::First(from, to));
+    }
+    let mut case = opened([ack_of_nothing(), Verb::Expect(Box::new(wanted))]);
+    case.except = vec!["sack".to_owned()];
+    let record = run(&case, &mut opening([vec![(NOW, Does::Send(ack))]]));
+    assert_eq!(record.verdict, verdict, "{:?}", record.mismatches);
+    let symptoms = record.mismatches.iter().map(|one| one.symptom.as_str());
+    assert!(
+        symptoms
+            .into_iter()
+            .all(|one| one == "step 6: sack first block")
+    );
+}
+
 #[test]
 fn a_late_tester_proves_no_failure() {
     let play_in_doubt = |case: &Case, device: &mut Fake| {

@@ -481,6 +481,8 @@ pub enum SackPattern {
     Absent,
     /// These blocks in this order.
     Blocks(Vec<(Pattern, Pattern)>),
+    /// If the option is there, this is its first block.
+    First(Pattern, Pattern),
 }
 
 /// Expected timestamps option.

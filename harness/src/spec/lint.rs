@@ -7,7 +7,9 @@ mod bounds;
 mod levels;
 mod unused;
 
-use super::case::{Case, Expected, FlagsPattern, Pattern, Refusal, SegmentPattern, Step, Verb};
+use super::case::{
+    Case, Expected, Family, FlagsPattern, Pattern, Refusal, SegmentPattern, Step, Verb,
+};
 use super::catalogue::Catalogue;
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::expand::{self, Setting};
@@ -47,13 +49,25 @@ impl Linted<'_> {
         let span = entry.map(|entry| entry.key_span).unwrap_or_default();
         Diagnostic::warning(code, source, span, message)
     }
+
+    /// A warning at an id in `covers`; at the key, if a parameter stands for the id.
+    fn at_covered(&self, id: &str, code: &'static str, message: String) -> Diagnostic {
+        let covers = self.spec.document.root().get("covers");
+        let ids = covers.and_then(|covers| covers.items()).unwrap_or_default();
+        let own = ids
+            .iter()
+            .find(|node| node.text().is_some_and(|text| text == id));
+        match own {
+            Some(node) => Diagnostic::warning(code, node.source(), node.span(), message),
+            None => self.at_key("covers", code, message),
+        }
+    }
 }
 
 /// Looks at a spec: errors in its steps, and what is legal and yet bad.
 pub(super) fn spec(spec: &Spec, catalogue: &Catalogue, setting: &Setting<'_>) -> Vec<Diagnostic> {
-    let one_family = spec.families.get(..1).unwrap_or_default();
     let (mut cases, mut found) = (Vec::new(), Vec::new());
-    for case in expand::all(spec, one_family, setting) {
+    for case in expand::all(spec, families(spec), setting) {
         match case {
             Ok(case) => cases.push(case),
             Err(wrong) => found.extend(wrong),
@@ -66,6 +80,7 @@ pub(super) fn spec(spec: &Spec, catalogue: &Catalogue, setting: &Setting<'_>) ->
     };
     found.extend(head::key_order(&spec.document));
     found.extend(levels::file(&linted));
+    found.extend(levels::unmarked(&linted));
     found.extend(unused::parameters(&linted));
     found.extend(slow(&linted));
     for case in &linted.cases {
@@ -85,6 +100,18 @@ pub(super) fn spec(spec: &Spec, catalogue: &Catalogue, setting: &Setting<'_>) ->
     let mut all = Diagnostics(found);
     all.tidy();
     all.0
+}
+
+/// The IP versions whose cases are looked at: the first, or both if the cases differ in more than
+/// their addresses, which takes an ICMP message or a constant of the link.
+pub(super) fn families(spec: &Spec) -> &[Family] {
+    let text = &spec.document.source().text;
+    let differs = ["icmp", "LINK."].iter().any(|word| text.contains(word));
+    if differs {
+        &spec.families
+    } else {
+        spec.families.get(..1).unwrap_or_default()
+    }
 }
 
 /// The text of a line, without its indentation and comment.

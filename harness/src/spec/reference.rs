@@ -140,7 +140,7 @@ fn value(shape: Shape) -> String {
         Shape::PayloadPattern => "a number, or looser, or `\"text\"`",
         Shape::Presence => "`present` `absent`",
         Shape::Blocks => "`[{from, to}, …]`",
-        Shape::BlocksPattern => "`[{from, to}, …]` `present` `absent`",
+        Shape::BlocksPattern => "`[{from, to}, …]`, `{first: {from, to}}`, `present` `absent`",
         Shape::Timestamps | Shape::TimestampsPattern => "`{val, ecr}` `present` `absent`",
         Shape::Octets => "`\"fd 04 00 00\"`",
         Shape::Map(_) => "a map",

@@ -103,8 +103,13 @@ fn shape(shape: Shape) -> Value {
             json!({"type": ["integer", "string", "array"]})
         }
         Shape::Presence => word(&["present", "absent", "any"]),
-        Shape::Blocks | Shape::BlocksPattern => json!({"anyOf": [
+        Shape::Blocks => json!({"anyOf": [
             {"type": "array", "items": fields(&[table::BLOCK])},
+            word(&["present", "absent", "any"]),
+        ]}),
+        Shape::BlocksPattern => json!({"anyOf": [
+            {"type": "array", "items": fields(&[table::BLOCK])},
+            fields(&[table::FIRST_BLOCK]),
             word(&["present", "absent", "any"]),
         ]}),
         Shape::Timestamps | Shape::TimestampsPattern => {

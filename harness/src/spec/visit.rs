@@ -128,11 +128,18 @@ fn segment_pattern<'a>(segment: &'a SegmentPattern, see: &mut dyn FnMut(&'a Expr
     if let Some(DataPattern::Count(count)) = &segment.data {
         pattern(count, see);
     }
-    if let Some(SackPattern::Blocks(blocks)) = &segment.sack {
-        for (from, to) in blocks {
+    match &segment.sack {
+        Some(SackPattern::Blocks(blocks)) => {
+            for (from, to) in blocks {
+                pattern(from, see);
+                pattern(to, see);
+            }
+        }
+        Some(SackPattern::First(from, to)) => {
             pattern(from, see);
             pattern(to, see);
         }
+        Some(SackPattern::Present | SackPattern::Absent) | None => {}
     }
     if let Some(TimestampsPattern::Values { val, ecr }) = &segment.ts {
         [val, ecr]

@@ -6,7 +6,9 @@ use crate::spec::case::{
     DataPattern, Expect, Expected, Expr, Flags, FlagsPattern, Pattern, SackPattern, SegmentPattern,
     ShouldPart, TimestampsPattern, Var,
 };
-use crate::spec::table::{EXPECT_FIELDS, EXPECT_NOTES, IP_PATTERN, SHOULD_NOTES, TIMESTAMPS};
+use crate::spec::table::{
+    EXPECT_FIELDS, EXPECT_NOTES, FIRST_BLOCK, IP_PATTERN, SHOULD_NOTES, TIMESTAMPS,
+};
 use crate::spec::yaml::Node;
 
 /// Control bits that are compared only if they are named.
@@ -221,6 +223,15 @@ impl<'a> Reader<'a> {
             Some("present") => Some(SackPattern::Present),
             Some("absent") => Some(SackPattern::Absent),
             Some("any") => None,
+            None if node.entries().is_some() => {
+                let fields = self.fields(node, "`sack`", &[FIRST_BLOCK])?;
+                let Some(first) = fields.get("first") else {
+                    self.missing(&fields.node, "`sack`", "first");
+                    return None;
+                };
+                let (from, to) = self.block(first, &Self::field_pattern)?;
+                Some(SackPattern::First(from, to))
+            }
             _ => self
                 .blocks(node, Self::field_pattern)
                 .map(SackPattern::Blocks),

@@ -273,19 +273,24 @@ impl<'a> Reader<'a> {
         read: impl Fn(&mut Self, &Fields<'a>, &Limit) -> Option<T>,
     ) -> Option<Vec<(T, T)>> {
         let nodes = self.list(node, "`sack`");
-        let mut blocks = Vec::new();
-        for node in &nodes {
-            let fields = self.fields(node, "a block", &[BLOCK])?;
-            for edge in ["from", "to"] {
-                if fields.get(edge).is_none() {
-                    self.missing(&fields.node, "a block", edge);
-                }
+        nodes.iter().map(|node| self.block(node, &read)).collect()
+    }
+
+    /// A block of SACK: `{from, to}`.
+    pub(super) fn block<T>(
+        &mut self,
+        node: &Node<'a>,
+        read: &impl Fn(&mut Self, &Fields<'a>, &Limit) -> Option<T>,
+    ) -> Option<(T, T)> {
+        let fields = self.fields(node, "a block", &[BLOCK])?;
+        for edge in ["from", "to"] {
+            if fields.get(edge).is_none() {
+                self.missing(&fields.node, "a block", edge);
             }
-            let from = read(self, &fields, &limits::FROM);
-            let to = read(self, &fields, &limits::TO);
-            blocks.push((from?, to?));
         }
-        Some(blocks)
+        let from = read(self, &fields, &limits::FROM);
+        let to = read(self, &fields, &limits::TO);
+        Some((from?, to?))
     }
 }
 

@@ -202,6 +202,10 @@ impl Names<'_> {
                     parts.push(format!("<SACK={from}..{to}>"));
                 }
             }
+            Some(SackPattern::First(from, to)) => {
+                let (from, to) = (self.pattern(from), self.pattern(to));
+                parts.push(format!("<SACK={from}..{to}, … or absent>"));
+            }
         }
         if let Some(tfo) = &segment.tfo {
             parts.push(format!("<TFO={tfo}>"));

@@ -2,8 +2,10 @@
 
 use super::Linted;
 use crate::spec::case::{Case, Level, Step, Verb};
+use crate::spec::catalogue::{Kind, Requirement};
 use crate::spec::diagnostic::{Diagnostic, Severity};
 use crate::spec::visit;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The level of the file against the levels of what its cases cover.
 pub(super) fn file(linted: &Linted<'_>) -> Option<Diagnostic> {
@@ -46,18 +48,102 @@ fn too_soft(linted: &Linted<'_>) -> Option<Diagnostic> {
     Some(found.help("remove `level`, and write `should: ID` beside the steps that are"))
 }
 
+/// What a spec judged at MUST covers beside: a SHOULD by which no step is judged, so that all of it
+/// fails as a MUST does, and a MAY that the device is not free to leave.
+pub(super) fn unmarked(linted: &Linted<'_>) -> Vec<Diagnostic> {
+    if linted.spec.level == Level::Should {
+        return Vec::new();
+    }
+    let all = |case| requirements(linted, case).collect::<Vec<_>>();
+    let covered: BTreeMap<&str, &Requirement> = linted
+        .cases
+        .iter()
+        .flat_map(all)
+        .map(|one| (one.id.as_str(), one))
+        .collect();
+    let named: BTreeSet<&str> = linted
+        .cases
+        .iter()
+        .flat_map(|case| named(&case.steps))
+        .collect();
+    let is_told = |one: &Requirement| {
+        let same = covered.values().filter(|other| is_same(one, other));
+        named.contains(one.id.as_str())
+            || same
+                .into_iter()
+                .any(|other| other.level == Level::Must || named.contains(other.id.as_str()))
+    };
+    let untold = covered
+        .values()
+        .filter(|one| one.kind != Kind::Tc8 && !is_told(one));
+    untold.filter_map(|one| misjudged(linted, one)).collect()
+}
+
+fn misjudged(linted: &Linted<'_>, one: &Requirement) -> Option<Diagnostic> {
+    let id = &one.id;
+    let (message, help) = match one.level {
+        Level::Should => (
+            format!("{id} is a SHOULD, but no step is judged by it"),
+            format!("write `should: {id}` beside what it asks for, or take it out of `covers`"),
+        ),
+        Level::May if !is_free(linted) => (
+            format!("{id} is a MAY, but a device that does without it fails"),
+            "write `needs`, `when: profile.…` or `one_of`, or take it out of `covers`".to_owned(),
+        ),
+        Level::Must | Level::May => return None,
+    };
+    let error = linted.at_covered(id, "spec::level", message);
+    Some(Diagnostic {
+        severity: Severity::Error,
+        ..error.help(help)
+    })
+}
+
+/// One demands what the other does (`same_as`).
+fn is_same(one: &Requirement, other: &Requirement) -> bool {
+    one.same_as.as_ref() == Some(&other.id) || other.same_as.as_ref() == Some(&one.id)
+}
+
+/// A device may do otherwise: it claims a capability, has a policy, or takes a branch.
+fn is_free(linted: &Linted<'_>) -> bool {
+    let mut branches = false;
+    for case in &linted.cases {
+        visit::steps(&case.steps, &mut |step| {
+            branches |= matches!(step.verb, Verb::OneOf(_));
+        });
+    }
+    let needs = linted.cases.iter().any(|case| !case.needs.is_empty());
+    let source = linted.spec.document.source();
+    branches || needs || source.text.contains("when: profile.")
+}
+
+/// The requirements by which steps are judged at SHOULD level.
+fn named(steps: &[Step]) -> BTreeSet<&str> {
+    let mut all = BTreeSet::new();
+    visit::steps(steps, &mut |step| {
+        all.extend(step.should.as_deref());
+        if let Verb::Expect(expect) = &step.verb {
+            all.extend(expect.should.as_ref().map(|should| should.covers.as_str()));
+        }
+    });
+    all
+}
+
+fn requirements<'a>(
+    linted: &'a Linted<'_>,
+    case: &'a Case,
+) -> impl Iterator<Item = &'a Requirement> {
+    case.covers.iter().filter_map(|id| linted.catalogue.get(id))
+}
+
 fn covered(linted: &Linted<'_>, case: &Case) -> Vec<Level> {
-    let known = case.covers.iter().filter_map(|id| linted.catalogue.get(id));
-    known.map(|requirement| requirement.level).collect()
+    requirements(linted, case)
+        .map(|requirement| requirement.level)
+        .collect()
 }
 
 fn has_should(steps: &[Step]) -> bool {
-    let mut found = false;
-    visit::steps(steps, &mut |step| {
-        let part = matches!(&step.verb, Verb::Expect(expect) if expect.should.is_some());
-        found |= part || step.should.is_some();
-    });
-    found
+    !named(steps).is_empty()
 }
 
 /// Steps that are graded by a requirement that is a MUST.

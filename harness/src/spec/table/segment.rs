@@ -105,7 +105,11 @@ pub const EXPECT_FIELDS: &[Entry] = &[
     ),
     entry("ws", Shape::NumberPattern, "window scale option (free)"),
     entry("sack_ok", Shape::Presence, "SACK-permitted option (free)"),
-    entry("sack", Shape::BlocksPattern, "SACK blocks in order (free)"),
+    entry(
+        "sack",
+        Shape::BlocksPattern,
+        "SACK blocks in order, or of the option, if it is there, the first one (free)",
+    ),
     entry("ts", Shape::TimestampsPattern, "timestamps option (free)"),
     entry(
         "uto",
@@ -229,6 +233,13 @@ pub const TIMESTAMPS: &[Entry] = &[
 
 /// Where a Fast Open cookie is taken from.
 pub const COOKIE: &[Entry] = &[entry("from", Shape::Name, "the captured segment")];
+
+/// What is expected of the first SACK block alone.
+pub const FIRST_BLOCK: &[Entry] = &[entry(
+    "first",
+    Shape::Map(&[BLOCK]),
+    "the first block, if the option is there",
+)];
 
 /// Fields of a SACK block.
 pub const BLOCK: &[Entry] = &[

@@ -245,3 +245,25 @@ fn globs_of_cases(#[case] glob: &str, #[case] matches: bool) {
     let id = "3.6/sample[state=CLOSING,rst=inside,v4]";
     assert_eq!(CaseGlob::new(glob).unwrap().matches(id), matches);
 }
+
+/// What lint relies on: a spec of which it looks at one IP version only unrolls alike for both.
+#[test]
+fn only_icmp_and_the_link_tell_the_ip_versions_apart() {
+    let suite = load(&Sources::embedded()).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let profile = suite.profile("bundled").unwrap();
+    let cases = suite.cases(profile, &[Family::V4, Family::V6]).unwrap();
+    let mut looked = 0;
+    for pair in cases.windows(2) {
+        let spec = suite.specs().iter().find(|spec| spec.file == pair[0].file);
+        let both = pair[0].file == pair[1].file && pair[0].params == pair[1].params;
+        if both && lint::families(spec.unwrap()).len() == 1 {
+            let own = |case: &Case| {
+                let steps = case.steps.iter().filter(|step| step.preamble.is_none());
+                steps.map(|step| format!("{step:?}")).collect::<Vec<_>>()
+            };
+            assert_eq!(own(&pair[0]), own(&pair[1]), "{}", pair[0].id);
+            looked += 1;
+        }
+    }
+    assert!(looked > 1000, "{looked} pairs");
+}
