@@ -55,8 +55,8 @@ pub(super) enum Command {
         #[arg(value_name = "PATH")]
         paths: Vec<PathBuf>,
     },
-    /// Tell what this machine allows, and how to get the rest.
-    Doctor,
+    /// Tell what this machine and a host allow, and how to get the rest.
+    Doctor(Box<DoctorArguments>),
     /// Drive the application on this host for a tester elsewhere (`run --agent`).
     Agent(AgentArguments),
 }
@@ -102,6 +102,19 @@ pub(super) struct FilterArguments {
     #[arg(long, value_enum, default_value_t = Families::Both, value_name = "4|6|both",
           help_heading = "Select")]
     pub family: Families,
+}
+
+/// `tcpspec doctor`.
+#[derive(Debug, Args)]
+pub(super) struct DoctorArguments {
+    /// A host that is to be tested: `192.0.2.7:8080`.
+    #[arg(short, long, value_name = "ADDRESS", help_heading = "Device")]
+    pub device: Option<String>,
+    /// Remove what killed runs have left behind.
+    #[arg(long)]
+    pub fix: bool,
+    #[command(flatten)]
+    pub host: HostArguments,
 }
 
 /// `tcpspec agent`.
@@ -152,12 +165,16 @@ impl std::str::FromStr for ServiceId {
 }
 
 /// What is to be known of a host that is named by its address.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct HostArguments {
     /// The tester's own spare address, or some (`192.0.2.200-215`): in the device's network, and
     /// nobody's. The tester answers ARP and NDP for it.
     #[arg(long, value_name = "ADDRESS", value_parser = AddressRange::parse, help_heading = "Host")]
     pub from: Option<AddressRange>,
+    /// Speak from this machine's own address. A firewall rule keeps its TCP away from the tester's
+    /// connections, and from no others; it goes with the run.
+    #[arg(long, conflicts_with = "from", help_heading = "Host")]
+    pub own_address: bool,
     /// The interface to the device [default: as the routing table has it].
     #[arg(long, value_name = "NAME", help_heading = "Host")]
     pub interface: Option<String>,
@@ -192,6 +209,14 @@ pub(super) struct HostArguments {
     #[arg(long, value_name = "PORT", help_heading = "Host",
           value_parser = clap::value_parser!(u16).range(1..))]
     pub closed_port: Option<u16>,
+    /// Send at most so many packets in a second.
+    #[arg(long, value_name = "N", help_heading = "Host",
+          value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_pps: Option<u32>,
+    /// Connections that may be half-open on the device at once.
+    #[arg(long, value_name = "N", default_value_t = 64, help_heading = "Host",
+          value_parser = clap::value_parser!(u16).range(1..))]
+    pub max_half_open: u16,
     /// Test an address that anybody may have, not only private and documentation ones.
     #[arg(long, help_heading = "Host")]
     pub i_may_test_this_host: bool,
@@ -211,7 +236,7 @@ pub(super) struct RunArguments {
     /// Run the cases of more than 10 s too (on the virtual clock they always run).
     #[arg(long, help_heading = "Select")]
     pub slow: bool,
-    /// Say what would run, and stop.
+    /// Say what would run, and stop; of a host, which segments it would be sent.
     #[arg(long, help_heading = "Select")]
     pub dry_run: bool,
 

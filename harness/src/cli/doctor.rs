@@ -1,51 +1,149 @@
-//! `tcpspec doctor`: what this machine allows, and how to get the rest.
+//! `tcpspec doctor`: what this machine and a host allow, and how to get the rest.
 
+mod host;
+
+use super::arguments::DoctorArguments;
 use super::{Context, Exit, Failure, print};
+use crate::link::firewall;
 use crate::worker;
 use std::fmt::Write;
+use tcpspec_reports::palette::Palette;
 
-/// Checks specs, the bundled stack and the kernel device.
-pub(super) fn doctor(context: &Context) -> Result<Exit, Failure> {
+/// Columns of what a row is about.
+const NAME: usize = 18;
+
+/// How something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mark {
+    /// As it should be.
+    Good,
+    /// Nothing works without it.
+    Bad,
+    /// Something does not work without it.
+    Warn,
+}
+
+/// What was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Finding {
+    mark: Mark,
+    what: String,
+    /// What to do about it: lines, a command where there is one.
+    cure: Vec<String>,
+}
+
+impl Finding {
+    fn good(what: impl Into<String>) -> Self {
+        Self::new(Mark::Good, what)
+    }
+
+    fn bad(what: impl Into<String>) -> Self {
+        Self::new(Mark::Bad, what)
+    }
+
+    fn warn(what: impl Into<String>) -> Self {
+        Self::new(Mark::Warn, what)
+    }
+
+    fn new(mark: Mark, what: impl Into<String>) -> Self {
+        Self {
+            mark,
+            what: what.into(),
+            cure: Vec::new(),
+        }
+    }
+
+    fn cured_by(mut self, line: impl Into<String>) -> Self {
+        self.cure.push(line.into());
+        self
+    }
+
+    fn row(&self, name: &str, palette: &Palette, text: &mut String) {
+        let (style, mark) = match self.mark {
+            Mark::Good => (palette.good, "✓"),
+            Mark::Bad => (palette.bad, "✗"),
+            Mark::Warn => (palette.warn, "!"),
+        };
+        let what = &self.what;
+        let _ = writeln!(text, "  {style}{mark}{style:#} {name:<NAME$} {what}");
+        for line in &self.cure {
+            let _ = writeln!(text, "    {:NAME$}   {line}", "");
+        }
+    }
+}
+
+/// Checks specs, the bundled stack, the kernel device, what killed runs left, and a host if one
+/// is named.
+pub(super) fn doctor(arguments: &DoctorArguments, context: &Context) -> Result<Exit, Failure> {
     let palette = &context.palette;
-    let (good, bad, warn) = (palette.good, palette.bad, palette.warn);
     let suite = context.suite(&[])?;
     let mut text = String::new();
-    let mut row = |style: anstyle::Style, mark: &str, name: &str, what: &str| {
-        let _ = writeln!(text, "  {style}{mark}{style:#} {name:<18} {what}");
-    };
-    let specs = format!("{} specs, 0 errors", suite.specs().len());
-    row(good, "✓", "specs", &specs);
-    row(good, "✓", "bundled stack", "virtual clock; needs nothing");
+    let specs = Finding::good(format!("{} specs, 0 errors", suite.specs().len()));
+    specs.row("specs", palette, &mut text);
+    let bundled = Finding::good("virtual clock; needs nothing");
+    bundled.row("bundled stack", palette, &mut text);
     let probes = probe()?;
     let able = refusal(&probes).is_none();
     let kernel = if able {
-        "can be tested: tcpspec run --device kernel"
+        Finding::good("can be tested: tcpspec run --device kernel")
     } else {
-        "cannot be tested here; its cases are skipped"
+        Finding::bad("cannot be tested here; its cases are skipped")
     };
-    row(
-        if able { good } else { bad },
-        if able { "✓" } else { "✗" },
-        "this kernel",
-        kernel,
-    );
+    kernel.row("this kernel", palette, &mut text);
     for probe in &probes {
-        let (style, mark) = match (probe.ok, probe.needed) {
-            (true, _) => (good, "✓"),
-            (false, true) => (bad, "✗"),
-            (false, false) => (warn, "!"),
+        let mark = match (probe.ok, probe.needed) {
+            (true, _) => Mark::Good,
+            (false, true) => Mark::Bad,
+            (false, false) => Mark::Warn,
         };
-        row(style, mark, &format!("  {}", probe.name), &probe.reason);
-        if let Some(cure) = &probe.cure {
-            row(style, " ", "", &format!("  {cure}"));
+        let finding = Finding {
+            cure: probe.cure.iter().cloned().collect(),
+            ..Finding::new(mark, &probe.reason)
+        };
+        finding.row(&format!("  {}", probe.name), palette, &mut text);
+    }
+    for finding in leftovers(arguments.fix) {
+        finding.row("leftovers", palette, &mut text);
+    }
+    let mut is_fit = able;
+    if let Some(device) = &arguments.device {
+        // Whether this kernel can be tested does not matter to a host.
+        let findings = host::examine(device, &arguments.host, context)?;
+        is_fit = findings.iter().all(|finding| finding.mark != Mark::Bad);
+        for finding in findings {
+            finding.row(device, palette, &mut text);
         }
     }
     print(&text)?;
-    Ok(if able {
+    Ok(if is_fit {
         Exit::Conformant
     } else {
         Exit::Unjudged
     })
+}
+
+/// Firewall tables of runs that were killed; with `fix` they are removed.
+fn leftovers(fix: bool) -> Vec<Finding> {
+    // Where nobody may look, or there is no such firewall, none of ours can be.
+    let Ok(tables) = firewall::leftovers() else {
+        return Vec::new();
+    };
+    if tables.is_empty() && fix {
+        return vec![Finding::good(
+            "none: no killed run has left anything behind",
+        )];
+    }
+    let report = |table: String| {
+        let what = format!("firewall table `{table}`, of a run that was killed");
+        match fix.then(|| firewall::remove(&table)) {
+            None => Finding::warn(what).cured_by("sudo tcpspec doctor --fix"),
+            Some(Ok(())) => Finding::good(format!("{what}: removed")),
+            Some(Err(error)) => {
+                Finding::warn(format!("{what}: {error}")).cured_by("sudo tcpspec doctor --fix")
+            }
+        }
+    };
+    tables.into_iter().map(report).collect()
 }
 
 /// Why this machine's kernel cannot be tested here, and what to do about it.

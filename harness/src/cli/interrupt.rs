@@ -1,6 +1,7 @@
 //! Ctrl-C and SIGTERM: the first stops the run in order, the second at once.
 
 use super::Exit;
+use crate::link::privilege;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -29,6 +30,8 @@ impl Interrupt {
         std::thread::Builder::new()
             .name("interrupt".into())
             .spawn(move || {
+                // A thread that cannot give up what it does not need works as well with it.
+                let _ = privilege::keep(&[], &[]);
                 runtime.block_on(async {
                     let first = signals.next().await;
                     flag.0.store(first.code(), Ordering::Relaxed);

@@ -46,7 +46,7 @@ pub fn main_with(devices: &[InProcess]) -> ExitCode {
         Command::Schema => print(&format!("{:#}\n", crate::spec::schema())),
         Command::Lint { paths } => lint::lint(paths, &context),
         Command::Agent(arguments) => agent::serve(arguments),
-        Command::Doctor => doctor::doctor(&context),
+        Command::Doctor(arguments) => doctor::doctor(arguments, &context),
     };
     match outcome {
         Ok(exit) => exit.into(),

@@ -3,11 +3,11 @@
 use super::Failure;
 use super::interrupt::Interrupt;
 use super::plan::Target;
-use super::remote::Session;
+use super::remote::{Connection, Session};
 use crate::device::InProcess;
 use crate::device::kernel::Kernel;
 use crate::drive::side_by_side::{self, Order, Turn};
-use crate::link::{self, ethernet::Station};
+use crate::link;
 use crate::seed;
 use crate::spec::case::{Case, Family};
 use crate::spec::profile::Profile;
@@ -15,7 +15,6 @@ use crate::worker::{self, Answer, Job, Leniency, RunOrder};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tcpspec_reports::record::{CaseRecord, Verdict};
 
@@ -69,8 +68,8 @@ pub(super) struct Pace<'i> {
     pub(super) refusal: Option<String>,
     /// Set when the user wants to stop.
     pub interrupt: &'i Interrupt,
-    /// The station from which a host is reached, once there is one.
-    pub(super) station: OnceLock<Arc<Station>>,
+    /// The way to a host; `None` for other devices, and where nothing is to be sent.
+    pub(super) connection: Option<Connection>,
 }
 
 impl Pace<'_> {
@@ -102,14 +101,17 @@ impl Pace<'_> {
                 .map(|()| None),
             Target::Kernel => self.kernel(cases, &ready, profile, leniency, done),
             Target::Host(remote) => {
+                let Some(connection) = &self.connection else {
+                    return Ok(None);
+                };
                 let session = Session {
                     profile,
                     seed: self.seed,
                     jobs: self.jobs,
                     interrupt: self.interrupt,
-                    station: &self.station,
+                    connection,
                 };
-                remote.play(&session, cases, &ready, leniency, done)
+                Ok(remote.play(&session, cases, &ready, leniency, done))
             }
         }
     }

@@ -5,6 +5,7 @@ use super::interrupt::Interrupt;
 use super::live::Live;
 use super::plan::{Plan, Target};
 use super::play::{Go, Pace, unplayed};
+use super::remote::{self, Connection};
 use super::reports::Wanted;
 use super::{Context, Exit, Failure, TOOL, doctor, say, spec_files};
 use crate::deviations;
@@ -13,7 +14,6 @@ use crate::spec::case::Case;
 use crate::worker::{self, Leniency};
 use std::hash::{BuildHasher, RandomState};
 use std::io::IsTerminal;
-use std::sync::OnceLock;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tcpspec_reports::names;
 use tcpspec_reports::record::{
@@ -24,22 +24,30 @@ use tcpspec_reports::text::count;
 
 /// Runs cases and reports.
 pub(super) fn run(arguments: &RunArguments, context: &Context) -> Result<Exit, Failure> {
+    let target = Target::parse(&arguments.device, &arguments.host, &context.in_process)?;
+    if matches!(target, Target::Host(_)) {
+        // Before there is a second thread: powers are the threads' own.
+        remote::shed_powers()?;
+    }
     // Before anything that takes time: an interrupted run leaves the reports that were asked for.
     let interrupt = Interrupt::listen()
         .map_err(|error| Failure::Environment(format!("cannot listen for Ctrl-C: {error}")))?;
-    let target = Target::parse(&arguments.device, &arguments.host, &context.in_process)?;
     let (select, filter) = (&arguments.select, &arguments.filter);
-    let plan = Plan::make(context, target.clone(), select, filter, arguments.slow)?;
+    let mut plan = Plan::make(context, target.clone(), select, filter, arguments.slow)?;
+    let seed = arguments.seed.unwrap_or_else(fresh_seed);
     if arguments.dry_run {
-        return super::list::print_cases(&plan.cases);
+        return match &target {
+            Target::Host(remote) => remote.rehearse(&plan.cases, &plan.profile, seed),
+            Target::Simulated(_) | Target::Kernel => super::list::print_cases(&plan.cases),
+        };
     }
     let wanted = Wanted::new(arguments);
-    wanted.check()?;
-    let seed = arguments.seed.unwrap_or_else(fresh_seed);
+    wanted.check_with_powers()?;
     let refusal = match &target {
         Target::Simulated(_) | Target::Host(_) => None,
         Target::Kernel => doctor::refusal(&doctor::probe()?),
     };
+    let connection = connect(&mut plan, seed)?;
     let pace = Pace {
         target,
         seed,
@@ -48,7 +56,7 @@ pub(super) fn run(arguments: &RunArguments, context: &Context) -> Result<Exit, F
         files: spec_files(select),
         refusal,
         interrupt: &interrupt,
-        station: OnceLock::new(),
+        connection,
     };
     let screen = Screen {
         palette: context.palette,
@@ -81,7 +89,7 @@ fn play(
     let began = Instant::now();
     let mut run = empty_run(plan, pace);
     if !arguments.quiet {
-        say(&format!("{}\n", banner(plan, &run, screen)));
+        say(&format!("{}\n", banner(plan, pace, &run, screen)));
     }
     if pace.refusal.is_none() {
         run.canaries = canaries(plan, pace)?;
@@ -164,15 +172,31 @@ fn complete(run: &mut Run, records: Vec<Option<CaseRecord>>, plan: &Plan, failed
     run.cases = cases.collect();
 }
 
-/// The first line on the screen.
-fn banner(plan: &Plan, run: &Run, screen: &Screen) -> String {
-    screen.banner(&terminal::Plan {
+/// The way to a host, if any case is to be played there; replies get the time that it takes.
+fn connect(plan: &mut Plan, seed: u64) -> Result<Option<Connection>, Failure> {
+    let Target::Host(remote) = &plan.target else {
+        return Ok(None);
+    };
+    if plan.cases.iter().all(|case| case.skip.is_some()) {
+        return Ok(None);
+    }
+    let connection = remote.connect(seed)?;
+    connection.widen(&mut plan.profile.slack);
+    Ok(Some(connection))
+}
+
+/// The first lines on the screen.
+fn banner(plan: &Plan, pace: &Pace<'_>, run: &Run, screen: &Screen) -> String {
+    let first = screen.banner(&terminal::Plan {
         tool: TOOL,
         device: &run.device,
         seed: run.seed,
         specs: plan.specs(),
         cases: plan.cases.len(),
-    })
+    });
+    let way = pace.connection.as_ref();
+    let way = way.map(|way| format!("{}\n", way.describe(&plan.profile.slack)));
+    first + &way.unwrap_or_default()
 }
 
 /// The screen while the run goes on.

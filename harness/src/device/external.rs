@@ -8,6 +8,7 @@
 
 mod agent;
 mod fitness;
+mod ping;
 
 use super::{
     AppCall, ConnId, Device, DeviceError, FourTuple, LinkInfo, Output, Ports, Refused, Setup,
@@ -26,9 +27,11 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use agent::{Abilities, Agent, Contact, Standards, Transport};
 pub use fitness::{Reach, demand, unfit};
+pub use ping::{Answered, Pinger, RoundTrip};
 
 /// How long a challenge ACK to our last RST is waited for.
 const CHALLENGE_MS: u8 = 20;
@@ -38,6 +41,8 @@ const LAST_WORDS: u32 = 16_384;
 /// Guesses at a device's RCV.NXT that are kept.
 const GUESSES: usize = 16;
 
+/// The ports from which the host is pinged.
+pub const PING_PORTS: u16 = PORTS_PER_CASE;
 /// Ports that one case may use on either side: no spec has more connections.
 pub const PORTS_PER_CASE: u16 = 16;
 /// With an agent every case has listeners of its own: so many blocks of ports from here on. The
@@ -101,8 +106,16 @@ impl Host {
         self.pinned.iter().chain(own).cloned().collect()
     }
 
+    /// Ports that answer a SYN; those that it costs nothing come first.
+    pub fn ping_ports(&self) -> Vec<u16> {
+        match self.reach {
+            Reach::Agent(_) => vec![AGENT_PORTS - 1],
+            Reach::Service { port, closed_port } => closed_port.into_iter().chain([port]).collect(),
+        }
+    }
+
     /// What a case is told of the link, and where its agent is.
-    fn link(&self, case: &Case, tester: SocketAddr, turn: usize) -> LinkInfo {
+    pub fn link(&self, case: &Case, tester: SocketAddr, turn: usize) -> LinkInfo {
         let device = match self.reach {
             Reach::Agent(_) => AGENT_PORTS + (turn % AGENT_BLOCKS) as u16 * PORTS_PER_CASE,
             Reach::Service { port, closed_port } => {
@@ -155,7 +168,8 @@ impl External {
             _ => None,
         };
         let mailbox = station.mailbox().map_err(broken("make a mailbox"))?;
-        let ready = watch(&mailbox, agent.as_ref()).map_err(broken("wait for the host"))?;
+        let ready = watch(&mailbox, agent.as_ref(), station);
+        let ready = ready.map_err(broken("wait for the host"))?;
         Ok(Self {
             clock: CaseClock::start(),
             dropped_before: station.dropped(),
@@ -172,6 +186,15 @@ impl External {
     /// The clock of the case, by which packets are stamped.
     pub fn clock(&self) -> CaseClock {
         self.clock
+    }
+
+    /// The next packet and its stamp.
+    fn take(&mut self) -> io::Result<Option<(Duration, Vec<u8>)>> {
+        let taken = self.mailbox.take()?;
+        if let Some((_, packet)) = &taken {
+            self.heard(packet);
+        }
+        Ok(taken)
     }
 
     /// Remembers what would end the connection that a packet of the device belongs to.
@@ -280,13 +303,15 @@ impl Device for External {
         if let Some(trouble) = self.trouble.take() {
             return Err(trouble);
         }
+        if let Some(reason) = self.station.halted() {
+            return Err(broken("go on")(io::Error::other(reason)));
+        }
         if self.station.is_broken() {
             let gone = io::Error::other("the interface is down or gone");
             return Err(broken("read from the interface")(gone));
         }
-        let taken = self.mailbox.take().map_err(broken("read the mailbox"))?;
+        let taken = self.take().map_err(broken("read the mailbox"))?;
         if let Some((stamp, packet)) = taken {
-            self.heard(&packet);
             let at = self.clock.at_stamp(stamp);
             return Ok(Some(Output::Packet { at, packet }));
         }
@@ -323,9 +348,10 @@ impl Waitable for External {
     }
 }
 
-/// An epoll that is readable when one of the two is.
-fn watch(mailbox: &Mailbox, agent: Option<&Agent>) -> io::Result<Epoll> {
+/// An epoll that is readable when one of them is, or when no case is to go on.
+fn watch(mailbox: &Mailbox, agent: Option<&Agent>, station: &Station) -> io::Result<Epoll> {
     let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+    epoll.add(station.bell(), EpollEvent::new(EpollFlags::EPOLLIN, 2))?;
     epoll.add(mailbox, EpollEvent::new(EpollFlags::EPOLLIN, 0))?;
     if let Some(agent) = agent {
         epoll.add(agent, EpollEvent::new(EpollFlags::EPOLLIN, 1))?;
@@ -341,7 +367,8 @@ impl External {
     /// Resets what the device has open. True if there was anything.
     fn reset(&mut self) -> bool {
         for _ in 0..LAST_WORDS {
-            let Ok(Some(_)) = self.poll(self.clock.now()) else {
+            // What an application saw does not matter any more, nor whether the run goes on.
+            let Ok(Some(_)) = self.take() else {
                 break;
             };
         }

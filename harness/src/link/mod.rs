@@ -7,8 +7,10 @@
 pub mod clock;
 mod echo;
 pub mod ethernet;
+pub mod firewall;
 pub mod netlink;
 pub mod packet_socket;
+pub mod privilege;
 pub mod readiness;
 pub mod tun;
 pub mod veth;

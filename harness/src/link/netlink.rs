@@ -1,7 +1,7 @@
 //! As much netlink as a link of our own and the kernel's socket diagnosis take: a request, its
-//! attributes, the acknowledgement or the one answer.
+//! attributes, the acknowledgement, the one answer or the many.
 //!
-//! RFC 3549 describes the message format. Dumps, multicast groups and events are left out.
+//! RFC 3549 describes the message format. Multicast groups and events are left out.
 
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType};
 use nix::sys::socket::{recv, send, socket};
@@ -34,6 +34,11 @@ impl Netlink {
     /// Speaks to whatever service of the kernel has a name.
     pub fn generic() -> io::Result<Self> {
         Self::open(SockProtocol::NetlinkGeneric)
+    }
+
+    /// Speaks to the kernel's packet filters.
+    pub fn netfilter() -> io::Result<Self> {
+        Self::open(SockProtocol::NetlinkNetFilter)
     }
 
     fn open(protocol: SockProtocol) -> io::Result<Self> {
@@ -80,6 +85,60 @@ impl Netlink {
         }
     }
 
+    /// Asks a question that has any number of answers.
+    pub fn dump(&mut self, request: Request) -> io::Result<Vec<Vec<u8>>> {
+        self.sequence += 1;
+        let octets = request.finish(libc::NLM_F_DUMP as u16, self.sequence);
+        send(self.socket.as_raw_fd(), &octets, MsgFlags::empty())?;
+        let mut answers = Vec::new();
+        let mut buffer = vec![0; LARGEST_ANSWER];
+        loop {
+            let length = recv(self.socket.as_raw_fd(), &mut buffer, MsgFlags::empty())?;
+            for (kind, sequence, payload) in messages(buffer.get(..length).unwrap_or_default()) {
+                match i32::from(kind) {
+                    _ if sequence != self.sequence => {}
+                    libc::NLMSG_DONE => return Ok(answers),
+                    libc::NLMSG_ERROR => outcome(payload)?,
+                    _ => answers.push(payload.to_vec()),
+                }
+            }
+        }
+    }
+
+    /// Asks the kernel's packet filter for several things, of which it does all or none.
+    pub fn batch(&mut self, requests: Vec<Request>) -> io::Result<()> {
+        // struct nfgenmsg: family, version, subsystem in network order.
+        let mark = |kind: i32| {
+            let subsystem = (libc::NFNL_SUBSYS_NFTABLES as u16).to_be_bytes();
+            Request::new(kind as u16, 0)
+                .octets(&[0, 0])
+                .octets(&subsystem)
+        };
+        let mut octets = mark(libc::NFNL_MSG_BATCH_BEGIN).finish(0, self.sequence);
+        let mut open = requests.len();
+        let first = self.sequence + 1;
+        for request in requests {
+            self.sequence += 1;
+            octets.extend(request.finish(libc::NLM_F_ACK as u16, self.sequence));
+        }
+        let last = self.sequence;
+        self.sequence += 1;
+        octets.extend(mark(libc::NFNL_MSG_BATCH_END).finish(0, self.sequence));
+        send(self.socket.as_raw_fd(), &octets, MsgFlags::empty())?;
+        let mut buffer = vec![0; LARGEST_ANSWER];
+        while open > 0 {
+            let length = recv(self.socket.as_raw_fd(), &mut buffer, MsgFlags::empty())?;
+            for (kind, sequence, payload) in messages(buffer.get(..length).unwrap_or_default()) {
+                // What is wrong with the whole is said of its first mark.
+                if i32::from(kind) == libc::NLMSG_ERROR && sequence + 1 >= first {
+                    outcome(payload)?;
+                    open -= usize::from((first..=last).contains(&sequence));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// The payload of the answer to that request; `None` for a bare acknowledgement.
     fn receive(&self, sequence: u32) -> io::Result<Option<Vec<u8>>> {
         let mut buffer = vec![0; LARGEST_ANSWER];
@@ -98,14 +157,30 @@ impl Netlink {
             if i32::from(kind) != libc::NLMSG_ERROR {
                 return Ok(Some(payload.to_vec()));
             }
-            return match u32_at(payload, 0).map(u32::cast_signed) {
-                Some(0) => Ok(None),
-                Some(errno) => Err(io::Error::from_raw_os_error(-errno)),
-                None => Err(io::Error::other(
-                    "the kernel sent a netlink error without a number",
-                )),
-            };
+            return outcome(payload).map(|()| None);
         }
+    }
+}
+
+/// The messages in what was received at once: kind, sequence number and payload.
+fn messages(mut octets: &[u8]) -> impl Iterator<Item = (u16, u32, &[u8])> {
+    std::iter::from_fn(move || {
+        let length = u32_at(octets, 0)? as usize;
+        let (kind, sequence) = (u16_at(octets, 4)?, u32_at(octets, 8)?);
+        let payload = octets.get(HEADER..length)?;
+        octets = octets.get(length.next_multiple_of(4)..).unwrap_or_default();
+        Some((kind, sequence, payload))
+    })
+}
+
+/// What an error message says; zero is an acknowledgement.
+fn outcome(payload: &[u8]) -> io::Result<()> {
+    match u32_at(payload, 0).map(u32::cast_signed) {
+        Some(0) => Ok(()),
+        Some(errno) => Err(io::Error::from_raw_os_error(-errno)),
+        None => Err(io::Error::other(
+            "the kernel sent a netlink error without a number",
+        )),
     }
 }
 
@@ -120,6 +195,12 @@ impl Request {
         octets[4..6].copy_from_slice(&kind.to_ne_bytes());
         octets[6..8].copy_from_slice(&((flags | libc::NLM_F_REQUEST) as u16).to_ne_bytes());
         Self(octets)
+    }
+
+    /// A message of that kind for nf_tables, in the tables of that family.
+    pub fn netfilter(kind: u16, flags: i32, family: u8) -> Self {
+        let subsystem = (libc::NFNL_SUBSYS_NFTABLES as u16) << 8;
+        Self::new(subsystem | kind, flags).octets(&[family, 0, 0, 0])
     }
 
     /// Appends octets of the fixed part.

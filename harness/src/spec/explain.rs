@@ -1,6 +1,7 @@
 //! A case as prose and ladder, with every default spelled out and the requirements' texts.
 
 mod figure;
+mod sent;
 
 use super::case::{
     AppEvent, Call, Case, Expect, Family, Flood, Ignore, Inject, Level, Refusal, SocketSettings,
@@ -10,6 +11,7 @@ use super::catalogue::Catalogue;
 use super::expr;
 use super::head::Spec;
 use figure::Names;
+pub use sent::{Sent, sent};
 use std::time::Duration;
 
 /// Columns of a screen.

@@ -35,6 +35,7 @@ mod yaml;
 pub use catalogue::Catalogue;
 pub use deviations::{CaseGlob, Deviation};
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
+pub use explain::{Sent, sent};
 pub use head::{Spec, family_name};
 pub use lint::SLOW;
 pub use reference::reference;

@@ -84,6 +84,13 @@ impl<'a> Replays<'a> {
         }
     }
 
+    /// Over a network that loses packets: as many as one case in `one_in` may fail by chance.
+    #[must_use]
+    pub fn of_a_network(mut self, one_in: usize, cases: usize) -> Self {
+        self.limit = ALWAYS.max(cases / one_in);
+        self
+    }
+
     /// A case was played: what is settled by that.
     pub fn take(&mut self, record: CaseRecord) -> Vec<Answer> {
         let strange = match record.verdict {

@@ -20,6 +20,16 @@ pub enum Reach {
     },
 }
 
+impl Reach {
+    /// The port on which nobody listens, where one is known.
+    pub fn closed_port(self) -> Option<u16> {
+        match self {
+            Self::Agent(_) => None,
+            Self::Service { closed_port, .. } => closed_port,
+        }
+    }
+}
+
 /// Why the case cannot be played; `None` if it can.
 pub fn unfit(case: &Case, reach: Reach) -> Option<String> {
     let scan = Scan::of(case);

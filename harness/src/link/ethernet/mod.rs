@@ -6,10 +6,13 @@ mod address;
 mod frame;
 mod mailbox;
 mod neighbour;
+mod pace;
 mod route;
 mod segments;
 mod socket;
 mod station;
 
 pub use mailbox::Mailbox;
+pub use pace::Held;
+pub use route::{Way, is_ours, way_to};
 pub use station::{Plan, Station, StationError};

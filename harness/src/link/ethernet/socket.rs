@@ -5,9 +5,9 @@ use crate::link::packet_socket::{self, LARGEST_PACKET};
 use nix::errno::Errno;
 use nix::sys::socket::sockopt::{RcvBuf, RcvBufForce, ReceiveTimeout, ReceiveTimestampns};
 use nix::sys::socket::{
-    AddressFamily, ControlMessageOwned, LinkAddr, MsgFlags, SockFlag, SockType,
+    AddressFamily, ControlMessageOwned, LinkAddr, MsgFlags, MultiHeaders, SockFlag, SockType,
 };
-use nix::sys::socket::{bind, recvmsg, sendmsg, setsockopt, socket};
+use nix::sys::socket::{bind, recvmsg, sendmmsg, sendmsg, setsockopt, socket};
 use nix::sys::time::{TimeVal, TimeValLike};
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::size_of;
@@ -18,6 +18,8 @@ use std::time::Duration;
 const RECEIVE_BUFFER: usize = 32 << 20;
 /// A frame around the largest packet, with a tag.
 const LARGEST_FRAME: usize = LARGEST_PACKET + 18;
+/// Frames that the kernel is handed at once.
+const BATCH: usize = 64;
 /// How long a receive waits before it says that nothing came.
 const PATIENCE_MS: i64 = 20;
 
@@ -76,6 +78,26 @@ impl FrameSocket {
         let parts = [IoSlice::new(&[0; OFFLOADS]), IoSlice::new(frame)];
         let flags = MsgFlags::empty();
         sendmsg::<()>(self.socket.as_raw_fd(), &parts, &[], flags, None)?;
+        Ok(())
+    }
+
+    /// Sends frames, one after the other, as many as the kernel takes at once.
+    pub(super) fn send_all(&self, frames: &[Vec<u8>]) -> io::Result<()> {
+        for batch in frames.chunks(BATCH) {
+            let mut headers = MultiHeaders::<LinkAddr>::preallocate(batch.len(), None);
+            let parts = batch
+                .iter()
+                .map(|frame| [IoSlice::new(&[0; OFFLOADS]), IoSlice::new(frame)]);
+            let parts: Vec<[IoSlice<'_>; 2]> = parts.collect();
+            let nowhere = vec![None; batch.len()];
+            let socket = self.socket.as_raw_fd();
+            let flags = MsgFlags::empty();
+            let sent = sendmmsg(socket, &mut headers, &parts, nowhere, [], flags)?.count();
+            // The kernel stops where it can take no more just now, and says why of the next alone.
+            for frame in batch.get(sent..).unwrap_or_default() {
+                self.send(frame)?;
+            }
+        }
         Ok(())
     }
 

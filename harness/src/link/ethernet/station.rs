@@ -2,23 +2,31 @@
 //! for, and a mailbox for every connection.
 //!
 //! The local kernel never hears of it: frames for our link-layer address are somebody else's to
-//! it, so it neither answers nor forwards, and no firewall rule is needed. One thread reads for
-//! all cases; whoever sends does so on its own thread.
+//! it, so it neither answers nor forwards, and no firewall rule is needed. Where only this
+//! machine's own address can be had, the station speaks from that, and the kernel answers for it;
+//! what must not reach its TCP is for [`crate::link::firewall`]. One thread reads for all cases;
+//! whoever sends does so on its own thread.
 
 use super::address;
 use super::frame::{Frame, ethertype_of};
 use super::mailbox::Mailbox;
 use super::neighbour::{self, Message};
+use super::pace::{Held, Pace};
 use super::route::{self, Way};
 use super::segments;
 use super::socket::{Arrived, FrameSocket};
+use crate::link::privilege;
+use nix::sys::eventfd::{EfdFlags, EventFd};
 use pnet::packet::ethernet::EtherTypes;
 use pnet::util::MacAddr;
+use siphasher::sip::SipHasher13;
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{Hash, Hasher};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -28,7 +36,7 @@ const PROBES: u32 = 3;
 const ANSWER: Duration = Duration::from_millis(150);
 /// How often the device, or the router before it, is asked for.
 const ATTEMPTS: u32 = 20;
-/// How precisely is known when the device was last heard.
+/// How often is looked whether the device was heard.
 const GRAIN: Duration = Duration::from_millis(1);
 
 /// What a station is to be.
@@ -38,6 +46,10 @@ pub struct Plan {
     pub device: IpAddr,
     /// The addresses that the station speaks from; nobody else may have them.
     pub addresses: Vec<IpAddr>,
+    /// They are this machine's own: its kernel answers for them, not we.
+    pub own: bool,
+    /// Frames that may be sent in a second; `None`: as many as there are.
+    pub most_per_second: Option<u32>,
     /// The interface, if not the one that the routing table names.
     pub interface: Option<u32>,
     /// The VLAN, if frames are to carry a tag.
@@ -86,10 +98,18 @@ struct Shared {
     way: Way,
     /// Link-layer address of the next hop.
     device_mac: MacAddr,
+    /// The addresses are this machine's own.
+    own: bool,
+    pace: Option<Pace>,
     started: Instant,
-    /// When the next hop was last heard, in milliseconds since the start.
+    /// When the next hop was last heard, and when it last brought a packet for us: in nanoseconds
+    /// since the start.
     heard: AtomicU64,
+    brought: AtomicU64,
     gone: AtomicBool,
+    /// Why no case goes on, and a bell that rings from then on.
+    halted: OnceLock<&'static str>,
+    bell: EventFd,
     mailboxes: Mutex<BTreeMap<SocketAddr, Arc<Mailbox>>>,
     dropped: AtomicU64,
     unfinished: AtomicU64,
@@ -99,32 +119,20 @@ struct Shared {
 impl Station {
     /// Makes sure that the addresses are free and the device answers, then begins to read.
     pub fn start(plan: &Plan) -> Result<Self, StationError> {
-        let way = route::to(plan.device, plan.interface)
-            .map_err(|error| StationError::NoWay(plan.device, error))?;
-        let socket = FrameSocket::open(way.index)
-            .map_err(|error| StationError::Refused("open a packet socket", error))?;
-        let mut shared = Shared {
-            socket,
-            way,
-            device_mac: MacAddr::broadcast(),
-            started: Instant::now(),
-            heard: AtomicU64::new(0),
-            gone: AtomicBool::new(false),
-            mac: link_layer_address(plan.seed),
-            vlan: plan.vlan,
-            addresses: plan.addresses.iter().copied().collect(),
-            mailboxes: Mutex::new(BTreeMap::new()),
-            dropped: AtomicU64::new(0),
-            unfinished: AtomicU64::new(0),
-            broken: AtomicBool::new(false),
-        };
-        shared.claim()?;
+        let mut shared = Shared::new(plan)?;
+        if !plan.own {
+            shared.claim()?;
+        }
         shared.device_mac = shared.resolve()?;
         let shared = Arc::new(shared);
         let stop = Arc::new(AtomicBool::new(false));
         let reader = {
             let (shared, stop) = (Arc::clone(&shared), Arc::clone(&stop));
-            let read = move || shared.read_until(&stop);
+            let read = move || {
+                // A thread that cannot give up what it does not need works as well with it.
+                let _ = privilege::keep(&[], &[]);
+                shared.read_until(&stop);
+            };
             let thread = thread::Builder::new().name("station".to_owned());
             let refused = |error| StationError::Refused("start a thread", error);
             thread.spawn(read).map_err(refused)?
@@ -151,16 +159,64 @@ impl Station {
         Mailbox::new().map(Arc::new)
     }
 
-    /// Sends an IP packet to the device, or to the router before it.
+    /// Sends an IP packet to the device, or to the router before it, as soon as it may.
     pub fn send(&self, packet: &[u8]) -> io::Result<()> {
-        let frame = Frame {
-            from: self.shared.mac,
-            to: self.shared.device_mac,
-            vlan: self.shared.vlan,
-            ethertype: ethertype_of(packet),
-            payload: packet,
-        };
-        self.shared.socket.send(&frame.write())
+        self.shared.wait_for_turn();
+        self.shared.socket.send(&self.shared.frame(packet).write())
+    }
+
+    /// Sends IP packets, one after the other, with few calls of the kernel.
+    pub fn send_all(&self, packets: &[Vec<u8>]) -> io::Result<()> {
+        if self.shared.pace.is_some() {
+            return packets.iter().try_for_each(|packet| self.send(packet));
+        }
+        let frames = packets.iter().map(|packet| self.shared.frame(packet));
+        let frames: Vec<Vec<u8>> = frames.map(|frame| frame.write()).collect();
+        self.shared.socket.send_all(&frames)
+    }
+
+    /// What was held back because no more may be sent in a second.
+    pub fn held(&self) -> Held {
+        let pace = self.shared.pace.as_ref();
+        pace.map_or_else(Held::default, Pace::held)
+    }
+
+    /// The way to the device.
+    pub fn way(&self) -> &Way {
+        &self.shared.way
+    }
+
+    /// The link-layer address of the device, or of the router before it.
+    pub fn neighbour(&self) -> MacAddr {
+        self.shared.device_mac
+    }
+
+    /// No case goes on from here; the first reason counts.
+    pub fn halt(&self, reason: &'static str) {
+        if self.shared.halted.set(reason).is_ok() {
+            // It fails only if it has been rung 2^64 times.
+            let _ = self.shared.bell.write(1);
+        }
+    }
+
+    /// Why no case goes on.
+    pub fn halted(&self) -> Option<&'static str> {
+        self.shared.halted.get().copied()
+    }
+
+    /// Becomes readable when the station is halted, and stays so.
+    pub fn bell(&self) -> BorrowedFd<'_> {
+        self.shared.bell.as_fd()
+    }
+
+    /// The next hop has brought a packet for us since then.
+    pub fn has_heard_since(&self, since: Instant) -> bool {
+        self.shared.at(&self.shared.brought) >= since
+    }
+
+    /// How long the next hop takes to say where it is; `None` if it does not.
+    pub fn ask_neighbour(&self) -> io::Result<Option<Duration>> {
+        self.shared.time_neighbour()
     }
 
     /// Frames that the kernel dropped because we did not read fast enough, so far.
@@ -200,6 +256,69 @@ impl Drop for Station {
 }
 
 impl Shared {
+    fn new(plan: &Plan) -> Result<Self, StationError> {
+        let refused = |what| move |error| StationError::Refused(what, error);
+        let way = route::way_to(plan.device, plan.interface)
+            .map_err(|error| StationError::NoWay(plan.device, error))?;
+        let socket = FrameSocket::open(way.index).map_err(refused("open a packet socket"))?;
+        let mac = if plan.own {
+            let asked = route::link_layer_address(way.index);
+            asked.map_err(refused("learn the address of the interface"))?
+        } else {
+            link_layer_address(plan)
+        };
+        let flags = EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC;
+        let bell = EventFd::from_value_and_flags(0, flags);
+        let started = Instant::now();
+        Ok(Self {
+            socket,
+            mac,
+            vlan: plan.vlan,
+            addresses: plan.addresses.iter().copied().collect(),
+            way,
+            device_mac: MacAddr::broadcast(),
+            own: plan.own,
+            pace: plan.most_per_second.map(|most| Pace::new(most, started)),
+            started,
+            heard: AtomicU64::new(0),
+            brought: AtomicU64::new(0),
+            gone: AtomicBool::new(false),
+            halted: OnceLock::new(),
+            bell: bell.map_err(|errno| refused("make an event")(errno.into()))?,
+            mailboxes: Mutex::new(BTreeMap::new()),
+            dropped: AtomicU64::new(0),
+            unfinished: AtomicU64::new(0),
+            broken: AtomicBool::new(false),
+        })
+    }
+
+    /// The frame around an IP packet for the device.
+    fn frame<'p>(&self, packet: &'p [u8]) -> Frame<'p> {
+        Frame {
+            from: self.mac,
+            to: self.device_mac,
+            vlan: self.vlan,
+            ethertype: ethertype_of(packet),
+            payload: packet,
+        }
+    }
+
+    fn wait_for_turn(&self) {
+        if let Some(pace) = &self.pace {
+            thread::sleep(pace.next(Instant::now()));
+        }
+    }
+
+    /// A moment that is kept as nanoseconds since the start.
+    fn at(&self, kept: &AtomicU64) -> Instant {
+        self.started + Duration::from_nanos(kept.load(Ordering::Relaxed))
+    }
+
+    fn note(&self, kept: &AtomicU64) {
+        let now = self.started.elapsed().as_nanos() as u64;
+        kept.store(now, Ordering::Relaxed);
+    }
+
     fn mailboxes(&self) -> std::sync::MutexGuard<'_, BTreeMap<SocketAddr, Arc<Mailbox>>> {
         self.mailboxes
             .lock()
@@ -309,6 +428,7 @@ impl Shared {
     fn answer(&self, message: Message) {
         if let Message::Who { target, from, mac } = message
             && self.addresses.contains(&target)
+            && !self.own
         {
             let answer = neighbour::here(target, self.mac, (from, mac), self.vlan);
             // Whoever asked will ask again.
@@ -317,10 +437,7 @@ impl Shared {
     }
 
     fn is_deserted_since(&self, since: Instant) -> bool {
-        let heard = || {
-            let heard = Duration::from_millis(self.heard.load(Ordering::Relaxed));
-            self.started + heard + GRAIN >= since
-        };
+        let heard = || self.at(&self.heard) >= since;
         if self.gone.load(Ordering::Relaxed) {
             return true;
         }
@@ -337,6 +454,20 @@ impl Shared {
         }
         self.gone.store(!heard(), Ordering::Relaxed);
         !heard()
+    }
+
+    fn time_neighbour(&self) -> io::Result<Option<Duration>> {
+        let asked = Instant::now();
+        let question = neighbour::who(self.way.next_hop, self.own_address(), self.mac, self.vlan);
+        self.socket.send(&question)?;
+        while asked.elapsed() < ANSWER {
+            let heard = self.at(&self.heard);
+            if heard > asked {
+                return Ok(Some(heard - asked));
+            }
+            thread::sleep(GRAIN);
+        }
+        Ok(None)
     }
 
     fn read_until(&self, stop: &AtomicBool) {
@@ -364,8 +495,7 @@ impl Shared {
             return;
         }
         if frame.from == self.device_mac {
-            let now = self.started.elapsed().as_millis() as u64;
-            self.heard.store(now, Ordering::Relaxed);
+            self.note(&self.heard);
         }
         if let Some(message) = neighbour::read(&frame) {
             return self.answer(message);
@@ -377,6 +507,7 @@ impl Shared {
         let Some(packet) = address::trimmed(frame.payload) else {
             return;
         };
+        self.note(&self.brought);
         let Some(end) = address::tester_end(packet) else {
             return;
         };
@@ -413,9 +544,12 @@ fn unspecified(like: IpAddr) -> IpAddr {
     }
 }
 
-/// A locally administered address for one station.
-fn link_layer_address(seed: u64) -> MacAddr {
+/// A locally administered address for one station. Two testers with one seed differ by the
+/// addresses that they speak from.
+fn link_layer_address(plan: &Plan) -> MacAddr {
+    let mut hasher = SipHasher13::new_with_keys(plan.seed, 0);
+    plan.addresses.hash(&mut hasher);
     let mut octets = [0x02; 6];
-    octets[1..].copy_from_slice(&seed.to_be_bytes()[..5]);
+    octets[1..].copy_from_slice(&hasher.finish().to_be_bytes()[..5]);
     octets.into()
 }

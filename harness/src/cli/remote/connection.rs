@@ -1,0 +1,248 @@
+//! The way to a host for one run: the station, what keeps this machine's kernel out of it, and how
+//! long the way is. Once it stands, the process gives up what it does not need any more.
+
+use super::{Failure, Remote};
+use crate::device::external::{Answered, Pinger, Reach, RoundTrip};
+use crate::link::ethernet::{Plan, Station, StationError};
+use crate::link::firewall::{Guard, Guarded};
+use crate::link::privilege::{self, Capability};
+use crate::seed::Sequence;
+use crate::spec::profile::Slack;
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tcpspec_reports::record::{CaseRecord, Verdict};
+
+/// What lets a program that is not root open raw sockets.
+pub(in crate::cli) const SETCAP: &str =
+    "sudo setcap cap_net_raw,cap_net_admin+ep \"$(command -v tcpspec)\"";
+/// No way adds more than this to what a reply may take.
+const LONGEST_WAY: Duration = Duration::from_secs(2);
+/// Neighbours are asked so often how far away they are.
+const QUESTIONS: usize = 5;
+
+/// Why a run ends before its time.
+pub(super) const GONE: &str = "the host stopped answering, and does not say where it is any more";
+pub(super) const MUTE: &str = "the host still says where it is, but does not answer a SYN any more";
+
+/// The way to a host.
+#[derive(Debug)]
+pub(in crate::cli) struct Connection {
+    pub(super) station: Arc<Station>,
+    pinger: Option<Pinger>,
+    trip: Option<RoundTrip>,
+    /// When the host was last asked whether it is there, and answered.
+    answered: Mutex<Option<Instant>>,
+    _guard: Option<Guard>,
+}
+
+impl Connection {
+    /// Opens what has to be opened, measures the way, and gives up all other powers.
+    pub(super) fn open(remote: &Remote, seed: u64) -> Result<Self, Failure> {
+        let guard = remote.own.then(|| raise_guard(remote)).transpose()?;
+        let station = remote.station(seed).map_err(|error| refused(&error))?;
+        give_up_powers()?;
+        let (pinger, trip) = reach(remote, &station)?;
+        let trip = trip.or_else(|| neighbour(&station));
+        Ok(Self {
+            station,
+            pinger,
+            trip,
+            answered: Mutex::new(None),
+            _guard: guard,
+        })
+    }
+
+    /// Makes room for the way: a reply takes as long as on a cable, and the way beside.
+    pub(in crate::cli) fn widen(&self, slack: &mut Slack) {
+        if let Some(trip) = self.trip {
+            let way = trip.slack().min(LONGEST_WAY);
+            slack.reply += way;
+            slack.late += way;
+            slack.early += trip.jitter().min(LONGEST_WAY);
+        }
+    }
+
+    /// What the banner says of the way.
+    pub(in crate::cli) fn describe(&self, slack: &Slack) -> String {
+        let Some(trip) = self.trip else {
+            return "round trip not measured: the host answers neither a SYN nor its neighbours"
+                .to_owned();
+        };
+        let capped = if trip.slack() > LONGEST_WAY {
+            ", which is as much as is allowed for; replies may come too late to count"
+        } else {
+            ""
+        };
+        format!(
+            "round trip {} ± {}: a reply may take {}{capped}",
+            milliseconds(trip.median),
+            milliseconds(trip.spread),
+            milliseconds(slack.reply)
+        )
+    }
+
+    /// Whether the host is there still; if not, no case goes on. Takes a while to find out.
+    pub(super) fn check(&self, begun: Instant) -> Option<&'static str> {
+        let wanted = Instant::now();
+        let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever was before us may have found out what we want to know.
+        if answered.is_some_and(|at| at >= wanted) || self.station.halted().is_some() {
+            return self.station.halted();
+        }
+        let asked = Instant::now();
+        if self.pinger.as_ref().is_some_and(Pinger::is_answered) {
+            *answered = Some(asked);
+            return None;
+        }
+        if self.station.is_deserted_since(begun) {
+            self.station.halt(GONE);
+        } else if self.pinger.is_some() {
+            self.station.halt(MUTE);
+        }
+        self.station.halted()
+    }
+
+    /// Why a record of a case that began then proves nothing. A failure counts only if the host
+    /// answers after it, and a silence that was asked for proves nothing of a host that is gone.
+    pub(super) fn doubt(&self, begun: Instant, record: &CaseRecord) -> Option<&'static str> {
+        let is_fine = record.verdict == Verdict::Pass && self.station.has_heard_since(begun);
+        self.station
+            .halted()
+            .or_else(|| if is_fine { None } else { self.check(begun) })
+    }
+}
+
+/// `0.21 ms`
+pub(in crate::cli) fn milliseconds(time: Duration) -> String {
+    format!("{:.2} ms", time.as_secs_f64() * 1e3)
+}
+
+fn raise_guard(remote: &Remote) -> Result<Guard, Failure> {
+    let guarded = Guarded {
+        from: remote.host.address,
+        to: remote.from[0],
+        ports: remote.ports.clone(),
+    };
+    Guard::raise(&guarded).map_err(|error| {
+        let cure = match error.kind() {
+            ErrorKind::PermissionDenied => format!("it needs CAP_NET_ADMIN: {SETCAP}"),
+            _ if error.raw_os_error() == Some(libc::EEXIST) => {
+                "a killed run left one with this name behind: tcpspec doctor --fix".to_owned()
+            }
+            _ => "this kernel may lack nf_tables (`modprobe nf_tables`); else use a spare \
+                  address: --from"
+                .to_owned(),
+        };
+        Failure::Environment(format!(
+            "cannot put a firewall rule in place that keeps this machine's TCP away from \
+             the tester's connections: {error}; {cure}"
+        ))
+    })
+}
+
+fn refused(error: &StationError) -> Failure {
+    let cure = match error {
+        StationError::Refused(_, cause) if cause.kind() == ErrorKind::PermissionDenied => {
+            format!("; raw packets need CAP_NET_RAW: {SETCAP}")
+        }
+        _ => String::new(),
+    };
+    Failure::Environment(format!("{error}{cure}"))
+}
+
+/// From now on only what was opened can be used. Reports may still be written where root alone
+/// may write, if that is where they go.
+fn give_up_powers() -> Result<(), Failure> {
+    let files = [Capability::DacOverride];
+    let kept = if privilege::has(Capability::DacOverride) {
+        &files[..]
+    } else {
+        &[]
+    };
+    privilege::keep(kept, &[]).map_err(|error| unshed(&error))
+}
+
+/// Before anything is opened: what no run against a host needs. Whether reports need more is seen
+/// when they are tried.
+pub(in crate::cli) fn shed_powers() -> Result<(), Failure> {
+    privilege::forbid_more().map_err(|error| unshed(&error))?;
+    let used = [Capability::NetRaw, Capability::NetAdmin];
+    privilege::keep(&used, &[Capability::DacOverride]).map_err(|error| unshed(&error))
+}
+
+fn unshed(error: &io::Error) -> Failure {
+    Failure::Environment(format!(
+        "cannot give up the powers that this run does not need: {error}"
+    ))
+}
+
+/// What of the host answers a SYN, and how long that takes.
+fn reach(
+    remote: &Remote,
+    station: &Arc<Station>,
+) -> Result<(Option<Pinger>, Option<RoundTrip>), Failure> {
+    let unheard = |error: io::Error| Failure::Environment(format!("cannot ping: {error}"));
+    for port in remote.host.ping_ports() {
+        let pinger = remote.pinger(station, port);
+        if let Some((trip, answered)) = pinger.measure().map_err(unheard)? {
+            let is_closed_as_said = Some(port) == remote.host.reach.closed_port();
+            if answered == Answered::Open && is_closed_as_said {
+                return Err(Failure::Environment(format!(
+                    "somebody listens on port {port}; --closed-port needs one on which nobody does"
+                )));
+            }
+            return Ok((Some(pinger), Some(trip)));
+        }
+    }
+    match remote.host.reach {
+        Reach::Agent(_) => Ok((None, None)),
+        Reach::Service { port, .. } => Err(Failure::Environment(format!(
+            "{} does not answer a SYN to port {port}: is a service there, and does a firewall let \
+             it be reached?",
+            remote.host.address
+        ))),
+    }
+}
+
+/// How far away the neighbour is, where that is the host itself.
+fn neighbour(station: &Station) -> Option<RoundTrip> {
+    let asked = (0..QUESTIONS).filter_map(|_| station.ask_neighbour().ok().flatten());
+    RoundTrip::of(asked.collect())
+}
+
+impl Remote {
+    /// Opens the way to the host.
+    pub(in crate::cli) fn connect(&self, seed: u64) -> Result<Connection, Failure> {
+        Connection::open(self, seed)
+    }
+
+    /// Makes sure that the addresses can be used and that the host is there.
+    pub(in crate::cli) fn station(&self, seed: u64) -> Result<Arc<Station>, StationError> {
+        let plan = Plan {
+            device: self.host.address,
+            addresses: self.from.clone(),
+            own: self.own,
+            most_per_second: self.most_per_second,
+            interface: self.interface,
+            vlan: self.vlan,
+            seed: Sequence::new(seed).next_u64(),
+        };
+        Station::start(&plan).map(Arc::new)
+    }
+
+    /// What the host says to a SYN to that port, and how long that takes; `None` if nothing.
+    pub(in crate::cli) fn ask_port(
+        &self,
+        station: &Arc<Station>,
+        port: u16,
+    ) -> io::Result<Option<(RoundTrip, Answered)>> {
+        self.pinger(station, port).measure()
+    }
+
+    fn pinger(&self, station: &Arc<Station>, port: u16) -> Pinger {
+        let tester = SocketAddr::new(self.from[0], *self.ports.start());
+        Pinger::new(station, tester, SocketAddr::new(self.host.address, port))
+    }
+}
