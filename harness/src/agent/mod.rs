@@ -111,7 +111,7 @@ impl Agent {
 
     /// Gives the whole host over to tests: its settings change as cases need it, and are put back.
     pub fn give_host(mut self) -> Self {
-        self.host = Some(WholeHost::default());
+        self.host = Some(WholeHost::new(memory::forget));
         self
     }
 

@@ -266,6 +266,10 @@ impl<'s> Session<'s> {
                 self.loan = Some(loan);
                 Answer::Done
             }
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                let text = "right to do so on its host: it needs CAP_NET_ADMIN there";
+                Answer::Unsupported(text.to_owned())
+            }
             Err(error) => Answer::Refused(error.to_string()),
         }
     }

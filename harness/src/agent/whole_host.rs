@@ -5,7 +5,6 @@
 //! back when the next loan does not want it, and when the agent ends in order. What a host
 //! remembers of its peers is forgotten after each loan to one session alone.
 
-use super::memory;
 use crate::device::kernel::sysctls;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
@@ -26,9 +25,13 @@ pub(super) struct Wish {
     pub(super) alone: bool,
 }
 
+/// Makes the host forget what it remembers of these peers.
+type Forget = fn(&BTreeSet<IpAddr>) -> io::Result<()>;
+
 /// The host.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct WholeHost {
+    forget: Forget,
     lent: Mutex<Lent>,
     changed: Condvar,
 }
@@ -55,6 +58,15 @@ pub(super) struct Loan<'h> {
 }
 
 impl WholeHost {
+    /// The host as it is.
+    pub(super) fn new(forget: Forget) -> Self {
+        Self {
+            forget,
+            lent: Mutex::default(),
+            changed: Condvar::new(),
+        }
+    }
+
     /// Waits until nobody has the host otherwise, and makes it so.
     ///
     /// Fails if the others take too long, or if the host has no such setting.
@@ -76,11 +88,14 @@ impl WholeHost {
         }
         lent.waiting.pop_front();
         let alone = wish.alone;
-        let arranged = if lent.holders == 0 {
-            lent.arrange(wish)
-        } else {
-            Ok(())
-        };
+        let mut arranged = Ok(());
+        if lent.holders == 0 {
+            arranged = lent.arrange(wish);
+        }
+        if alone {
+            // Who cannot forget afterwards does not begin.
+            arranged = arranged.and_then(|()| (self.forget)(&BTreeSet::new()));
+        }
         // Whoever is next may want the same.
         self.changed.notify_all();
         arranged?;
@@ -155,8 +170,8 @@ impl Loan<'_> {
 impl Drop for Loan<'_> {
     fn drop(&mut self) {
         if self.alone {
-            // A host that cannot forget shows it to the next case that looks.
-            let _ = memory::forget(&self.peers);
+            // It could when this began; if not now, the next loan to one session alone fails.
+            let _ = (self.host.forget)(&self.peers);
         }
         self.host.lock().holders -= 1;
         self.host.changed.notify_all();
@@ -167,6 +182,10 @@ impl Drop for Loan<'_> {
 mod tests {
     use super::*;
     use std::sync::mpsc;
+
+    fn given() -> WholeHost {
+        WholeHost::new(|_| Ok(()))
+    }
 
     fn shared() -> Wish {
         Wish::default()
@@ -181,14 +200,14 @@ mod tests {
 
     #[test]
     fn the_same_wish_is_granted_twice() {
-        let host = WholeHost::default();
+        let host = given();
         let (_one, _other) = (host.lend(shared()).unwrap(), host.lend(shared()).unwrap());
         assert_eq!(host.lock().holders, 2);
     }
 
     #[test]
     fn whoever_wants_the_host_alone_waits_and_is_waited_for() {
-        let host = WholeHost::default();
+        let host = given();
         let first = host.lend(shared()).unwrap();
         let (sender, order) = mpsc::channel();
         std::thread::scope(|scope| {
@@ -218,8 +237,15 @@ mod tests {
     }
 
     #[test]
+    fn who_cannot_forget_is_nobodys_alone() {
+        let host = WholeHost::new(|_| Err(io::ErrorKind::PermissionDenied.into()));
+        assert!(host.lend(alone()).is_err());
+        assert!(host.lend(shared()).is_ok());
+    }
+
+    #[test]
     fn a_setting_that_does_not_exist_is_no_loan() {
-        let host = WholeHost::default();
+        let host = given();
         let settings = [("tcp_no_such".to_owned(), "1".to_owned())].into();
         let wish = Wish {
             settings,
@@ -231,7 +257,7 @@ mod tests {
 
     #[test]
     fn in_the_middle_only_who_is_alone_may_change_the_host() {
-        let host = WholeHost::default();
+        let host = given();
         let loan = host.lend(shared()).unwrap();
         assert!(loan.set(&[]).is_err());
         drop(loan);

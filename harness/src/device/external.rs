@@ -90,9 +90,13 @@ impl Host {
         if agent.has_whole_host() {
             let settings = self.settings_for(case);
             let alone = demand.is_some_and(|demand| demand.alone);
-            agent
-                .arrange(settings, alone)
-                .map_err(broken("arrange the host"))?;
+            agent.arrange(settings, alone).map_err(|error| {
+                if error.kind() == io::ErrorKind::Unsupported {
+                    NotStarted::Unfit(error.to_string())
+                } else {
+                    broken("arrange the host")(error).into()
+                }
+            })?;
         } else if let Some(demand) = demand {
             let reason = format!("{} (start the agent with --whole-host)", demand.reason);
             return Err(NotStarted::Unfit(reason));

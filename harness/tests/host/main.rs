@@ -4,6 +4,7 @@
 //! Where the machine forbids namespaces, or lacks `unshare`, `nsenter` and `ip`, every test is
 //! shown as ignored.
 
+mod comparison;
 mod rig;
 mod service;
 
@@ -26,10 +27,14 @@ fn main() -> ExitCode {
         return service::serve();
     }
     let arguments = Arguments::from_args();
-    let tests: [(&str, Test); 9] = [
+    let tests: [(&str, Test); 10] = [
         ("host/linux-over-ipv4", |rig| conforms(rig, &V4)),
         ("host/linux-over-ipv6", |rig| conforms(rig, &V6)),
         ("host/linux-with-an-agent", with_an_agent),
+        (
+            "host/linux-as-the-kernel-device-sees-it",
+            comparison::same_verdicts,
+        ),
         ("host/an-agent-that-wants-another-token", wrong_token),
         ("host/nothing-stays-open", |_| nothing_stays_open()),
         ("host/an-address-that-somebody-has", taken),

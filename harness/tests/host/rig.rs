@@ -25,12 +25,13 @@ for each in 'ip 192.0.2.1/24 2001:db8::1/64 tester0' 'on_ip 192.0.2.7/24 2001:db
   shift 4
 done
 on ip address add 192.0.2.8/24 dev host0
+on ip link set host0 gso_max_segs 1
 on ip link set lo up
 on "$1" "$2" & service=$!
 for each in $4; do
   on sh -c "echo ${each#*=} > /proc/sys/net/ipv4/${each%%=*}" || true
 done
-on "$3" agent --listen 192.0.2.7:30700 --allow 192.0.2.1 --token rig >/dev/null & agent=$!
+on "$3" agent --whole-host --listen 192.0.2.7:30700 --allow 192.0.2.1 --token rig >/dev/null & agent=$!
 trap 'kill $agent $service $host' EXIT
 for port in 9 30700; do
   until on ss -Hltn "sport = :$port" | grep -q LISTEN; do sleep 0.01; done
@@ -38,6 +39,9 @@ done
 echo $host
 read -r _ || true
 "#;
+
+/// Who is not root becomes it in a user namespace; some powers over a host go with the real one.
+const OWN_USERS: [&str; 2] = ["--user", "--map-root-user"];
 
 /// Where the host's agent listens, and what it wants to hear: as in the script.
 pub(crate) const AGENT: &str = "192.0.2.7:30700";
@@ -64,13 +68,12 @@ pub(crate) struct Ran {
 
 /// Why no network can be made on this machine; `None` if one can.
 pub(crate) fn forbidden() -> Option<String> {
-    let namespaces = ["unshare", "--user", "--map-root-user", "--net", "true"];
-    let tools: [&[&str]; 4] = [
-        &namespaces,
-        &["nsenter", "-V"],
-        &["ip", "-V"],
-        &["ss", "-V"],
-    ];
+    let namespaces = if is_root() {
+        &["unshare", "--net", "true"][..]
+    } else {
+        &["unshare", "--user", "--map-root-user", "--net", "true"]
+    };
+    let tools: [&[&str]; 4] = [namespaces, &["nsenter", "-V"], &["ip", "-V"], &["ss", "-V"]];
     tools.into_iter().find_map(|command| {
         let output = Command::new(command[0]).args(&command[1..]).output();
         match output {
@@ -88,16 +91,8 @@ impl Rig {
         let exe = std::env::current_exe().map_err(|error| error.to_string())?;
         let mut command = Command::new("unshare");
         command
-            .args([
-                "--user",
-                "--map-root-user",
-                "--net",
-                "--kill-child",
-                "sh",
-                "-c",
-                SCRIPT,
-                "rig",
-            ])
+            .args(if is_root() { &[][..] } else { &OWN_USERS })
+            .args(["--net", "--kill-child", "sh", "-c", SCRIPT, "rig"])
             .arg(exe)
             .arg(super::SERVE)
             .arg(env!("CARGO_BIN_EXE_tcpspec"))
@@ -155,6 +150,10 @@ impl Drop for Rig {
     }
 }
 
+fn is_root() -> bool {
+    nix::unistd::geteuid().is_root()
+}
+
 /// What the `linux` profile pins, as `name=value` words.
 fn pinned() -> Result<String, String> {
     let suite = tcpspec::spec::load(&tcpspec::spec::Sources::embedded());
@@ -168,15 +167,15 @@ fn pinned() -> Result<String, String> {
 }
 
 fn run(target: &str, command: &[&str]) -> io::Result<Ran> {
+    let users: &[&str] = if is_root() {
+        &[]
+    } else {
+        &["--user", "--preserve-credentials"]
+    };
     let output = Command::new("nsenter")
-        .args([
-            "--target",
-            target,
-            "--user",
-            "--net",
-            "--preserve-credentials",
-            "--",
-        ])
+        .args(["--target", target, "--net"])
+        .args(users)
+        .arg("--")
         .args(command)
         .stdin(Stdio::null())
         .output()?;

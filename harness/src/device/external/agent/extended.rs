@@ -147,7 +147,10 @@ fn refused(outcome: Outcome) -> io::Error {
 
 fn strange(answer: &Answer) -> io::Error {
     match answer {
-        Answer::Unsupported(what) => io::Error::other(format!("the agent has no {what}")),
+        Answer::Unsupported(what) => {
+            let text = format!("the agent has no {what}");
+            io::Error::new(io::ErrorKind::Unsupported, text)
+        }
         other => io::Error::other(format!("an answer to another question: {other:?}")),
     }
 }
