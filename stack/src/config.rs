@@ -106,6 +106,8 @@ pub struct Config {
     /// What a hard ICMP error does to a synchronized connection.
     pub icmp_hard: IcmpHard,
 
+    /// The largest backlog that a listener can have (listen(2)).
+    pub somaxconn: usize,
     /// Half-open connections that one listener may have at most; its own backlog may say less.
     pub syn_backlog: usize,
     /// What a SYN does that finds so many.
@@ -167,6 +169,7 @@ impl Default for Config {
             syn_in_time_wait: SynInTimeWait::Rfc6191,
             syn_fin: SynFin::Answer,
             icmp_hard: IcmpHard::Soft,
+            somaxconn: 4096,
             syn_backlog: 1024,
             syn_queue_full: SynQueueFull::Drop,
             syn_cookies: SynCookies::OnOverflow,

@@ -60,6 +60,8 @@ counters! {
     time_waits: "connections in TIME-WAIT now",
     time_wait_reuses: "connections that left TIME-WAIT for a new incarnation",
     time_wait_overflows: "connections that left TIME-WAIT because there were too many",
+    trouble_reports: "delivery problems that applications were told of (R1)",
+    user_timeouts_put_off: "segments without room for a User Timeout option that was due",
     icmp_errors: "ICMP errors that belonged to a connection",
 }
 

@@ -158,7 +158,8 @@ impl From<Ends> for Sockets {
 #[derive(Debug, Default)]
 pub(crate) struct SynCache {
     entries: BTreeMap<Ends, HalfOpen>,
-    deadlines: BTreeSet<(Instant, Ends)>,
+    /// Of those that are due together, the one that came first comes first.
+    deadlines: BTreeSet<(Instant, u64, Ends)>,
     by_age: BTreeSet<(ListenerId, u64, Ends)>,
 }
 
@@ -166,7 +167,7 @@ impl SynCache {
     /// Puts an entry in.
     pub(crate) fn insert(&mut self, sockets: Sockets, entry: HalfOpen) {
         let ends = sockets.into();
-        self.deadlines.insert((entry.deadline, ends));
+        self.deadlines.insert((entry.deadline, entry.arrival, ends));
         self.by_age.insert((entry.listener, entry.arrival, ends));
         self.entries.insert(ends, entry);
     }
@@ -175,7 +176,8 @@ impl SynCache {
     pub(crate) fn take(&mut self, sockets: Sockets) -> Option<HalfOpen> {
         let ends = sockets.into();
         let entry = self.entries.remove(&ends)?;
-        self.deadlines.remove(&(entry.deadline, ends));
+        self.deadlines
+            .remove(&(entry.deadline, entry.arrival, ends));
         self.by_age.remove(&(entry.listener, entry.arrival, ends));
         Some(entry)
     }
@@ -192,12 +194,12 @@ impl SynCache {
 
     /// The first deadline of all.
     pub(crate) fn next(&self) -> Option<Instant> {
-        self.deadlines.first().map(|(at, _)| *at)
+        self.deadlines.first().map(|(at, ..)| *at)
     }
 
     /// An entry whose deadline has come.
     pub(crate) fn due(&self, now: Instant) -> Option<Sockets> {
-        let (at, ends) = self.deadlines.first()?;
+        let (at, _, ends) = self.deadlines.first()?;
         (*at <= now).then(|| (*ends).into())
     }
 
@@ -258,7 +260,7 @@ mod tests {
     /// What an entry takes, with its places in the three tables, octets.
     fn entry_size() -> usize {
         size_of::<(Ends, HalfOpen)>()
-            + size_of::<(Instant, Ends)>()
+            + size_of::<(Instant, u64, Ends)>()
             + size_of::<(ListenerId, u64, Ends)>()
     }
 

@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 pub(crate) struct Listener {
     /// The local socket; an unspecified address stands for all of them.
     pub(crate) local: SocketAddr,
-    /// The backlog that the application asked for.
+    /// The backlog that the application asked for, as far as the host grants it.
     pub(crate) backlog: usize,
     /// What its connections get.
     pub(crate) options: SocketOptions,

@@ -62,6 +62,8 @@ pub struct Status {
     pub retransmits: u32,
     /// Segments sent again since the connection began.
     pub total_retransmits: u64,
+    /// The user timeout in force (RFC 9293 §3.9.1.1, RFC 5482 §3.1); `None` while R2 counts.
+    pub user_timeout: Option<Duration>,
     /// Unanswered zero-window or keep-alive probes.
     pub probes: u32,
     /// Segments in flight.
@@ -70,12 +72,16 @@ pub struct Status {
     pub sacked: u32,
     /// Segments in flight that are taken for lost.
     pub lost: u32,
+    /// Segments in flight that were sent more than once.
+    pub sent_again: u32,
     /// Octets that the application sent and the peer has not acknowledged.
     pub unacked: u32,
     /// Octets that wait to be sent for the first time.
     pub unsent: u32,
     /// Octets that the application can read.
     pub unread: u32,
+    /// Receive buffer, octets.
+    pub rcvbuf: u32,
     /// Octets to be read before the urgent data ends (MUST-33); zero outside urgent mode.
     pub urgent: u32,
     /// Octets sent, retransmissions included.
@@ -109,7 +115,7 @@ pub struct ListenerStatus {
     pub waiting: usize,
     /// How many can wait.
     pub accept_limit: usize,
-    /// The backlog that was asked for (`Send-Q`).
+    /// The backlog that was granted (`Send-Q`).
     pub backlog: usize,
     /// Connections in SYN-RECEIVED.
     pub half_open: usize,
@@ -149,13 +155,16 @@ impl Status {
             rttvar: Duration::ZERO,
             retransmits: 0,
             total_retransmits: 0,
+            user_timeout: None,
             probes: 0,
             in_flight: 0,
             sacked: 0,
             lost: 0,
+            sent_again: 0,
             unacked: 0,
             unsent: 0,
             unread: 0,
+            rcvbuf: 0,
             urgent: 0,
             bytes_sent: 0,
             bytes_retrans: 0,
@@ -217,6 +226,7 @@ impl fmt::Display for Status {
             ("unacked", u64::from(self.in_flight)),
             ("sacked", u64::from(self.sacked)),
             ("lost", u64::from(self.lost)),
+            ("sent_again", u64::from(self.sent_again)),
             ("unsent", u64::from(self.unsent)),
             ("bytes_sent", self.bytes_sent),
             ("bytes_retrans", self.bytes_retrans),
@@ -230,6 +240,24 @@ impl fmt::Display for Status {
             f.write_str(" nodelay")?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Display for ListenerStatus {
+    /// One line like that of `ss -lnt`: Recv-Q, Send-Q, the socket; and the SYN queue.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            waiting,
+            backlog,
+            local,
+            half_open,
+            half_open_limit,
+            ..
+        } = self;
+        write!(
+            f,
+            "LISTEN {waiting} {backlog} {local} syn:{half_open}/{half_open_limit}"
+        )
     }
 }
 

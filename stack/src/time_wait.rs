@@ -126,6 +126,11 @@ impl TimeWaits {
         self.remove(self.records[slot as usize].as_ref()?.sockets)
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.by_sockets.len()
+    }
+
     /// When the next record ends.
     pub(crate) fn next(&self) -> Option<Instant> {
         self.schedule.first().map(|(at, _)| at)

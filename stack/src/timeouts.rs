@@ -183,6 +183,7 @@ fn retransmission(tcb: &mut Tcb, cx: &mut Context<'_>) -> Option<CloseReason> {
     //   the application; see the "Asynchronous Reports" section
     if tcb.retransmits == cx.config.r1 && tcb.settings.reports {
         let (id, retransmits) = (tcb.id, tcb.retransmits);
+        cx.counters.trouble_reports += 1;
         tcb.tell(Event::Trouble { id, retransmits }, cx);
     }
     tcb.rtt.back_off(cx.config);

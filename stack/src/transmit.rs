@@ -12,8 +12,8 @@ use crate::segment::{Control, Ecn, SackBlocks, Segment, SynOptions};
 use crate::seq::SeqNum;
 use crate::tcb::{Context, Origin, Tcb};
 use crate::timeouts::Timer;
-use crate::user_timeout;
-use crate::wire::sack_len;
+use crate::user_timeout::{self, UserTimeout};
+use crate::wire::{self, MOST_OPTIONS, TIMESTAMPS_LEN, USER_TIMEOUT_LEN, sack_len};
 use crate::{State, tail_loss};
 
 /// A segment that is about to be built.
@@ -200,13 +200,16 @@ fn loss_probe(tcb: &mut Tcb) -> Option<Plan> {
 
 /// The most text that a segment can have beside its options (MUST-16).
 fn most_text(tcb: &Tcb) -> u32 {
-    let user_timeout = if user_timeout::option(tcb, false).is_some() {
-        4
-    } else {
-        0
+    let timestamps = if tcb.ts.enabled { TIMESTAMPS_LEN } else { 0 };
+    let sack = sack_len(tcb.sack_blocks().len()) as u32;
+    let room = MOST_OPTIONS - timestamps - sack;
+    let user_timeout = match user_timeout::option(tcb, false) {
+        Some(_) if room >= USER_TIMEOUT_LEN => USER_TIMEOUT_LEN,
+        _ => 0,
     };
-    let options = sack_len(tcb.sack_blocks().len()) as u32 + user_timeout;
-    tcb.effective_mss().saturating_sub(options).max(1)
+    tcb.effective_mss()
+        .saturating_sub(sack + user_timeout)
+        .max(1)
 }
 
 /// Text or FIN: again what has to be sent again, else what is new.
@@ -390,7 +393,7 @@ fn note_data(tcb: &mut Tcb, plan: Plan, end: SeqNum, cx: &mut Context<'_>) {
     }
 }
 
-fn build<'a>(tcb: &'a mut Tcb, plan: Plan, cx: &Context<'_>) -> Segment<'a> {
+fn build<'a>(tcb: &'a mut Tcb, plan: Plan, cx: &mut Context<'_>) -> Segment<'a> {
     let syn = plan.what == What::Syn;
     let ack = (tcb.state != State::SynSent).then_some(tcb.rcv.nxt);
     let wnd = tcb.advertise(syn);
@@ -410,8 +413,12 @@ fn build<'a>(tcb: &'a mut Tcb, plan: Plan, cx: &Context<'_>) -> Segment<'a> {
     } else {
         tcb.sack_blocks()
     };
-    let user_timeout = user_timeout::option(tcb, syn);
-    tcb.advice.given |= !syn;
+    let options = Segment {
+        timestamps,
+        sack,
+        ..Segment::bare(plan.seq, control)
+    };
+    let user_timeout = user_timeout_beside(tcb, &options, cx);
     // RFC 2883 §4, rule (1): a duplicate is reported once.
     tcb.rcv.sack.duplicate = None;
     let urgent = tcb.snd.up.filter(|up| !syn && up.after(plan.seq));
@@ -431,12 +438,30 @@ fn build<'a>(tcb: &'a mut Tcb, plan: Plan, cx: &Context<'_>) -> Segment<'a> {
         wnd,
         urgent,
         push,
-        timestamps,
-        sack,
         user_timeout,
         text,
-        ..Segment::bare(plan.seq, control)
+        ..options
     }
+}
+
+/// The User Timeout option of a segment that has these others: what it says can wait, what they
+/// say cannot. Where it finds no room, the next segment carries it.
+fn user_timeout_beside(
+    tcb: &mut Tcb,
+    others: &Segment<'_>,
+    cx: &mut Context<'_>,
+) -> Option<UserTimeout> {
+    let due = user_timeout::option(tcb, others.is_syn())?;
+    // RFC 5482 §3:
+    //   if other TCP options are in use, they may
+    //   already consume all the available TCP option space, thus preventing
+    //   the use of the UTO option
+    if !wire::user_timeout_fits(others) {
+        cx.counters.user_timeouts_put_off += 1;
+        return None;
+    }
+    tcb.advice.given |= !others.is_syn();
+    Some(due)
 }
 
 fn syn_options(tcb: &Tcb) -> SynOptions {

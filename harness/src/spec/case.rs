@@ -119,6 +119,8 @@ pub struct SocketSettings {
     pub user_timeout: Option<Duration>,
     /// User timeout to be advertised by the option of RFC 5482.
     pub advertised_timeout: Option<Duration>,
+    /// Whether the application hears of R1 (RFC 9293 §3.9.1.8).
+    pub reports: Option<bool>,
     /// TTL or hop limit.
     pub ttl: Option<u8>,
     /// TOS octet or traffic class.

@@ -17,6 +17,10 @@ const fn claim(name: &'static str, doc: &'static str) -> Entry {
 /// Claims, in the order of the alphabet.
 pub const CLAIMS: &[Entry] = &[
     claim(
+        "active-backlog",
+        "a limit on active OPENs whose handshake is not complete",
+    ),
+    claim(
         "challenge-throttle",
         "a limit on the challenge ACKs of a connection (RFC 5961 §7)",
     ),
@@ -108,6 +112,16 @@ pub const POLICIES: &[Policy] = &[
         "the last ACK of a handshake when the accept queue is full",
     ),
     policy(
+        "active_backlog",
+        Values::Number,
+        "active OPENs that may wait for their handshake at the same time",
+    ),
+    policy(
+        "fin_wait_2",
+        Values::Duration,
+        "longest FIN-WAIT-2 of a connection that nobody owns: FIN2.TIMEOUT",
+    ),
+    policy(
         "icmp_hard",
         Values::OneOf(&["abort", "soft"]),
         "an ICMP hard error on a synchronized connection (MUST-56, RFC 5927 §5.2)",
@@ -149,9 +163,19 @@ pub const POLICIES: &[Policy] = &[
     ),
     policy("msl", Values::Duration, "maximum segment lifetime: MSL"),
     policy(
+        "path_mtu_raise",
+        Values::Duration,
+        "time from a reduced path MTU to the next larger packet (RFC 1191 §6.3): PMTU.RAISE",
+    ),
+    policy(
         "rst_in_time_wait",
         Values::OneOf(&["close", "ignore"]),
         "an acceptable RST in TIME-WAIT (RFC 9293 §3.10.7.4, RFC 1337)",
+    ),
+    policy(
+        "somaxconn",
+        Values::Number,
+        "largest backlog that a listener can have",
     ),
     policy(
         "syn_backlog",
@@ -183,6 +207,22 @@ pub const POLICIES: &[Policy] = &[
         "synack_retries",
         Values::Number,
         "retransmissions of a SYN-ACK",
+    ),
+    policy(
+        "synack_retries_pressed",
+        Values::Number,
+        "the same while more than half of the SYN queue is taken (RFC 4987 §3.3)",
+    ),
+    policy(
+        "time_wait_limit",
+        Values::Number,
+        "connections that may be in TIME-WAIT at the same time",
+    ),
+    policy(
+        "time_wait_reuse",
+        Values::OneOf(&["never", "timestamps"]),
+        "an active OPEN of sockets in TIME-WAIT: refused, or allowed where timestamps tell the \
+         two connections apart (RFC 6191 §3)",
     ),
 ];
 

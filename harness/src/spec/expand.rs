@@ -239,6 +239,8 @@ pub(super) fn constants(profile: Option<&Profile>, family: Family) -> Constants 
         rto_initial: nanos("initial_rto", standard.rto_initial),
         rto_min: nanos("min_rto", standard.rto_min),
         rto_max: nanos("max_rto", standard.rto_max),
+        fin_wait_2: nanos("fin_wait_2", standard.fin_wait_2),
+        path_mtu_raise: nanos("path_mtu_raise", standard.path_mtu_raise),
     }
 }
 

@@ -419,6 +419,7 @@ fn settings_text(settings: &SocketSettings) -> String {
         settings
             .advertised_timeout
             .map(|limit| format!("uto {}", time(limit))),
+        settings.reports.map(|on| format!("reports {on}")),
         octets("ttl", settings.ttl.map(u32::from)),
         octets("tos", settings.tos.map(u32::from)),
     ]

@@ -41,10 +41,15 @@ pub struct Constants {
     pub rto_min: i64,
     /// `RTO.MAX`, nanoseconds.
     pub rto_max: i64,
+    /// `FIN2.TIMEOUT`, nanoseconds.
+    pub fin_wait_2: i64,
+    /// `PMTU.RAISE`, nanoseconds.
+    pub path_mtu_raise: i64,
 }
 
 impl Default for Constants {
-    /// IPv4 on Ethernet (RFC 9293 §3.7.1) and the times of RFC 9293 §3.4.2 and RFC 6298 §2.
+    /// IPv4 on Ethernet (RFC 9293 §3.7.1), the times of RFC 9293 §3.4.2, RFC 6298 §2 and
+    /// RFC 1191 §6.3, and a minute for what nobody owns.
     fn default() -> Self {
         const SECOND: i64 = 1_000_000_000;
         Self {
@@ -53,6 +58,8 @@ impl Default for Constants {
             rto_initial: SECOND,
             rto_min: SECOND,
             rto_max: 60 * SECOND,
+            fin_wait_2: 60 * SECOND,
+            path_mtu_raise: 600 * SECOND,
         }
     }
 }
@@ -66,6 +73,8 @@ impl Constants {
             "RTO.INITIAL" => ("RTO.INITIAL", Type::Duration, self.rto_initial),
             "RTO.MIN" => ("RTO.MIN", Type::Duration, self.rto_min),
             "RTO.MAX" => ("RTO.MAX", Type::Duration, self.rto_max),
+            "FIN2.TIMEOUT" => ("FIN2.TIMEOUT", Type::Duration, self.fin_wait_2),
+            "PMTU.RAISE" => ("PMTU.RAISE", Type::Duration, self.path_mtu_raise),
             _ => return None,
         })
     }

@@ -5,10 +5,10 @@ use crate::recovery;
 use crate::tcb::{Origin, Tcb};
 use crate::time_wait::TimeWait;
 use crate::timeouts::Timer;
-use crate::{Instant, State, Status};
+use crate::{Config, Instant, State, Status, user_timeout};
 
 /// Everything that can be told about a connection.
-pub(crate) fn status(tcb: &Tcb, now: Instant) -> Status {
+pub(crate) fn status(tcb: &Tcb, now: Instant, config: &Config) -> Status {
     let (snd, rcv) = (&tcb.snd, &tcb.rcv);
     let sent_text = snd.nxt.earliest(snd.queue.end());
     let window = tcb.congestion.window();
@@ -37,13 +37,16 @@ pub(crate) fn status(tcb: &Tcb, now: Instant) -> Status {
         rttvar: tcb.rtt.rttvar(),
         retransmits: tcb.retransmits,
         total_retransmits: tcb.total_retransmits,
+        user_timeout: user_timeout::effective(tcb, config),
         probes: tcb.probes,
         in_flight: snd.queue.in_flight_count() as u32,
         sacked: count(&|sent| sent.sacked),
         lost: count(&|sent| recovery::is_lost(tcb, sent)),
+        sent_again: count(&|sent| sent.again),
         unacked: snd.queue.len() as u32 - unsent,
         unsent,
         unread: rcv.queue.ready() as u32,
+        rcvbuf: rcv.buffer,
         urgent: tcb.urgent_unread(),
         bytes_sent: snd.octets_sent,
         bytes_retrans: snd.octets_again,

@@ -101,13 +101,13 @@ impl Stack {
     /// SEGMENT ARRIVES (RFC 9293 §3.10.7).
     fn segment_arrives(&mut self, now: Instant, packet: &Packet<'_>) {
         let sockets = (packet.dst(), packet.src());
+        let ce = packet.ip.tos & ecn::FIELD == ecn::CE;
         if let Some(slot) = self.find(sockets) {
-            let ce = packet.ip.tos & ecn::FIELD == ecn::CE;
             self.connection_hears(now, slot, sockets, &packet.segment, ce);
         } else if self.time_waits.find(sockets).is_some() {
             self.time_wait_hears(now, sockets, &packet.segment);
         } else if let Some(listener) = self.listeners.find(sockets.0) {
-            self.listener_hears(now, listener, sockets, &packet.segment);
+            self.listener_hears(now, listener, sockets, &packet.segment, ce);
         } else if let Some(reset) = closed::arrives(&packet.segment) {
             self.reply(sockets, reset, (self.config.ttl, 0));
         }
@@ -190,7 +190,7 @@ impl Stack {
         match (disposition, listener) {
             // TIME-WAIT waits in the background until the new connection is established.
             (Disposition::NewIncarnation, Some(listener)) => {
-                self.listener_hears(now, listener, sockets, segment);
+                self.listener_hears(now, listener, sockets, segment, false);
             }
             (Disposition::Close(_) | Disposition::ResetAndClose, _) => {
                 if let Some(record) = self.time_waits.remove(sockets) {
@@ -212,10 +212,11 @@ impl Stack {
         listener: ListenerId,
         sockets: Sockets,
         segment: &Segment<'_>,
+        ce: bool,
     ) {
         match listen::arrives(segment, &self.config) {
             Heard::Ignore => {}
-            Heard::Reset if self.cookie_arrives(now, listener, sockets, segment) => {}
+            Heard::Reset if self.cookie_arrives(now, listener, sockets, segment, ce) => {}
             Heard::Reset => {
                 if let Some(reset) = Segment::reset_for(segment) {
                     self.reply(sockets, reset, (self.config.ttl, 0));

@@ -52,12 +52,15 @@ impl Stack {
     /// How many connections and listeners are in each state, as `ss -s` counts them.
     pub fn states(&self) -> BTreeMap<State, usize> {
         let mut counts = BTreeMap::new();
-        for state in self.connections.states() {
+        // A connection in TIME-WAIT is a record, whether or not its block is still there.
+        let blocks = self.connections.states();
+        for state in blocks.filter(|state| *state != State::TimeWait) {
             *counts.entry(state).or_default() += 1;
         }
         let others = [
             (State::Listen, self.listeners.len()),
             (State::SynReceived, self.half_open.len()),
+            (State::TimeWait, self.time_waits.len()),
         ];
         for (state, count) in others.into_iter().filter(|(_, count)| *count > 0) {
             *counts.entry(state).or_default() += count;
@@ -359,6 +362,7 @@ impl Stack {
         listener: ListenerId,
         sockets: Sockets,
         segment: &Segment<'_>,
+        ce: bool,
     ) -> bool {
         let lately = |at: Instant| now.since(at) < cookies::LIFETIME;
         let Some(queues) = self.listeners.get(listener) else {
@@ -385,7 +389,7 @@ impl Stack {
             self.counters.listen_resets += u64::from(resets);
             return !resets;
         }
-        self.open_by_cookie(now, listener, sockets, (irs, iss, mss), segment);
+        self.open_by_cookie(now, listener, sockets, (irs, iss, mss), (segment, ce));
         true
     }
 
@@ -396,7 +400,7 @@ impl Stack {
         listener: ListenerId,
         sockets: Sockets,
         (irs, iss, mss): (SeqNum, SeqNum, u16),
-        segment: &Segment<'_>,
+        (segment, ce): (&Segment<'_>, bool),
     ) {
         let offset = self.secret.timestamp_offset(sockets);
         let timestamps = segment.timestamps.filter(|_| self.config.timestamps);
@@ -420,7 +424,7 @@ impl Stack {
         self.act(id.slot, now, |tcb, cx| {
             let _ = transmit::next(tcb, cx);
         });
-        self.connection_hears(now, id.slot, sockets, segment, false);
+        self.connection_hears(now, id.slot, sockets, segment, ce);
         if let Some(tcb) = self.connections.at_mut(id.slot) {
             // Nobody knows when, and a timestamp that carries options is not exact.
             tcb.rtt = Rtt::new(&self.config);

@@ -141,7 +141,8 @@ impl Stack {
     }
 
     /// Passive OPEN. An unspecified local address listens on all of them; one more
-    /// than `backlog` connections may be half open, and as many may wait to be accepted.
+    /// than `backlog` connections may be half open, and as many may wait to be accepted. A backlog
+    /// above [`Config::somaxconn`] is cut to that, as listen(2) has it.
     pub fn listen(
         &mut self,
         local: SocketAddr,
@@ -154,6 +155,7 @@ impl Stack {
         if local.port() == 0 {
             return Err(CallError::Resources);
         }
+        let backlog = backlog.min(self.config.somaxconn);
         let listener = Listener::new(local, backlog, options);
         self.listeners.add(listener).ok_or(CallError::Exists)
     }
@@ -294,7 +296,7 @@ impl Stack {
     /// STATUS of a connection; `None` once its id is gone.
     pub fn status(&self, now: Instant, id: ConnectionId) -> Option<Status> {
         let tcb = self.connections.owned(id)?;
-        let mut status = calls::status(tcb, now);
+        let mut status = calls::status(tcb, now, &self.config);
         let record = self.time_waits.find((tcb.local, tcb.remote));
         if let Some(record) = record.filter(|record| record.owner == Some(id)) {
             status.timers.push((Timer::TimeWait, record.until));
@@ -306,11 +308,11 @@ impl Stack {
     pub fn status_of(&self, now: Instant, local: SocketAddr, remote: SocketAddr) -> Option<Status> {
         if let Some(entry) = self.half_open.get((local, remote)) {
             let tcb = self.remembered(listening::NOBODY, (local, remote), entry)?;
-            return Some(calls::status(&tcb, now));
+            return Some(calls::status(&tcb, now, &self.config));
         }
         let connection = self.connections.find((local, remote));
         if let Some(tcb) = connection.and_then(|slot| self.connections.at(slot)) {
-            return Some(calls::status(tcb, now));
+            return Some(calls::status(tcb, now, &self.config));
         }
         let record = self.time_waits.find((local, remote))?;
         Some(calls::status_of_record(record, now))

@@ -15,7 +15,7 @@ pub(crate) use ip::encode as encode_ip;
 pub(crate) use ip::{
     ICMP, ICMPV6, TCP, decode as decode_ip, decode_fragment, header_len, skip_extensions, v4, v6,
 };
-pub(crate) use tcp::{decode as decode_tcp, most_sack_blocks, sack_len};
+pub(crate) use tcp::{decode as decode_tcp, most_sack_blocks, sack_len, user_timeout_fits};
 
 use crate::segment::Segment;
 use checksum::Sum;
@@ -23,6 +23,10 @@ use std::net::{IpAddr, SocketAddr};
 
 /// Octets of the timestamp option with its padding.
 pub(crate) const TIMESTAMPS_LEN: u32 = 12;
+/// Octets of the User Timeout option (RFC 5482 §3.3).
+pub(crate) const USER_TIMEOUT_LEN: u32 = 4;
+/// Octets that options may take in all (RFC 9293 §3.1).
+pub(crate) const MOST_OPTIONS: u32 = 40;
 /// Octets of a TCP header without options.
 pub(crate) const TCP_HEADER_LEN: u32 = 20;
 

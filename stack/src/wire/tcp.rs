@@ -1,7 +1,10 @@
 //! The TCP header and its options (RFC 9293 §3.1, §3.2).
 
 use super::checksum::Sum;
-use super::{IpHeader, Malformed, Packet, TCP, checksum_holds};
+use super::{
+    IpHeader, MOST_OPTIONS, Malformed, Packet, TCP, TIMESTAMPS_LEN, USER_TIMEOUT_LEN,
+    checksum_holds,
+};
 use crate::fast_open::{Cookie, FastOpenOption};
 use crate::segment::{Control, Ecn, SackBlock, SackBlocks, Segment, SynOptions, Timestamps};
 use crate::seq::{SeqNum, WindowScale, WireWindow};
@@ -157,26 +160,28 @@ pub(super) fn len(segment: &Segment<'_>) -> usize {
 }
 
 fn options_len(segment: &Segment<'_>) -> usize {
-    negotiated_len(segment)
-        + if user_timeout(segment).is_some() {
-            4
-        } else {
-            0
-        }
+    let user_timeout = match segment.user_timeout {
+        Some(_) if user_timeout_fits(segment) => USER_TIMEOUT_LEN as usize,
+        _ => 0,
+    };
+    negotiated_len(segment) + user_timeout
 }
 
-/// The User Timeout option, if there is room for it.
-fn user_timeout(segment: &Segment<'_>) -> Option<UserTimeout> {
-    segment
-        .user_timeout
-        .filter(|_| negotiated_len(segment) + 4 <= 40)
+/// Whether a User Timeout option has room beside the other options.
+pub(crate) fn user_timeout_fits(segment: &Segment<'_>) -> bool {
+    negotiated_len(segment) + USER_TIMEOUT_LEN as usize <= MOST_OPTIONS as usize
 }
 
 /// The options without the user timeout.
 fn negotiated_len(segment: &Segment<'_>) -> usize {
     let timestamps = segment.timestamps.is_some();
     let Control::Syn { options, .. } = segment.control else {
-        return if timestamps { 12 } else { 0 } + sack_len(sack(segment).len());
+        let timestamps = if timestamps {
+            TIMESTAMPS_LEN as usize
+        } else {
+            0
+        };
+        return timestamps + sack_len(sack(segment).len());
     };
     let mss = if options.mss.is_some() { 4 } else { 0 };
     let sack_and_timestamps = match (options.sack_permitted, timestamps) {
@@ -284,7 +289,7 @@ fn encode_options(segment: &Segment<'_>, out: &mut Vec<u8>) {
             out.extend_from_slice(&right.0.to_be_bytes());
         }
     }
-    if let Some(UserTimeout(field)) = user_timeout(segment) {
+    if let Some(UserTimeout(field)) = segment.user_timeout.filter(|_| user_timeout_fits(segment)) {
         out.extend_from_slice(&[USER_TIMEOUT, 4]);
         out.extend_from_slice(&field.to_be_bytes());
     }

@@ -6,6 +6,7 @@
 
 mod options;
 mod policy;
+mod status;
 mod sysctl;
 
 pub use policy::{PolicyError, config};
@@ -19,10 +20,8 @@ use crate::time::Instant;
 use options::{merge, options_of};
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::time::Duration;
 use tcpspec_stack::{
-    CallError, CloseReason, Config, ConnectionId, Event, ListenerId, SocketOptions, Stack, Status,
-    Timer,
+    CallError, CloseReason, Config, ConnectionId, Event, ListenerId, SocketOptions, Stack,
 };
 
 /// Accept queue of a `listen` that does not say.
@@ -447,16 +446,27 @@ impl Device for Bundled {
 
     fn state(&mut self, _now: Instant, conn: ConnId) -> Option<State> {
         let tuple = self.socket(conn).ok()?.tuple;
-        Some(state_of(self.stack.state(tuple.device, tuple.tester)))
+        Some(status::state_of(
+            self.stack.state(tuple.device, tuple.tester),
+        ))
     }
 
     fn info(&mut self, now: Instant, conn: ConnId, field: &str) -> Option<i64> {
+        if let Some(listener) = self.listener(conn)
+            && let Some(queue) = status::queue_of(&self.stack.listener_status(listener)?, field)
+        {
+            return Some(queue);
+        }
         let tuple = self.socket(conn).ok()?.tuple;
         let status = self.stack.status_of(at(now), tuple.device, tuple.tester)?;
-        field_of(&status, field)
+        status::field_of(&status, field)
     }
 
     fn counter(&mut self, _now: Instant, name: &str) -> Option<i64> {
+        if let Some(state) = status::state_counted_as(name) {
+            let states = self.stack.states();
+            return Some(states.get(&state).map_or(0, |count| *count as i64));
+        }
         let mut counters = self.stack.counters().all();
         let (_, _, value) = counters.find(|(known, _, _)| *known == name)?;
         i64::try_from(value).ok()
@@ -481,62 +491,6 @@ fn at(now: Instant) -> tcpspec_stack::Instant {
 
 fn refused(error: CallError) -> Refused {
     Refused::Failed(error.to_string())
-}
-
-/// Fields of a status by the names of the specs; durations in nanoseconds.
-fn field_of(status: &Status, field: &str) -> Option<i64> {
-    let nanos = |duration: Duration| duration.as_nanos() as i64;
-    let left = |timer| status.left(timer).map(nanos);
-    Some(match field {
-        "backoff" => i64::from(status.backoff),
-        "bytes_received" => status.bytes_received as i64,
-        "bytes_retrans" => status.bytes_retrans as i64,
-        "bytes_sent" => status.bytes_sent as i64,
-        "cwnd" => i64::from(status.cwnd),
-        "pmtu" => i64::from(status.pmtu),
-        "probes" => i64::from(status.probes),
-        "rcv_mss" => i64::from(status.rcv_mss),
-        "rcv_wnd" => i64::from(status.rcv_wnd),
-        "rcv_wscale" => i64::from(status.rcv_wscale),
-        "retransmits" => i64::from(status.retransmits),
-        "rto" => nanos(status.rto),
-        "rttvar" => nanos(status.rttvar),
-        "snd_mss" => i64::from(status.mss),
-        "snd_wnd" => i64::from(status.snd_wnd),
-        "snd_wscale" => i64::from(status.snd_wscale),
-        "soft_error" => i64::from(status.soft_error.is_some()),
-        "srtt" => nanos(status.srtt?),
-        "ssthresh" => i64::from(status.ssthresh),
-        "timer_keepalive" => left(Timer::KeepAlive)?,
-        "timer_persist" => left(Timer::Persist)?,
-        "timer_retransmission" => left(Timer::Retransmission)?,
-        "timer_time_wait" => left(Timer::TimeWait)?,
-        "lost" => i64::from(status.lost),
-        "sacked" => i64::from(status.sacked),
-        "total_retrans" => status.total_retransmits as i64,
-        "unacked" => i64::from(status.in_flight),
-        "unread" => i64::from(status.unread),
-        "unsent" => i64::from(status.unsent),
-        "urgent" => i64::from(status.urgent),
-        _ => return None,
-    })
-}
-
-fn state_of(state: tcpspec_stack::State) -> State {
-    use tcpspec_stack::State as Theirs;
-    match state {
-        Theirs::Closed => State::Closed,
-        Theirs::Listen => State::Listen,
-        Theirs::SynSent => State::SynSent,
-        Theirs::SynReceived => State::SynReceived,
-        Theirs::Established => State::Established,
-        Theirs::FinWait1 => State::FinWait1,
-        Theirs::FinWait2 => State::FinWait2,
-        Theirs::CloseWait => State::CloseWait,
-        Theirs::Closing => State::Closing,
-        Theirs::LastAck => State::LastAck,
-        Theirs::TimeWait => State::TimeWait,
-    }
 }
 
 #[cfg(test)]

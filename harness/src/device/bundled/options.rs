@@ -17,7 +17,7 @@ pub(super) fn options_of(set: &SocketSettings) -> SocketOptions {
         }),
         user_timeout: set.user_timeout,
         advertised_timeout: set.advertised_timeout,
-        reports: None,
+        reports: set.reports,
         ttl: set.ttl,
         tos: set.tos,
         fast_open: set.fastopen.map(|most| most as usize),
@@ -32,6 +32,7 @@ pub(super) fn merge(options: &mut SocketOptions, newer: SocketOptions) {
     options.keepalive = newer.keepalive.or(options.keepalive);
     options.user_timeout = newer.user_timeout.or(options.user_timeout);
     options.advertised_timeout = newer.advertised_timeout.or(options.advertised_timeout);
+    options.reports = newer.reports.or(options.reports);
     options.ttl = newer.ttl.or(options.ttl);
     options.tos = newer.tos.or(options.tos);
     options.fast_open = newer.fast_open.or(options.fast_open);

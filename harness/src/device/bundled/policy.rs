@@ -92,12 +92,26 @@ const OF_LISTENERS: [&str; 7] = [
     "tcp_syncookies",
 ];
 
+/// The policies that [`limit`] knows: how many there may be of something, and for how long.
+const LIMITS: [&str; 8] = [
+    "active_backlog",
+    "fin_wait_2",
+    "path_mtu_raise",
+    "somaxconn",
+    "synack_retries_pressed",
+    "tcp_active_backlog",
+    "time_wait_limit",
+    "time_wait_reuse",
+];
+
 /// Makes the stack follow one policy.
 pub(super) fn apply(config: &mut Config, name: &str, value: &str) -> Result<(), PolicyError> {
     let followed = if NAMES.contains(&name) {
         Some(follow(config, name, value))
     } else if OF_LISTENERS.contains(&name) {
         Some(listen(config, name, value))
+    } else if LIMITS.contains(&name) {
+        Some(limit(config, name, value))
     } else {
         sysctl::change_of(name).map(|change| change(config, value))
     };
@@ -183,6 +197,28 @@ fn ecn(value: &str) -> Option<EcnPolicy> {
         "2" => EcnPolicy::Answer,
         _ => return None,
     })
+}
+
+/// Limits of the host as a whole.
+fn limit(config: &mut Config, name: &str, value: &str) -> Option<()> {
+    let duration = || humantime::parse_duration(value).ok();
+    match name {
+        "active_backlog" | "tcp_active_backlog" => config.active_backlog = value.parse().ok()?,
+        "fin_wait_2" => config.fin_wait_2 = Some(duration()?),
+        "path_mtu_raise" => config.path_mtu_raise = duration()?,
+        "somaxconn" => config.somaxconn = value.parse().ok()?,
+        "synack_retries_pressed" => config.synack_retries_pressed = value.parse().ok()?,
+        "time_wait_limit" => config.time_wait_limit = value.parse().ok()?,
+        "time_wait_reuse" => {
+            config.time_wait_reuse = match value {
+                "never" => false,
+                "timestamps" => true,
+                _ => return None,
+            }
+        }
+        _ => return None,
+    }
+    Some(())
 }
 
 /// What listeners do under load.

@@ -11,6 +11,7 @@ pub(super) type Change = fn(&mut Config, &str) -> Option<()>;
 /// What the setting with that name changes; `None` if the stack has no such choice.
 pub(super) fn change_of(name: &str) -> Option<Change> {
     Some(match name {
+        "net.core.somaxconn" => |config, value| put(&mut config.somaxconn, number(value)),
         "tcp_fastopen" => |config, value| put(&mut config.fast_open, fast_open(value)),
         "tcp_fin_timeout" => |config, value| {
             config.fin_wait_2 = Some(seconds(value)?);

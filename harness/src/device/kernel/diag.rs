@@ -31,6 +31,8 @@ struct Found {
     exact: bool,
     /// Which timer runs (`idiag_timer`), and for how much longer, in milliseconds.
     timer: (u8, u32),
+    /// `idiag_rqueue` and `idiag_wqueue`: Recv-Q and Send-Q of `ss`.
+    queues: (u32, u32),
     info: Option<Vec<u8>>,
 }
 
@@ -55,9 +57,29 @@ impl Diag {
     /// such field, or no connection that has a status.
     pub(super) fn info(&mut self, tuple: FourTuple, field: &str) -> io::Result<Option<i64>> {
         let found = self.find(tuple, true)?.filter(|found| found.exact);
-        Ok(found.and_then(|found| {
-            timer_of(found.timer, field).or_else(|| field_of(&found.info?, field))
+        Ok(found.and_then(|found| match field {
+            "recv_q" | "unread" => Some(i64::from(found.queues.0)),
+            "send_q" => Some(i64::from(found.queues.1)),
+            "timer_fin_wait_2" if found.state == State::FinWait2 => left_of(found.timer, 3),
+            "timer_fin_wait_2" => None,
+            _ => timer_of(found.timer, field).or_else(|| field_of(&found.info?, field)),
         }))
+    }
+
+    /// The accept queue of the listener on this socket: how many wait in it, and the backlog.
+    pub(super) fn accept_queue(&mut self, local: SocketAddr) -> io::Result<Option<(u32, u32)>> {
+        let nobody: IpAddr = match local {
+            SocketAddr::V4(_) => [0_u8; 4].into(),
+            SocketAddr::V6(_) => [0_u8; 16].into(),
+        };
+        let tuple = FourTuple {
+            tester: SocketAddr::new(nobody, 0),
+            device: local,
+        };
+        let found = self.find(tuple, false)?;
+        Ok(found
+            .filter(|found| found.state == State::Listen)
+            .map(|found| found.queues))
     }
 
     fn find(&mut self, tuple: FourTuple, with_info: bool) -> io::Result<Option<Found>> {
@@ -109,12 +131,13 @@ fn padded(end: SocketAddr) -> [u8; 16] {
 }
 
 /// `struct inet_diag_msg`: family, state, timer, retransmissions, the id, when the timer expires,
-/// and then what is not needed here. Where nothing has exactly the four-tuple, the kernel answers
+/// the two queues, and then what is not needed here. Where nothing has exactly the four-tuple, the kernel answers
 /// with the listener.
 fn read(answer: &[u8], tuple: FourTuple) -> Option<Found> {
     let state = state_of(*answer.get(1)?)?;
     let exact = state != State::Listen && answer.get(4..40)? == socket_id(tuple);
     let timer = (*answer.get(2)?, u32_at(answer, 52)?);
+    let queues = (u32_at(answer, 56)?, u32_at(answer, 60)?);
     let info = attributes(answer.get(ANSWER..)?)
         .find(|(kind, _)| *kind == INET_DIAG_INFO)
         .map(|(_, value)| value.to_vec());
@@ -122,12 +145,13 @@ fn read(answer: &[u8], tuple: FourTuple) -> Option<Found> {
         state,
         exact,
         timer,
+        queues,
         info,
     })
 }
 
 /// The time that is left of a timer, in nanoseconds: the kernel tells of one timer at a time.
-fn timer_of((running, millis): (u8, u32), field: &str) -> Option<i64> {
+fn timer_of(timer: (u8, u32), field: &str) -> Option<i64> {
     let number = match field {
         "timer_retransmission" => 1,
         "timer_keepalive" => 2,
@@ -135,6 +159,10 @@ fn timer_of((running, millis): (u8, u32), field: &str) -> Option<i64> {
         "timer_persist" => 4,
         _ => return None,
     };
+    left_of(timer, number)
+}
+
+fn left_of((running, millis): (u8, u32), number: u8) -> Option<i64> {
     (running == number).then_some(i64::from(millis) * 1_000_000)
 }
 
@@ -195,6 +223,7 @@ fn field_of(info: &[u8], field: &str) -> Option<i64> {
         "bytes_sent" => long(200),
         "bytes_retrans" => long(208),
         "snd_wnd" => number(228),
+        "rcv_wnd" => number(232),
         "options" => info.get(5).map(|&bits| i64::from(bits)),
         "snd_wscale" => info.get(6).map(|&both| i64::from(both & 0x0f)),
         "rcv_wscale" => info.get(6).map(|&both| i64::from(both >> 4)),

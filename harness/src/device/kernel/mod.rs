@@ -12,6 +12,7 @@ mod diag;
 pub mod namespace;
 pub(crate) mod settings;
 pub(crate) mod sockets;
+mod states;
 pub mod sysctls;
 
 use super::{

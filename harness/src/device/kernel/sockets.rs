@@ -4,6 +4,7 @@
 use super::application::{Application, Manner};
 use super::counters::Counters;
 use super::diag::Diag;
+use super::states::States;
 use crate::device::{AppCall, ConnId, DeviceError, FourTuple, Refused, Seen};
 use crate::spec::case::State;
 use std::collections::BTreeSet;
@@ -16,6 +17,7 @@ pub(crate) struct Sockets {
     application: Application,
     diag: Diag,
     counters: Counters,
+    states: States,
     /// Connections that were seen beyond SYN-RECEIVED.
     synchronized: BTreeSet<ConnId>,
 }
@@ -28,6 +30,7 @@ impl Sockets {
             application: Application::new(other).map_err(broken("wait for sockets"))?,
             diag: Diag::open().map_err(broken("open the socket diagnosis"))?,
             counters: Counters::default(),
+            states: States::default(),
             synchronized: BTreeSet::new(),
         })
     }
@@ -75,16 +78,20 @@ impl Sockets {
         if field == "soft_error" {
             return self.application.soft_error(conn);
         }
-        self.diag
-            .info(self.application.tuple(conn)?, field)
-            .ok()
-            .flatten()
+        let tuple = self.application.tuple(conn)?;
+        let queues = |diag: &mut Diag| diag.accept_queue(tuple.device).ok().flatten();
+        match field {
+            "accept_queue" => queues(&mut self.diag).map(|(waiting, _)| i64::from(waiting)),
+            "accept_backlog" => queues(&mut self.diag).map(|(_, backlog)| i64::from(backlog)),
+            "syn_queue" => self.states.syn_queue(tuple.device.port()),
+            _ => self.diag.info(tuple, field).ok().flatten(),
+        }
     }
 
-    /// The names of `/proc/net/netstat` and `/proc/net/snmp`; which there are depends on the
-    /// kernel's version.
+    /// How many connections are in a state, or the names of `/proc/net/netstat` and
+    /// `/proc/net/snmp`; which there are depends on the kernel's version.
     pub(crate) fn counter(&mut self, name: &str) -> Option<i64> {
-        self.counters.read(name)
+        self.states.count(name).or_else(|| self.counters.read(name))
     }
 }
 

@@ -7,7 +7,7 @@ use crate::spec::yaml::{Entry, Node};
 use std::borrow::Cow;
 
 /// What the names of system settings begin with.
-const SYSTEM_PREFIXES: [&str; 4] = ["tcp_", "ip_", "ipv6_", "icmp_"];
+const SYSTEM_PREFIXES: [&str; 5] = ["tcp_", "ip_", "ipv6_", "icmp_", "net."];
 
 impl<'a> Reader<'a> {
     pub(super) fn call(&mut self, node: &Node<'a>) -> Option<Call> {
@@ -182,6 +182,7 @@ impl<'a> Reader<'a> {
             .and_then(|node| self.count(node, 65_535))
             .map(|value| value as u32);
         settings.nodelay = fields.get("nodelay").and_then(|node| self.truth(node));
+        settings.reports = fields.get("reports").and_then(|node| self.truth(node));
         settings.user_timeout = fields
             .get("user_timeout")
             .and_then(|node| self.fixed_duration(node));

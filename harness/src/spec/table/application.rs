@@ -71,6 +71,11 @@ pub const SETTINGS: &[Entry] = &[
         Shape::Duration,
         "user timeout to be advertised by the option (RFC 5482)",
     ),
+    entry(
+        "reports",
+        Shape::Bool,
+        "`false`: the application is not told of R1 (RFC 9293 §3.9.1.8)",
+    ),
     entry("ttl", Shape::Count(255), "TTL or hop limit"),
     entry("tos", Shape::Count(255), "TOS octet or traffic class"),
     entry(
@@ -116,6 +121,16 @@ pub const EVENTS: &[Entry] = &[
 /// Fields of `info:`. Durations compare as durations, all others as numbers.
 pub const INFO: &[Entry] = &[
     entry(
+        "accept_backlog",
+        Shape::NumberPattern,
+        "backlog of the listener as it was granted (Send-Q of `ss -lnt`)",
+    ),
+    entry(
+        "accept_queue",
+        Shape::NumberPattern,
+        "connections that wait at the listener to be accepted (Recv-Q of `ss -lnt`)",
+    ),
+    entry(
         "backoff",
         Shape::NumberPattern,
         "doublings of the retransmission timeout",
@@ -148,14 +163,30 @@ pub const INFO: &[Entry] = &[
         "unanswered probes of a zero window or an idle peer",
     ),
     entry(
+        "rcv_space",
+        Shape::NumberPattern,
+        "octets for which the receive buffer is meant (Linux: of one round trip)",
+    ),
+    entry(
         "rcv_mss",
         Shape::NumberPattern,
         "MSS of the other end as it is seen, octets",
     ),
+    entry("rcv_wnd", Shape::NumberPattern, "receive window, octets"),
     entry(
         "rcv_wscale",
         Shape::NumberPattern,
         "shift of the windows that the device sends",
+    ),
+    entry(
+        "recv_q",
+        Shape::NumberPattern,
+        "Recv-Q of `ss`: octets that the application has not read (on Linux a FIN counts too)",
+    ),
+    entry(
+        "retrans",
+        Shape::NumberPattern,
+        "segments in flight that were sent again",
     ),
     entry(
         "retransmits",
@@ -172,6 +203,11 @@ pub const INFO: &[Entry] = &[
         "sacked",
         Shape::NumberPattern,
         "segments in flight that the peer has by its SACK blocks",
+    ),
+    entry(
+        "send_q",
+        Shape::NumberPattern,
+        "Send-Q of `ss`: octets that the peer has not acknowledged (on Linux a FIN counts too)",
     ),
     entry(
         "snd_mss",
@@ -196,6 +232,26 @@ pub const INFO: &[Entry] = &[
         "slow start threshold, octets",
     ),
     entry(
+        "syn_queue",
+        Shape::NumberPattern,
+        "half-open connections of the listener",
+    ),
+    entry(
+        "syn_queue_limit",
+        Shape::NumberPattern,
+        "how many there may be",
+    ),
+    entry(
+        "timer_delayed_ack",
+        Shape::DurationPattern,
+        "time left until a delayed ACK is sent",
+    ),
+    entry(
+        "timer_fin_wait_2",
+        Shape::DurationPattern,
+        "time left of FIN-WAIT-2 for a connection that nobody owns",
+    ),
+    entry(
         "timer_keepalive",
         Shape::DurationPattern,
         "time left until the next keep-alive probe",
@@ -206,6 +262,16 @@ pub const INFO: &[Entry] = &[
         "time left until the next zero-window probe",
     ),
     entry(
+        "timer_probe",
+        Shape::DurationPattern,
+        "time left until a tail loss probe",
+    ),
+    entry(
+        "timer_reordering",
+        Shape::DurationPattern,
+        "time left of the reordering window of RACK",
+    ),
+    entry(
         "timer_retransmission",
         Shape::DurationPattern,
         "time left until the next retransmission",
@@ -214,6 +280,11 @@ pub const INFO: &[Entry] = &[
         "timer_time_wait",
         Shape::DurationPattern,
         "time left of TIME-WAIT",
+    ),
+    entry(
+        "timer_user",
+        Shape::DurationPattern,
+        "time left of the user timeout",
     ),
     entry(
         "total_retrans",
@@ -236,6 +307,11 @@ pub const INFO: &[Entry] = &[
         Shape::NumberPattern,
         "octets to be read before the urgent data ends",
     ),
+    entry(
+        "user_timeout",
+        Shape::DurationPattern,
+        "user timeout in force (RFC 5482 §3.1)",
+    ),
 ];
 
 /// Counters that every device names alike, as far as it has them; a name that begins with a
@@ -245,6 +321,11 @@ pub const COUNTERS: &[Entry] = &[
         "aborts_on_timeout",
         Shape::Number,
         "connections given up by R2, the user timeout or keep-alive",
+    ),
+    entry(
+        "active_open_drops",
+        Shape::Number,
+        "active OPENs refused because too many were half open",
     ),
     entry("active_opens", Shape::Number, "active OPENs"),
     entry(
@@ -258,6 +339,11 @@ pub const COUNTERS: &[Entry] = &[
         "segments with a wrong TCP checksum",
     ),
     entry("challenge_acks", Shape::Number, "challenge ACKs sent"),
+    entry(
+        "challenge_acks_throttled",
+        Shape::Number,
+        "challenge ACKs withheld by the throttle",
+    ),
     entry(
         "curr_estab",
         Shape::Number,
@@ -273,6 +359,29 @@ pub const COUNTERS: &[Entry] = &[
         Shape::Number,
         "established connections that ended with a reset or a timeout",
     ),
+    entry(
+        "fast_retransmits",
+        Shape::Number,
+        "losses found without a timeout (on Linux segments sent again for them)",
+    ),
+    entry("in_close_wait", Shape::Number, "connections in CLOSE-WAIT"),
+    entry("in_closing", Shape::Number, "connections in CLOSING"),
+    entry(
+        "in_established",
+        Shape::Number,
+        "connections in ESTABLISHED",
+    ),
+    entry("in_fin_wait_1", Shape::Number, "connections in FIN-WAIT-1"),
+    entry("in_fin_wait_2", Shape::Number, "connections in FIN-WAIT-2"),
+    entry("in_last_ack", Shape::Number, "connections in LAST-ACK"),
+    entry("in_listen", Shape::Number, "listeners"),
+    entry(
+        "in_syn_received",
+        Shape::Number,
+        "connections in SYN-RECEIVED",
+    ),
+    entry("in_syn_sent", Shape::Number, "connections in SYN-SENT"),
+    entry("in_time_wait", Shape::Number, "connections in TIME-WAIT"),
     entry("keepalive_probes", Shape::Number, "keep-alive probes sent"),
     entry(
         "listen_drops",
@@ -297,6 +406,11 @@ pub const COUNTERS: &[Entry] = &[
         "connections opened by a SYN of the peer",
     ),
     entry("paws_drops", Shape::Number, "segments that PAWS dropped"),
+    entry(
+        "reassembled",
+        Shape::Number,
+        "packets put together of fragments",
+    ),
     entry("retrans_segs", Shape::Number, "segments sent again"),
     entry("segs_in", Shape::Number, "segments received, good or bad"),
     entry("segs_out", Shape::Number, "segments sent"),
@@ -330,6 +444,21 @@ pub const COUNTERS: &[Entry] = &[
         Shape::Number,
         "connections that had no place in TIME-WAIT, or gave theirs away",
     ),
+    entry(
+        "time_wait_reuses",
+        Shape::Number,
+        "connections that left TIME-WAIT for a new incarnation",
+    ),
     entry("timeouts", Shape::Number, "retransmission timeouts"),
+    entry(
+        "trouble_reports",
+        Shape::Number,
+        "delivery problems that applications were told of (R1)",
+    ),
+    entry(
+        "user_timeouts_put_off",
+        Shape::Number,
+        "segments without room for a User Timeout option that was due",
+    ),
     entry("window_probes", Shape::Number, "zero-window probes sent"),
 ];

@@ -80,6 +80,16 @@ pub const CONSTANTS: &[Entry] = &[
     ),
     entry("RTO.MIN", Shape::Duration, "least retransmission timeout"),
     entry("RTO.MAX", Shape::Duration, "largest retransmission timeout"),
+    entry(
+        "FIN2.TIMEOUT",
+        Shape::Duration,
+        "longest FIN-WAIT-2 of a connection that nobody owns",
+    ),
+    entry(
+        "PMTU.RAISE",
+        Shape::Duration,
+        "time from a reduced path MTU to the next larger packet",
+    ),
 ];
 
 /// Fields of a capture: `name.seq`; `prev` is the segment matched last.
