@@ -131,8 +131,8 @@ fn padded(end: SocketAddr) -> [u8; 16] {
 }
 
 /// `struct inet_diag_msg`: family, state, timer, retransmissions, the id, when the timer expires,
-/// the two queues, and then what is not needed here. Where nothing has exactly the four-tuple, the kernel answers
-/// with the listener.
+/// the two queues, and then what is not needed here. Where nothing has exactly the four-tuple, the
+/// kernel answers with the listener.
 fn read(answer: &[u8], tuple: FourTuple) -> Option<Found> {
     let state = state_of(*answer.get(1)?)?;
     let exact = state != State::Listen && answer.get(4..40)? == socket_id(tuple);
