@@ -29,7 +29,7 @@ pub fn apply(
             about
                 .iter()
                 .copied()
-                .find(|&entry| entries[entry].symptom == mismatch.symptom)
+                .find(|&entry| entries[entry].foretells(&mismatch.symptom))
         };
         let excuses: Vec<Option<usize>> = record.mismatches.iter().map(excuse).collect();
         let strange = excuses.iter().position(Option::is_none);
@@ -51,7 +51,7 @@ pub fn apply(
         }
     }
     let is_complete = |entry: &Deviation, tally: &Tally| {
-        let is_its = |id: &&String| entry.case.matches(id);
+        let is_its = |id: &&String| entry.is_about(id);
         able.is_some_and(|able| able.iter().filter(is_its).count() <= tally.ran)
     };
     let findings = entries.iter().zip(tallies);
@@ -81,7 +81,7 @@ pub fn unforetold(
         return vec![record.symptom().to_owned()];
     }
     let symptoms = record.mismatches.iter().map(|mismatch| &mismatch.symptom);
-    let is_new = |symptom: &&String| !about.iter().any(|entry| entry.symptom == **symptom);
+    let is_new = |symptom: &&String| !about.iter().any(|entry| entry.foretells(symptom));
     symptoms.filter(is_new).cloned().collect()
 }
 
@@ -110,7 +110,7 @@ impl Tally {
     }
 
     fn finding(self, entry: &Deviation, today: &str, complete: bool) -> Option<DeviationFinding> {
-        let symptom = &entry.symptom;
+        let symptom = entry.symptoms_cited();
         let (code, message) = match (self.shown, self.strange) {
             _ if self.ran == 0 => return None,
             (0, None) if !complete => return None,
@@ -121,12 +121,12 @@ impl Tally {
                 };
                 (
                     "fixed",
-                    format!("expected `{symptom}`, {passed}; remove the entry"),
+                    format!("expected {symptom}, {passed}; remove the entry"),
                 )
             }
             (0, Some((id, other))) => (
                 "changed",
-                format!("expected `{symptom}`, but {id} shows `{other}`"),
+                format!("expected {symptom}, but {id} shows `{other}`"),
             ),
             _ if entry.expires.as_str() < today => {
                 let expires = &entry.expires;

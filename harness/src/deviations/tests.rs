@@ -17,9 +17,13 @@ const LIST: &str = "
 ";
 
 fn list() -> Vec<Deviation> {
+    read(LIST)
+}
+
+fn read(list: &str) -> Vec<Deviation> {
     let sources = Sources::embedded()
         .without_specs()
-        .with_text("deviations/linux.yaml", LIST);
+        .with_text("deviations/linux.yaml", list);
     let suite = spec::load(&sources).unwrap_or_else(|wrong| panic!("{wrong}"));
     suite.deviations().to_vec()
 }
@@ -93,6 +97,30 @@ fn a_case_is_known_if_all_its_differences_are(
             .collect::<Vec<_>>(),
         findings
     );
+}
+
+#[test]
+fn one_cause_may_show_in_several_ways() {
+    let entries = read(
+        "
+- case: [\"3.6/closing[state=TIME-WAIT]\", 3.5/open]
+  device: linux-*
+  requirement: [MUST-13]
+  symptom: [\"step 2: none\", \"step 4: none\"]
+  reason: it is silent
+  expires: 2027-05-31
+",
+    );
+    assert_eq!(entries[0].requirements, ["MUST-13"]);
+    assert_eq!(entries[0].symptoms_cited(), "`step 2: none` or 1 others");
+    let mut records = [
+        record(TIME_WAIT, Verdict::Fail, &["step 4: none"]),
+        record("3.5/open[v4]", Verdict::Fail, &["step 2: none"]),
+        record(LAST_ACK, Verdict::Fail, &["step 2: none"]),
+    ];
+    let found = apply(&entries, "linux-6.18", "2026-11-21", None, &mut records);
+    let known = records.map(|record| record.known.is_some());
+    assert_eq!((known, found.len()), ([true, true, false], 0));
 }
 
 /// What is found if both cases of the suite can be played.

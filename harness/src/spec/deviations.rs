@@ -4,20 +4,21 @@
 //! This module reads and matches. Whether an entry is still true is judged by whoever has a run,
 //! and whether its date has passed by whoever has a clock.
 
+use super::catalogue::Catalogue;
 use super::decode::Reader;
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::glob::Glob;
 use super::source::{Source, Span};
 use super::table::{Entry, Shape};
-use super::yaml::Document;
+use super::yaml::{Document, Node};
 use std::sync::Arc;
 
 /// Fields of an entry.
 pub const DEVIATION: &[Entry] = &[
     Entry {
         name: "case",
-        shape: Shape::Text,
-        doc: "glob of case ids; what the brackets do not mention is free",
+        shape: Shape::Special("text or a list"),
+        doc: "glob of case ids; what the brackets do not mention is free. Or several",
     },
     Entry {
         name: "device",
@@ -25,9 +26,14 @@ pub const DEVIATION: &[Entry] = &[
         doc: "glob of device identities",
     },
     Entry {
+        name: "requirement",
+        shape: Shape::Requirements,
+        doc: "what the RFCs ask for instead",
+    },
+    Entry {
         name: "symptom",
-        shape: Shape::Text,
-        doc: "the stable words of the failure",
+        shape: Shape::Special("text or a list"),
+        doc: "the stable words of the failure, or of several that have the same cause",
     },
     Entry {
         name: "reason",
@@ -44,12 +50,14 @@ pub const DEVIATION: &[Entry] = &[
 /// An entry.
 #[derive(Clone, Debug)]
 pub struct Deviation {
-    /// Which cases.
-    pub case: CaseGlob,
+    /// Which cases: any of these.
+    pub cases: Vec<CaseGlob>,
     /// Which devices, as a glob of identities.
     pub device: String,
-    /// The symptom that is expected.
-    pub symptom: String,
+    /// What the RFCs ask for instead; may be left out.
+    pub requirements: Vec<String>,
+    /// The symptoms that are expected.
+    pub symptoms: Vec<String>,
     /// Why.
     pub reason: String,
     /// `YYYY-MM-DD`.
@@ -64,7 +72,26 @@ pub struct Deviation {
 impl Deviation {
     /// The entry is about this case of this device.
     pub fn applies_to(&self, case_id: &str, device: &str) -> bool {
-        self.matcher.is_match(device) && self.case.matches(case_id)
+        self.matcher.is_match(device) && self.is_about(case_id)
+    }
+
+    /// The entry is about this case, of whatever device.
+    pub fn is_about(&self, case_id: &str) -> bool {
+        self.cases.iter().any(|glob| glob.matches(case_id))
+    }
+
+    /// The entry foretells this symptom.
+    pub fn foretells(&self, symptom: &str) -> bool {
+        self.symptoms.iter().any(|known| known == symptom)
+    }
+
+    /// The symptoms as messages cite them.
+    pub fn symptoms_cited(&self) -> String {
+        match self.symptoms.as_slice() {
+            [one] => format!("`{one}`"),
+            [first, rest @ ..] => format!("`{first}` or {} others", rest.len()),
+            [] => String::new(),
+        }
     }
 
     /// Line of the entry, from 1.
@@ -144,71 +171,98 @@ impl CaseGlob {
 }
 
 /// Reads a list of deviations.
-pub(super) fn read(document: &Document) -> Result<Vec<Deviation>, Diagnostics> {
-    let mut reader = Reader::default();
+pub(super) fn read(
+    document: &Document,
+    catalogue: Option<&Catalogue>,
+) -> Result<Vec<Deviation>, Diagnostics> {
+    let mut reader = Reader::new(catalogue, None);
     let root = document.root();
     let nodes = if root.is_null() {
         Vec::new()
     } else {
         reader.list(&root, "deviations")
     };
-    let mut all = Vec::new();
-    for node in &nodes {
-        let Some(fields) = reader.fields(node, "a deviation", &[DEVIATION]) else {
-            continue;
-        };
-        let mut field = |name: &'static str| {
-            let text = fields.get(name).and_then(|node| reader.text(node, name));
-            let text = text.filter(|text| !text.trim().is_empty());
-            if text.is_none() {
-                let code = if name == "reason" {
-                    "deviation::no-reason"
-                } else {
-                    "spec::missing-field"
-                };
-                let message = format!("a deviation needs `{name}`");
-                reader.fault(node.error(code, message));
-            }
-            text
-        };
-        let (case, device) = (field("case"), field("device"));
-        let (symptom, reason, expires) = (field("symptom"), field("reason"), field("expires"));
-        let mut bad = |name: &str, why: String, code: &'static str| {
-            let place = fields.get(name).unwrap_or(node);
-            reader.fault(place.error(code, why));
-        };
-        let case = case.map(|text| CaseGlob::new(&text));
-        let matcher = device.as_deref().map(Glob::new);
-        if let Some(Err(why)) = &case {
-            bad("case", why.clone(), "deviation::glob");
+    let entries: Vec<Deviation> = nodes
+        .iter()
+        .filter_map(|node| entry(&mut reader, document, node))
+        .collect();
+    Diagnostics(reader.faults).or(entries)
+}
+
+fn entry<'a>(
+    reader: &mut Reader<'a>,
+    document: &'a Document,
+    node: &Node<'a>,
+) -> Option<Deviation> {
+    let fields = reader.fields(node, "a deviation", &[DEVIATION])?;
+    let mut texts = |name: &'static str| {
+        let texts = fields.get(name).map(|field| several(reader, field, name));
+        let mut texts = texts.unwrap_or_default();
+        texts.retain(|text| !text.trim().is_empty());
+        if texts.is_empty() {
+            let code = if name == "reason" {
+                "deviation::no-reason"
+            } else {
+                "spec::missing-field"
+            };
+            let message = format!("a deviation needs `{name}`");
+            reader.fault(node.error(code, message));
         }
-        if let Some(Err(why)) = &matcher {
-            bad("device", why.clone(), "deviation::glob");
-        }
-        if let Some(expires) = expires.as_ref().filter(|date| !is_date(date)) {
-            bad(
-                "expires",
-                format!("`{expires}` is not a day"),
-                "deviation::date",
-            );
-        }
-        if let (Some(Ok(case)), Some(device), Some(Ok(matcher))) = (case, device, matcher)
-            && let (Some(symptom), Some(reason), Some(expires)) = (symptom, reason, expires)
-        {
-            let (source, span) = (Arc::clone(document.source()), node.span());
-            all.push(Deviation {
-                case,
-                device,
-                symptom,
-                reason,
-                expires,
-                source,
-                span,
-                matcher,
-            });
+        texts
+    };
+    let (cases, device) = (texts("case"), texts("device").pop());
+    let symptoms = texts("symptom");
+    let (reason, expires) = (texts("reason").pop(), texts("expires").pop());
+    let mut bad = |name: &str, why: String, code: &'static str| {
+        let place = fields.get(name).unwrap_or(node);
+        reader.fault(place.error(code, why));
+    };
+    let mut globs = Vec::new();
+    for case in &cases {
+        match CaseGlob::new(case) {
+            Ok(glob) => globs.push(glob),
+            Err(why) => bad("case", why, "deviation::glob"),
         }
     }
-    Diagnostics(reader.faults).or(all)
+    let matcher = device.as_deref().map(Glob::new);
+    if let Some(Err(why)) = &matcher {
+        bad("device", why.clone(), "deviation::glob");
+    }
+    if let Some(expires) = expires.as_ref().filter(|date| !is_date(date)) {
+        let why = format!("`{expires}` is not a day");
+        bad("expires", why, "deviation::date");
+    }
+    let requirements = fields.get("requirement").map(|field| {
+        let nodes = reader.list(field, "`requirement`");
+        nodes
+            .iter()
+            .filter_map(|node| reader.requirement(node))
+            .collect()
+    });
+    let is_whole = !symptoms.is_empty() && globs.len() == cases.len();
+    Some(Deviation {
+        cases: Some(globs).filter(|globs| is_whole && !globs.is_empty())?,
+        device: device?,
+        requirements: requirements.unwrap_or_default(),
+        symptoms,
+        reason: reason?,
+        expires: expires?,
+        source: Arc::clone(document.source()),
+        span: node.span(),
+        matcher: matcher?.ok()?,
+    })
+}
+
+/// A text, or a list of texts. Symptoms cite specs: what looks like a parameter is none here.
+fn several<'a>(reader: &mut Reader<'a>, node: &Node<'a>, name: &'static str) -> Vec<String> {
+    let mut text = |node: &Node<'a>| match node.text() {
+        Some(text) => Some(text.into_owned()),
+        None => reader.text(node, name),
+    };
+    match node.items() {
+        Some(items) => items.iter().filter_map(text).collect(),
+        None => text(node).into_iter().collect(),
+    }
 }
 
 /// `YYYY-MM-DD`.

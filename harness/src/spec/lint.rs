@@ -282,18 +282,24 @@ fn flags_text(flags: &[FlagsPattern]) -> String {
     }
 }
 
-/// Entries of the deviation list that mean no case of any device.
+/// Entries of the deviation list whose globs, or some of them, mean no case of any device.
 pub(super) fn deviations(deviations: &[super::Deviation], specs: &[Spec]) -> Vec<Diagnostic> {
     let ids: Vec<String> = specs.iter().flat_map(Spec::case_ids).collect();
-    let unused = |entry: &&super::Deviation| !ids.iter().any(|id| entry.case.matches(id));
-    deviations
-        .iter()
-        .filter(unused)
-        .map(|entry| {
-            let message = format!("no case is called `{}`", entry.case.text());
-            entry
-                .diagnostic("deviation::unused", message)
-                .help("remove the entry")
-        })
-        .collect()
+    let mut found = Vec::new();
+    for entry in deviations {
+        let unused = entry.cases.iter();
+        let unused = unused.filter(|glob| !ids.iter().any(|id| glob.matches(id)));
+        let unused: Vec<String> = unused.map(|glob| format!("`{}`", glob.text())).collect();
+        if unused.is_empty() {
+            continue;
+        }
+        let message = format!("no case is called {}", unused.join(" or "));
+        let what = if unused.len() == entry.cases.len() {
+            "remove the entry"
+        } else {
+            "remove it from the entry"
+        };
+        found.push(entry.diagnostic("deviation::unused", message).help(what));
+    }
+    found
 }

@@ -315,7 +315,9 @@ fn read_specs(
     }
     let mut deviations = Vec::new();
     for source in sources.folder("deviations") {
-        match Document::read(source).and_then(|document| deviations::read(&document)) {
+        match Document::read(source)
+            .and_then(|document| deviations::read(&document, Some(&catalogue)))
+        {
             Ok(list) => deviations.extend(list),
             Err(wrong) => faults.extend(wrong.0),
         }

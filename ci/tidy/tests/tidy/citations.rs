@@ -100,11 +100,14 @@ pub(crate) fn bare_deviations(tree: &Tree) -> Vec<String> {
             .enumerate()
         {
             for key in ["case", "symptom", "reason", "expires"] {
-                if entry
+                let is_text = |value: &Value| value.as_str().is_some_and(|text| text.len() > 2);
+                let is_said = entry
                     .get(key)
-                    .and_then(Value::as_str)
-                    .is_none_or(|text| text.len() < 3)
-                {
+                    .is_some_and(|value| match value.as_sequence() {
+                        Some(several) => !several.is_empty() && several.iter().all(is_text),
+                        None => is_text(value),
+                    });
+                if !is_said {
                     places.push(format!("{path}: entry {} has no `{key}`", number + 1));
                 }
             }

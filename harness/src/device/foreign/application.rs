@@ -15,7 +15,7 @@ use std::net::SocketAddr;
 /// How much it reads at once.
 const READ: usize = 16_384;
 /// Accept queue of a `listen` that does not say.
-const BACKLOG: usize = 4;
+const BACKLOG: usize = 16;
 
 /// What the application knows.
 #[derive(Debug)]

@@ -1,8 +1,8 @@
 //! smoltcp, the TCP of many embedded systems in Rust, on the virtual clock.
 //!
-//! It is configured as its documentation recommends, with the limits that it has by default, and
-//! with Reno, since RFC 9293 §3.8.2 (MUST-19) demands congestion control, which smoltcp leaves off
-//! unless it is asked for. Time stamps stay off: they are not supported, its documentation says.
+//! It is what a user gets who changes nothing: the default limits, no congestion control (Reno and
+//! CUBIC are cargo features of it, and off), and no time stamps, which are not supported, its
+//! documentation says.
 //!
 //! [`Simulated::next_deadline`] is what smoltcp's `poll_at` says. A deadline that has passed though
 //! everything was just polled means "again, at once"; virtual time goes on by a millisecond then.
@@ -20,7 +20,6 @@ use crate::device::{
 use crate::spec::case::{Family, State};
 use crate::time::Instant;
 use smoltcp::iface::{Config, Interface, PollIngressSingleResult, PollResult, SocketHandle};
-use smoltcp::socket::tcp::CongestionControl;
 use smoltcp::wire::{HardwareAddress, IpAddress, IpCidr};
 use sockets::{Cause, Sockets};
 use std::net::IpAddr;
@@ -64,7 +63,7 @@ impl Smoltcp {
         Self {
             link,
             wire,
-            sockets: Sockets::new(iface, CongestionControl::Reno),
+            sockets: Sockets::new(iface),
             application: None,
             deadline: None,
         }
@@ -110,10 +109,7 @@ impl Device for Smoltcp {
     fn setup(&mut self, now: Instant, setup: &Setup) -> Result<(), DeviceError> {
         self.wire = Wire::default();
         let iface = interface(&mut self.wire, &self.link, setup.seed);
-        let mut asked = setup.set.system.iter();
-        let asked = asked.find(|(name, _)| name == "tcp_congestion_control");
-        let control = asked.and_then(|(_, name)| settings::congestion_control(name));
-        self.sockets = Sockets::new(iface, control.unwrap_or(CongestionControl::Reno));
+        self.sockets = Sockets::new(iface);
         self.application = Some(Application::new(setup));
         self.plan(now);
         Ok(())

@@ -2,7 +2,7 @@
 
 use crate::device::foreign::asks::Asks;
 use crate::spec::case::{Case, KeepAlive, SocketSettings};
-use smoltcp::socket::tcp::{CongestionControl, Socket, SocketBuffer};
+use smoltcp::socket::tcp::{Socket, SocketBuffer};
 use smoltcp::time::Duration;
 
 /// A socket's buffer, either way, where nobody asks for another size: as large as a window can be
@@ -13,10 +13,8 @@ const BUFFER: usize = 65_535;
 pub(super) fn unfit(case: &Case) -> Option<String> {
     let asks = Asks::of(case);
     let lacks = |what: &str| Some(format!("{what}, which smoltcp has not"));
-    for (name, value) in &asks.system {
-        if *name != "tcp_congestion_control" || congestion_control(value).is_none() {
-            return lacks(&format!("sets {name}={value}"));
-        }
+    if let Some((name, value)) = asks.system.first() {
+        return lacks(&format!("sets {name}={value}"));
     }
     if asks.urgent {
         return lacks("sends urgent data");
@@ -46,23 +44,13 @@ pub(super) fn unfit(case: &Case) -> Option<String> {
     None
 }
 
-/// The algorithm with that name.
-pub(super) fn congestion_control(name: &str) -> Option<CongestionControl> {
-    match name {
-        "reno" => Some(CongestionControl::Reno),
-        "cubic" => Some(CongestionControl::Cubic),
-        _ => None,
-    }
-}
-
 /// A closed socket with these settings.
-pub(super) fn socket(set: &SocketSettings, control: CongestionControl) -> Socket<'static> {
+pub(super) fn socket(set: &SocketSettings) -> Socket<'static> {
     let buffer = |asked: Option<u32>| {
         let size = asked.map_or(BUFFER, |octets| (octets as usize).max(1));
         SocketBuffer::new(vec![0; size])
     };
     let mut socket = Socket::new(buffer(set.rcvbuf), buffer(set.sndbuf));
-    socket.set_congestion_control(control);
     apply(&mut socket, set);
     socket
 }

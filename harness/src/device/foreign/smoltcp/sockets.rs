@@ -8,15 +8,15 @@ use crate::device::foreign::{Outcome, Received, Stack};
 use crate::device::{FourTuple, Seen};
 use crate::spec::case::{SocketSettings, State};
 use smoltcp::iface::{Interface, SocketHandle, SocketSet};
-use smoltcp::socket::tcp::{self, CongestionControl, RecvError};
+use smoltcp::socket::tcp::{self, RecvError};
 use smoltcp::wire::{IpAddress, IpEndpoint};
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 /// All sockets of a case, and the interface that they are on.
 pub(super) struct Sockets {
     pub(super) iface: Interface,
     pub(super) set: SocketSet<'static>,
-    pub(super) congestion_control: CongestionControl,
     listeners: Vec<Listener>,
     connections: Vec<Connection>,
 }
@@ -25,8 +25,10 @@ pub(super) struct Sockets {
 struct Listener {
     local: SocketAddr,
     settings: SocketSettings,
-    /// Sockets that listen, or wait to be accepted.
+    /// Sockets that listen, or whose handshake is under way.
     pool: Vec<SocketHandle>,
+    /// Sockets that wait to be accepted, the oldest first.
+    ready: VecDeque<SocketHandle>,
 }
 
 /// A connection that the application has.
@@ -55,19 +57,37 @@ impl std::fmt::Debug for Sockets {
 }
 
 impl Sockets {
-    pub(super) fn new(iface: Interface, congestion_control: CongestionControl) -> Self {
+    pub(super) fn new(iface: Interface) -> Self {
         Self {
             iface,
             set: SocketSet::new(Vec::new()),
-            congestion_control,
             listeners: Vec::new(),
             connections: Vec::new(),
         }
     }
 
-    /// Finds connections that have ended. smoltcp gives no reason, but it closes a connection at
-    /// once only for a RST, a user timeout, or the application.
+    /// Finds handshakes that are over, and connections that have ended. smoltcp gives no reason,
+    /// but it closes a connection at once only for a RST, a user timeout, or the application.
     pub(super) fn notice(&mut self, cause: Cause) {
+        for listener in &mut self.listeners {
+            let is_there = |handle: &mut SocketHandle| {
+                let state = self.set.get::<tcp::Socket<'_>>(*handle).state();
+                !matches!(
+                    state,
+                    tcp::State::Listen | tcp::State::SynReceived | tcp::State::Closed
+                )
+            };
+            listener
+                .ready
+                .extend(listener.pool.extract_if(.., is_there));
+            for handle in &listener.pool {
+                // One that was reset in the middle of its handshake listens again.
+                let socket = self.set.get_mut::<tcp::Socket<'_>>(*handle);
+                if socket.state() == tcp::State::Closed {
+                    let _ = socket.listen(endpoint(listener.local));
+                }
+            }
+        }
         for connection in &mut self.connections {
             let now = self.set.get::<tcp::Socket<'_>>(connection.handle).state();
             let before = std::mem::replace(&mut connection.state, now);
@@ -99,7 +119,7 @@ impl Sockets {
     }
 
     fn open(&mut self, settings: &SocketSettings) -> SocketHandle {
-        let socket = settings::socket(settings, self.congestion_control);
+        let socket = settings::socket(settings);
         self.set.add(socket)
     }
 
@@ -142,6 +162,7 @@ impl Stack for Sockets {
             local,
             settings: set.clone(),
             pool,
+            ready: VecDeque::new(),
         });
         Ok(())
     }
@@ -149,38 +170,25 @@ impl Stack for Sockets {
     fn unlisten(&mut self, local: SocketAddr) {
         let ended = self.listeners.extract_if(.., |known| known.local == local);
         let ended: Vec<Listener> = ended.collect();
-        for handle in ended.into_iter().flat_map(|listener| listener.pool) {
-            self.socket(handle).abort();
+        for listener in ended {
+            for handle in listener.pool.into_iter().chain(listener.ready) {
+                self.socket(handle).abort();
+            }
         }
     }
 
     fn accept(&mut self, local: SocketAddr) -> Option<(SocketHandle, FourTuple)> {
-        for at in 0..self.listeners.len() {
-            if self.listeners[at].local != local {
-                continue;
-            }
-            for place in 0..self.listeners[at].pool.len() {
-                let handle = self.listeners[at].pool[place];
-                match self.socket(handle).state() {
-                    tcp::State::Listen | tcp::State::SynReceived => continue,
-                    // It was reset before anybody took it.
-                    tcp::State::Closed => {
-                        let _ = self.socket(handle).listen(endpoint(local));
-                        continue;
-                    }
-                    _ => {}
-                }
-                let settings = self.listeners[at].settings.clone();
-                let next = self.listening(local, &settings).ok()?;
-                self.listeners[at].pool[place] = next;
-                self.own(handle);
-                let socket = self.socket(handle);
-                let (device, tester) = (socket.local_endpoint()?, socket.remote_endpoint()?);
-                let (device, tester) = (address(device), address(tester));
-                return Some((handle, FourTuple { tester, device }));
-            }
-        }
-        None
+        let mut listeners = self.listeners.iter();
+        let at = listeners.position(|it| it.local == local && !it.ready.is_empty())?;
+        let handle = self.listeners[at].ready.pop_front()?;
+        let settings = self.listeners[at].settings.clone();
+        let next = self.listening(local, &settings).ok()?;
+        self.listeners[at].pool.push(next);
+        self.own(handle);
+        let socket = self.socket(handle);
+        let (device, tester) = (socket.local_endpoint()?, socket.remote_endpoint()?);
+        let (device, tester) = (address(device), address(tester));
+        Some((handle, FourTuple { tester, device }))
     }
 
     fn connect(&mut self, tuple: FourTuple, set: &SocketSettings) -> Outcome<SocketHandle> {
