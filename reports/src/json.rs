@@ -72,6 +72,15 @@ mod tests {
     }
 
     #[test]
+    fn results_of_a_suite_are_told() {
+        let run = Run {
+            cases: Vec::new(),
+            ..sample::suite()
+        };
+        golden::check("suite.json", pretty(&run));
+    }
+
+    #[test]
     fn every_kind_of_record_survives() {
         let mut run = sample::run();
         run.cases.push(sample::hostile());

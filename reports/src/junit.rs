@@ -7,6 +7,7 @@
 //! foretold failures are there with their reasons.
 
 mod attempts;
+mod suite;
 
 use crate::ladder;
 use crate::names;
@@ -17,6 +18,7 @@ use junit_report::{Duration, OffsetDateTime, Report, TestCase, TestResult, TestS
 use std::fmt::Write;
 
 /// The run as JUnit XML: a suite per section, and one for what is wrong with the deviation list.
+/// The results by the ids of a suite that was asked for come first, as a suite of their own.
 /// Under `strict` a SHOULD that is not followed is a failure; otherwise it is told in
 /// `system-out` only.
 pub fn write(run: &Run, strict: bool) -> String {
@@ -36,6 +38,10 @@ pub fn write(run: &Run, strict: bool) -> String {
         earlier.push(attempts::elements(case, run));
     }
     let mut earlier = Vec::new();
+    if let Some(suite) = &run.suite {
+        report.add_testsuite(suite::testsuite(suite, run, strict));
+        earlier.resize(suite.results.len(), String::new());
+    }
     for (_, suite, elements) in suites {
         report.add_testsuite(suite);
         earlier.extend(elements);

@@ -18,6 +18,7 @@ pub mod names;
 pub mod palette;
 pub mod pcapng;
 pub mod record;
+pub mod suite;
 pub mod summary;
 pub mod terminal;
 #[cfg(test)]

@@ -41,6 +41,53 @@ pub struct Run {
     pub findings: Vec<DeviationFinding>,
     /// Remarks on the whole run: frames dropped by the link, a worker that died.
     pub remarks: Vec<String>,
+    /// The suite of somebody else by whose ids the results are told (`--suite`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suite: Option<Suite>,
+}
+
+/// A suite of somebody else, with what each of its cases came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suite {
+    /// Its name on the command line, `tc8`.
+    pub name: String,
+    /// Its name for people.
+    pub title: String,
+    /// Its cases, in its own order.
+    pub results: Vec<SuiteResult>,
+}
+
+/// What a case of a suite came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SuiteResult {
+    /// `TCP_BASICS_01`.
+    pub id: String,
+    /// What it is about.
+    pub title: String,
+    /// The worst of what our cases that show it came to.
+    pub outcome: Outcome,
+    /// Why it is no pass: the case that decided, and what it said.
+    pub reason: Option<String>,
+    /// The ids of our cases that show it.
+    pub cases: Vec<String>,
+}
+
+/// What a case of a suite comes to, the worst first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// A MUST is violated.
+    Fail,
+    /// Nobody could judge.
+    Inconclusive,
+    /// A SHOULD is not followed.
+    Deviates,
+    /// It goes wrong as the deviation list foretold.
+    Known,
+    /// Everything that was checked holds.
+    Pass,
+    /// None of the cases that show it ran.
+    Skipped,
 }
 
 /// The device as the run knew it.

@@ -7,7 +7,8 @@ use crate::attempts;
 use crate::counts::{Counts, chapters};
 use crate::ladder::{self, FieldRow};
 use crate::names;
-use crate::record::Run;
+use crate::record::{Run, Suite};
+use crate::suite;
 use crate::terminal::{self, Group};
 use crate::text::{clean, shell_word};
 use std::fmt::Write;
@@ -27,6 +28,7 @@ pub fn write(run: &Run, strict: bool) -> String {
         code(&names::seed(run.seed)),
     );
     page.push_str(&table(run));
+    page.push_str(&run.suite.as_ref().map(suite_table).unwrap_or_default());
     page.push_str(&warnings(run));
     let groups = terminal::groups(run, strict);
     for group in groups.iter().take(FAILURES) {
@@ -101,6 +103,27 @@ fn table(run: &Run) -> String {
     }
     let total: Counts = run.cases.iter().collect();
     let _ = writeln!(table, "| | **total** | {} |", cells(&total));
+    table
+}
+
+/// The results of a suite that was asked for, by its ids.
+fn suite_table(suite: &Suite) -> String {
+    let mut table = format!(
+        "\n### {}\n\n{}\n\n| id | title | verdict | cases | |\n| --- | --- | --- | ---: | --- |\n",
+        markdown(&suite.title),
+        markdown(&suite::sentence(suite)),
+    );
+    for result in &suite.results {
+        let _ = writeln!(
+            table,
+            "| {} | {} | {} | {} | {} |",
+            code(&result.id),
+            markdown(&result.title),
+            result.outcome.word(),
+            result.cases.len(),
+            markdown(result.reason.as_deref().unwrap_or_default()),
+        );
+    }
     table
 }
 
@@ -236,6 +259,7 @@ mod tests {
     #[case("failing", sample::run())]
     #[case("hostile", sample::run_of(vec![sample::hostile()]))]
     #[case("interrupted", sample::interrupted())]
+    #[case("suite", sample::suite())]
     fn pages(#[case] name: &str, #[case] run: Run) {
         golden::check(&format!("summary/{name}.md"), write(&run, false));
     }

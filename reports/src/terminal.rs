@@ -15,6 +15,7 @@ use crate::counts::{Chapter, Counts};
 use crate::names;
 use crate::palette::Palette;
 use crate::record::{CaseRecord, DeviceRecord, Level, Run, Verdict};
+use crate::suite;
 use crate::text::{self, COLUMNS, clean, count, wrap};
 use anstyle::Style;
 use std::fmt::Write;
@@ -97,11 +98,20 @@ impl Screen {
         line + "\n"
     }
 
-    /// All that follows the chapters: failures, totals, and what a reader must not overlook.
+    /// All that follows the chapters: failures, the table of a suite that was asked for, totals,
+    /// and what a reader must not overlook.
     pub fn end(&self, run: &Run) -> String {
         let failures = self.failures(run);
         let space = if failures.is_empty() { "" } else { "\n" };
-        [space, &failures, &self.totals(run), &self.notes(run)].concat()
+        let suite = run.suite.as_ref().map(suite::table).unwrap_or_default();
+        [
+            space,
+            &failures,
+            &suite,
+            &self.totals(run),
+            &self.notes(run),
+        ]
+        .concat()
     }
 
     /// Every failure and every inconclusive case, equal symptoms together.

@@ -95,6 +95,9 @@ pub(super) struct FilterArguments {
         help_heading = "Select"
     )]
     pub filters: Vec<String>,
+    /// The cases of somebody else's suite, told by its ids: `tc8`.
+    #[arg(long, value_name = "NAME", help_heading = "Select")]
+    pub suite: Option<String>,
     /// Take part i of n.
     #[arg(long, value_name = "I/N", help_heading = "Select")]
     pub shard: Option<Shard>,

@@ -9,6 +9,7 @@ pub(super) fn explain(select: &[String], context: &Context) -> Result<Exit, Fail
     let suite = context.suite(select)?;
     let everything = arguments::FilterArguments {
         filters: Vec::new(),
+        suite: None,
         shard: None,
         family: arguments::Families::Both,
     };

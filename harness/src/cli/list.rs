@@ -15,10 +15,13 @@ pub(super) fn list(arguments: &ListArguments, context: &Context) -> Result<Exit,
     }
     let target = Target::parse(&arguments.device, &arguments.host, &context.in_process)?;
     let plan = Plan::outline(context, target, &arguments.select, &arguments.filter)?;
+    let suite = arguments.filter.suite.as_deref();
     if arguments.requirements {
         requirements(&plan, !arguments.select.is_empty())
     } else if arguments.cases {
         print_cases(&plan.cases)
+    } else if let Some(name) = suite {
+        suite_cases(&plan, name)
     } else {
         specs(&plan)
     }
@@ -82,6 +85,38 @@ fn devices(context: &Context) -> Result<Exit, Failure> {
             let _ = writeln!(text, "  {name:<20} {value}");
         }
     }
+    print(&text)
+}
+
+/// The ids of somebody else's suite in its order, the cases that show each, and its title.
+fn suite_cases(plan: &Plan, name: &str) -> Result<Exit, Failure> {
+    let mut text = String::new();
+    let (title, ids) = plan.suite.catalogue().suite(name).unwrap_or_default();
+    let mut shown = 0;
+    for one in &ids {
+        let shows = |case: &&Case| case.covers.contains(&one.id);
+        let cases: Vec<&Case> = plan.cases.iter().filter(shows).collect();
+        let able = cases.iter().filter(|case| case.skip.is_none()).count();
+        shown += usize::from(able > 0);
+        let number = match cases.len() - able {
+            0 => count(able, "case"),
+            skipped => format!("{} ({skipped} skipped)", count(cases.len(), "case")),
+        };
+        let _ = writeln!(text, "{:<26} {number:<22} {}", one.id, one.sentence);
+        if let Some(reason) = cases
+            .first()
+            .and_then(|case| case.skip.as_ref())
+            .filter(|_| able == 0)
+        {
+            let _ = writeln!(text, "{:<26} {reason}", "");
+        }
+    }
+    let (all, cases) = (count(ids.len(), "case"), count(plan.cases.len(), "case"));
+    let device = plan.target.name();
+    let _ = writeln!(
+        text,
+        "{title}: {all}, of which {shown} would run on {device}, as {cases}; --cases lists these"
+    );
     print(&text)
 }
 

@@ -8,7 +8,7 @@ use crate::select::filter::Filter;
 use crate::select::{Selection, Selector, Shard, Subject};
 use crate::spec::case::{Case, Family};
 use crate::spec::profile::Profile;
-use crate::spec::{Catalogue, Diagnostics, Suite};
+use crate::spec::{Catalogue, Diagnostics, SUITES, Suite};
 use std::path::Path;
 use tcpspec_reports::text;
 
@@ -287,11 +287,30 @@ pub(super) fn selection(
         })
         .collect::<Result<_, _>>()
         .map_err(Failure::Usage)?;
+    let covering = match &filter.suite {
+        None => Vec::new(),
+        Some(name) => suite_ids(name, catalogue)?,
+    };
     Ok(Selection {
         selectors,
         filters,
+        covering,
         shard: filter.shard,
     })
+}
+
+/// The ids of the suite that `--suite` names.
+fn suite_ids(name: &str, catalogue: &Catalogue) -> Result<Vec<String>, Failure> {
+    match catalogue.suite(name) {
+        Some((_, cases)) => Ok(cases.iter().map(|case| case.id.clone()).collect()),
+        None => {
+            let known: Vec<String> = SUITES.iter().map(|(name, _)| format!("`{name}`")).collect();
+            Err(Failure::Usage(format!(
+                "no suite `{name}`; there is {}",
+                known.join(", ")
+            )))
+        }
+    }
 }
 
 /// A path without what messages leave out as well.

@@ -10,6 +10,7 @@ use super::reports::Wanted;
 use super::{Context, Exit, Failure, TOOL, doctor, say, spec_files};
 use crate::deviations;
 use crate::seed;
+use crate::spec::Requirement;
 use crate::spec::case::Case;
 use crate::worker::{self, Leniency};
 use std::hash::{BuildHasher, RandomState};
@@ -17,7 +18,7 @@ use std::io::IsTerminal;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tcpspec_reports::names;
 use tcpspec_reports::record::{
-    Canary, CaseRecord, DeviceRecord, FORMAT, INTERRUPTED, Run, Verdict,
+    Canary, CaseRecord, DeviceRecord, FORMAT, INTERRUPTED, Outcome, Run, SuiteResult, Verdict,
 };
 use tcpspec_reports::terminal::{self, Screen, ci};
 use tcpspec_reports::text::count;
@@ -64,6 +65,11 @@ pub(super) fn run(arguments: &RunArguments, context: &Context) -> Result<Exit, F
         strict: arguments.strict,
     };
     let mut run = play(arguments, &plan, &pace, &screen)?;
+    run.suite = arguments
+        .filter
+        .suite
+        .as_deref()
+        .and_then(|name| suite(name, &plan));
     run.findings = deviations::apply(
         plan.suite.deviations(),
         &run.device.identity,
@@ -71,6 +77,7 @@ pub(super) fn run(arguments: &RunArguments, context: &Context) -> Result<Exit, F
         plan.able.as_deref(),
         &mut run.cases,
     );
+    tcpspec_reports::suite::judge(&mut run);
     let exit = match (interrupt.exit().filter(|_| run.interrupted), &pace.refusal) {
         (Some(exit), _) => exit,
         (None, Some(_)) => Exit::Unjudged,
@@ -228,7 +235,25 @@ fn empty_run(plan: &Plan, pace: &Pace<'_>) -> Run {
         cases: Vec::new(),
         findings: Vec::new(),
         remarks: Vec::new(),
+        suite: None,
     }
+}
+
+/// The suite of somebody else that was asked for, its cases not judged yet.
+fn suite(name: &str, plan: &Plan) -> Option<tcpspec_reports::record::Suite> {
+    let (title, cases) = plan.suite.catalogue().suite(name)?;
+    let unjudged = |case: &Requirement| SuiteResult {
+        id: case.id.clone(),
+        title: case.sentence.clone(),
+        outcome: Outcome::Skipped,
+        reason: None,
+        cases: Vec::new(),
+    };
+    Some(tcpspec_reports::record::Suite {
+        name: name.to_owned(),
+        title: title.to_owned(),
+        results: cases.into_iter().map(unjudged).collect(),
+    })
 }
 
 fn device(plan: &Plan, pace: &Pace<'_>) -> DeviceRecord {

@@ -190,6 +190,8 @@ pub struct Selection {
     pub selectors: Vec<Selector>,
     /// … and if all of these do.
     pub filters: Vec<Filter>,
+    /// … and if it covers one of these; none: any.
+    pub covering: Vec<String>,
     /// … and if it belongs to this part of what is left.
     pub shard: Option<Shard>,
 }
@@ -202,7 +204,10 @@ impl Selection {
                 .selectors
                 .iter()
                 .any(|selector| selector.selects(subject));
-        selected && self.filters.iter().all(|filter| filter.selects(subject))
+        let covers = |id: &String| subject.covers.contains(id);
+        selected
+            && self.filters.iter().all(|filter| filter.selects(subject))
+            && (self.covering.is_empty() || self.covering.iter().any(covers))
     }
 
     /// The cases that are meant, in their order.

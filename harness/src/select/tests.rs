@@ -48,6 +48,23 @@ fn selectors(#[case] text: &str, #[case] selects: bool) {
 }
 
 #[rstest]
+#[case(&[], true)]
+#[case(&["TCP_BASICS_01", "TCP_BASICS_02"], true)]
+#[case(&["TCP_BASICS_01"], false)]
+fn a_suite_is_the_cases_that_cover_its_ids(#[case] covering: &[&str], #[case] selects: bool) {
+    let covers = ["MUST-13", "TCP_BASICS_02"].map(str::to_owned);
+    let selection = Selection {
+        covering: covering.iter().map(|id| (*id).to_owned()).collect(),
+        ..Selection::default()
+    };
+    let subject = Subject {
+        covers: &covers,
+        ..CLOSING
+    };
+    assert_eq!(selection.selects(&subject), selects);
+}
+
+#[rstest]
 #[case("RFC 5961", "rfc5961.3.2", true)]
 #[case("RFC5961", "rfc5961.3.2", true)]
 #[case("rfc5961", "rfc5961.3.2", true)]

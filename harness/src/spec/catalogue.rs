@@ -50,6 +50,9 @@ pub enum Kind {
     Tc8,
 }
 
+/// The suites of others whose cases the catalogue knows: name and title.
+pub const SUITES: [(&str, &str); 1] = [("tc8", "OPEN Alliance TC8, TCP")];
+
 impl Requirement {
     /// As far as a report needs it.
     pub fn to_record(&self) -> tcpspec_reports::record::Requirement {
@@ -66,6 +69,8 @@ impl Requirement {
 #[derive(Clone, Debug, Default)]
 pub struct Catalogue {
     entries: BTreeMap<String, Requirement>,
+    /// The ids of TC8 in the order of its document.
+    tc8: Vec<String>,
 }
 
 impl Catalogue {
@@ -82,6 +87,16 @@ impl Catalogue {
     /// No requirement was read.
     pub(super) fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+
+    /// The cases of somebody else's suite, in its own order, and what people call it; `None` if
+    /// there is none of that name ([`SUITES`]).
+    pub fn suite(&self, name: &str) -> Option<(&'static str, Vec<&Requirement>)> {
+        let (_, title) = SUITES.iter().find(|(known, _)| *known == name)?;
+        Some((
+            title,
+            self.tc8.iter().filter_map(|id| self.get(id)).collect(),
+        ))
     }
 
     /// Adds the lists of a file.
@@ -203,6 +218,7 @@ impl Catalogue {
                 same_as: Some(covers),
                 ..covered
             };
+            self.tc8.extend(text(&case, "id"));
             self.insert(&case, requirement, faults);
         }
     }

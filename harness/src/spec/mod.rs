@@ -32,7 +32,7 @@ mod tests;
 mod visit;
 mod yaml;
 
-pub use catalogue::Catalogue;
+pub use catalogue::{Catalogue, Requirement, SUITES};
 pub use deviations::{CaseGlob, Deviation};
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use explain::{Sent, sent};

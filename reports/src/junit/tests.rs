@@ -140,6 +140,7 @@ fn hostile() -> Run {
 #[case("hostile", hostile(), false)]
 #[case("nothing", sample::run_of(Vec::new()), false)]
 #[case("interrupted", sample::interrupted(), false)]
+#[case("suite", sample::suite(), false)]
 fn files_are_valid(#[case] name: &str, #[case] run: Run, #[case] strict: bool) {
     let xml = write(&run, strict);
     assert_eq!(faults(&xml), Vec::<String>::new());

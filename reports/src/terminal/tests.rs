@@ -35,6 +35,7 @@ fn strict() -> Screen {
 #[case("hostile", sample::run_of(vec![sample::hostile()]), Screen::default())]
 #[case("nothing", sample::run_of(Vec::new()), Screen::default())]
 #[case("interrupted", sample::interrupted(), Screen::default())]
+#[case("suite", sample::suite(), Screen::default())]
 fn screens(#[case] name: &str, #[case] run: Run, #[case] how: Screen) {
     let text = screen(&run, &how);
     golden::check(&format!("terminal/{name}.txt"), &text);

@@ -62,7 +62,60 @@ pub(crate) fn run_of(cases: Vec<CaseRecord>) -> Run {
         cases,
         findings: Vec::new(),
         remarks: Vec::new(),
+        suite: None,
     }
+}
+
+/// A run of a suite of three cases, not judged yet.
+pub(crate) fn of_suite(cases: Vec<CaseRecord>) -> Run {
+    let result = |id: &str, title: &str| SuiteResult {
+        id: id.into(),
+        title: title.into(),
+        outcome: Outcome::Skipped,
+        reason: None,
+        cases: Vec::new(),
+    };
+    Run {
+        suite: Some(Suite {
+            name: "tc8".into(),
+            title: "OPEN Alliance TC8, TCP".into(),
+            results: vec![
+                result("TCP_BASICS_01", "SYN to a listener draws SYN,ACK"),
+                result(
+                    "TCP_RETRANSMISSION_TO_09",
+                    "back-off of a SYN, with a \u{1b}[31mtitle",
+                ),
+                result("TCP_NAGLE_02", "nobody has looked at this one"),
+            ],
+        }),
+        ..run_of(cases)
+    }
+}
+
+/// The suite, with a case that passes and one that fails.
+pub(crate) fn suite() -> Run {
+    let shows = |id: &str, mut case: CaseRecord| {
+        case.covers[0].id = id.into();
+        case
+    };
+    let mut run = of_suite(vec![
+        shows("TCP_BASICS_01", pass()),
+        shows("TCP_RETRANSMISSION_TO_09", pass()),
+        shows("TCP_RETRANSMISSION_TO_09", fail("CLOSING")),
+    ]);
+    crate::suite::judge(&mut run);
+    run
+}
+
+/// The case, showing the first id of the suite.
+pub(crate) fn shows_first_id(case: CaseRecord) -> CaseRecord {
+    let covers = vec![Requirement {
+        id: "TCP_BASICS_01".into(),
+        place: "TC8, RFC 9293 §3.5".into(),
+        level: Level::Must,
+        sentence: "SYN to a listener draws SYN,ACK".into(),
+    }];
+    CaseRecord { covers, ..case }
 }
 
 pub(crate) fn device() -> DeviceRecord {
