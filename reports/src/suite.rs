@@ -114,7 +114,7 @@ mod tests {
     #[rstest]
     #[case::worst_counts(vec![sample::pass(), sample::fail("CLOSING")], Outcome::Fail)]
     #[case::known_is_not_failed(vec![sample::known(), sample::pass()], Outcome::Known)]
-    #[case::unjudged_is_no_pass(vec![sample::pass(), sample::inconclusive()], Outcome::Inconclusive)]
+    #[case::unjudged(vec![sample::pass(), sample::inconclusive()], Outcome::Inconclusive)]
     #[case::deviates(vec![sample::deviates(), sample::known()], Outcome::Deviates)]
     #[case::one_that_ran_is_enough(vec![sample::skipped("a"), sample::pass()], Outcome::Pass)]
     #[case::none_ran(vec![sample::skipped("a"), sample::skipped("b")], Outcome::Skipped)]

@@ -81,6 +81,19 @@ fn first_sequence(tcb: &mut Tcb, segment: &mut Segment<'_>, cx: &mut Context<'_>
         return Continue(());
     }
     came_again(tcb, segment, cx.config);
+    if tcb.rcv.finished && segment.is_fin() && segment.end() == nxt {
+        // RFC 9293 §A.2:
+        //   There are cases where the TCP sequence number validation rules can
+        //   prevent ACK fields from being processed.
+        // Where FINs cross, a copy of the peer's may be all that ever acknowledges ours.
+        tcb.owed.ack = true;
+        *segment = Segment {
+            text: &[],
+            control: Control::None,
+            ..*segment
+        };
+        return Continue(());
+    }
     // RFC 9293 §3.10.7.4:
     //   If an incoming segment is not acceptable, an acknowledgment
     //   should be sent in reply (unless the RST bit is set, if so
