@@ -10,6 +10,7 @@ pub mod atomic;
 pub mod attempts;
 pub mod counts;
 pub mod figure;
+pub mod hex;
 pub mod json;
 pub mod jsonl;
 pub mod junit;

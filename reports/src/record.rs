@@ -378,7 +378,7 @@ pub struct Segment {
     /// Options and other remarkable fields as text, `MSS=1460 WS=7`; empty if there are none.
     pub options: String,
     /// The IP packet.
-    #[serde(with = "hex")]
+    #[serde(with = "crate::hex")]
     pub packet: Vec<u8>,
 }
 
@@ -458,33 +458,5 @@ mod seed {
         let text = String::deserialize(from)?;
         names::parse_seed(&text)
             .ok_or_else(|| D::Error::custom("a seed is up to 16 hexadecimal digits after 0x"))
-    }
-}
-
-mod hex {
-    //! Packets as hexadecimal text.
-
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-    use std::fmt::Write;
-
-    pub(super) fn serialize<S: Serializer>(octets: &[u8], to: S) -> Result<S::Ok, S::Error> {
-        let mut text = String::with_capacity(octets.len() * 2);
-        for octet in octets {
-            let _ = write!(text, "{octet:02x}");
-        }
-        to.serialize_str(&text)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
-        let text = String::deserialize(from)?;
-        if text.len() % 2 != 0 || !text.is_ascii() {
-            return Err(D::Error::custom(
-                "a packet is an even number of hexadecimal digits",
-            ));
-        }
-        (0..text.len())
-            .step_by(2)
-            .map(|at| u8::from_str_radix(&text[at..at + 2], 16).map_err(D::Error::custom))
-            .collect()
     }
 }

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 /// The group.
 pub const GROUP: u8 = 0x7f;
 /// Version of what is written here. Both ends must have the same.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// The one primitive of requests and their responses.
 const ASK: u8 = 0x00;

@@ -110,7 +110,7 @@ pub enum Seen {
     /// Urgent data is pending.
     Urgent,
     /// These octets were delivered.
-    Data(Vec<u8>),
+    Data(#[serde(with = "tcpspec_reports::hex")] Vec<u8>),
     /// So many octets were taken by SEND.
     Sent(usize),
 }
@@ -197,12 +197,13 @@ pub enum AppCall {
     /// Active OPEN from the device's end to the tester's.
     Connect,
     /// The same with a first SEND of these octets, for the SYN to carry (RFC 7413).
-    ConnectWith(Vec<u8>),
+    ConnectWith(#[serde(with = "tcpspec_reports::hex")] Vec<u8>),
     /// Take a connection from the listener.
     Accept,
     /// SEND.
     Send {
         /// The octets.
+        #[serde(with = "tcpspec_reports::hex")]
         data: Vec<u8>,
         /// With the urgent mark.
         urgent: bool,
