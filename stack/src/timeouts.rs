@@ -167,7 +167,8 @@ pub(crate) fn expire(tcb: &mut Tcb, cx: &mut Context<'_>) -> Option<CloseReason>
 }
 
 fn retransmission(tcb: &mut Tcb, cx: &mut Context<'_>) -> Option<CloseReason> {
-    if !tcb.has_unacked() {
+    let held = tcb.congestion.release();
+    if !tcb.has_unacked() || held && tcb.must_probe() {
         return None;
     }
     cx.counters.timeouts += 1;
@@ -306,14 +307,16 @@ pub(crate) fn settle(tcb: &mut Tcb, cx: &mut Context<'_>) {
         Some(timeout) => tcb.timers.start_if_idle(Timer::User, cx.now + timeout),
         None => tcb.timers.stop(Timer::User),
     }
-    if tcb.must_probe() {
+    if tcb.congestion.is_held() {
+        // What is held back waits for this timer, whatever else happens.
+        let at = cx.now + tcb.rtt.rto();
+        tcb.timers.start_if_idle(Timer::Retransmission, at);
+    } else if tcb.must_probe() || !tcb.has_unacked() {
         tcb.timers.stop(Timer::Retransmission);
-        if !tcb.owed.window_probe {
-            let interval = probe_interval(tcb, cx.config);
-            tcb.timers.start_if_idle(Timer::Persist, cx.now + interval);
-        }
-    } else if !tcb.has_unacked() {
-        tcb.timers.stop(Timer::Retransmission);
+    }
+    if tcb.must_probe() && !tcb.owed.window_probe {
+        let interval = probe_interval(tcb, cx.config);
+        tcb.timers.start_if_idle(Timer::Persist, cx.now + interval);
     }
 }
 

@@ -219,10 +219,12 @@ fn text(tcb: &mut Tcb, cx: &Context<'_>) -> Option<Plan> {
     let (next, reported) = recovery::not_reported(tcb, tcb.snd.next);
     tcb.snd.next = next;
     let outstanding = recovery::in_flight(tcb);
-    let snd = &mut tcb.snd;
+    let snd = &tcb.snd;
     if next == snd.una && next == snd.nxt && next.before(end) {
-        tcb.congestion.restart_if_idle(cx.now, tcb.rtt.rto());
+        let sender = tcb.sender(cx.now);
+        tcb.congestion.restart_if_idle(&sender, tcb.rtt.rto());
     }
+    let snd = &mut tcb.snd;
     let room = (snd.una + snd.wnd).since(next);
     let queued = snd.queue.end().since(next);
     let in_flight = snd.queue.in_flight(next).map(|sent| sent.end);

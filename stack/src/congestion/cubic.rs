@@ -64,7 +64,7 @@ impl CongestionControl for Cubic {
         self.epoch = Some(epoch);
     }
 
-    fn reduce(&mut self, window: Window, flight: u32, mss: u32, timeout: bool) -> u32 {
+    fn reduce(&mut self, window: Window, flight: u32, timeout: bool) -> u32 {
         let cwnd = window.cwnd;
         // §4.7, fast convergence: a window that never came back to Wmax gives way further.
         let gives_way = self.w_max.is_some_and(|w_max| cwnd < w_max);
@@ -76,8 +76,7 @@ impl CongestionControl for Cubic {
         self.prior = cwnd;
         self.timed_out = timeout;
         self.epoch = None;
-        // §4.6: ssthresh is at least two segments.
-        part(flight, BETA_TENTHS, 10).max(2 * mss)
+        part(flight, BETA_TENTHS, 10)
     }
 
     fn pause(&mut self, now: Instant) {
@@ -194,7 +193,7 @@ mod tests {
             cwnd: 1_000_000,
             ssthresh: 0,
         };
-        window.ssthresh = cubic.reduce(window, 1_000_000, MSS, false);
+        window.ssthresh = cubic.reduce(window, 1_000_000, false);
         window.cwnd = window.ssthresh;
         assert_eq!(window.cwnd, 700_000);
         // K = cbrt(300/0.4) = 9.086 s.
@@ -218,7 +217,7 @@ mod tests {
             cwnd: 20_000,
             ssthresh: 0,
         };
-        window.ssthresh = cubic.reduce(window, 20_000, MSS, false);
+        window.ssthresh = cubic.reduce(window, 20_000, false);
         window.cwnd = window.ssthresh;
         // Ten round trips at 9/17 of a segment each.
         let grown = grown(&mut cubic, &mut window, 1);
@@ -232,13 +231,13 @@ mod tests {
             cwnd: 100_000,
             ssthresh: 0,
         };
-        assert_eq!(cubic.reduce(window, 100_000, MSS, false), 70_000);
+        assert_eq!(cubic.reduce(window, 100_000, false), 70_000);
         assert_eq!(cubic.w_max, Some(100_000));
         let window = Window {
             cwnd: 80_000,
             ssthresh: 0,
         };
-        assert_eq!(cubic.reduce(window, 80_000, MSS, false), 56_000);
+        assert_eq!(cubic.reduce(window, 80_000, false), 56_000);
         assert_eq!(cubic.w_max, Some(68_000));
     }
 
@@ -249,7 +248,7 @@ mod tests {
             cwnd: 100_000,
             ssthresh: 0,
         };
-        window.ssthresh = cubic.reduce(window, 100_000, MSS, true);
+        window.ssthresh = cubic.reduce(window, 100_000, true);
         window.cwnd = window.ssthresh;
         cubic.avoid(&mut window, MSS, &at(1.0));
         let epoch = cubic.epoch.expect("begun");

@@ -72,9 +72,9 @@ pub(crate) trait CongestionControl {
     /// `acked` octets were newly acknowledged in congestion avoidance.
     fn avoid(&mut self, window: &mut Window, acked: u32, sender: &Sender);
 
-    /// The new ssthresh after loss was found, or the timer expired, with `flight` octets
-    /// outstanding.
-    fn reduce(&mut self, window: Window, flight: u32, mss: u32, timeout: bool) -> u32;
+    /// What is left of `flight` octets after loss was found, or the timer expired: ssthresh, as
+    /// long as that is two segments.
+    fn reduce(&mut self, window: Window, flight: u32, timeout: bool) -> u32;
 
     /// Until now cwnd was not used.
     fn pause(&mut self, _now: Instant) {}
@@ -172,6 +172,12 @@ pub(crate) struct Congestion {
     duplicates: u32,
     /// IW, octets.
     initial: u32,
+    /// RW, octets.
+    restart: u32,
+    /// What the initial window, or the last restart window, was used for.
+    first: (SeqNum, SeqNum),
+    /// An echo met a window of one segment.
+    held: bool,
     /// When text was sent last.
     last_sent: Instant,
     /// F-RTO is on.
@@ -196,6 +202,9 @@ impl Congestion {
             recover: iss,
             duplicates: 0,
             initial: MAX_CWND,
+            restart: MAX_CWND,
+            first: (iss, iss),
+            held: false,
             last_sent: Instant::ZERO,
             frto: config.frto,
             reduces_by_rate: config.prr,
@@ -221,6 +230,8 @@ impl Congestion {
                 segments.saturating_mul(sender.mss).min(NO_THRESHOLD)
             }),
         };
+        self.restart = self.initial;
+        self.first = (sender.nxt, sender.nxt + self.initial);
         self.phase = Phase::Open;
         self.duplicates = 0;
         self.last_sent = sender.now;
@@ -234,6 +245,9 @@ impl Congestion {
     /// Octets that may be sent while `in_flight` are in the network; of what is `new`, limited
     /// transmit allows more.
     pub(crate) fn allowance(&self, in_flight: u32, new: bool, mss: u32) -> u32 {
+        if self.held {
+            return 0;
+        }
         match self.phase {
             // One segment, until there is an acknowledgment (RFC 5681 §3.1, RFC 5682 §2.1 step 1).
             Phase::Timeout { heard: false, .. } if in_flight > 0 => return 0,
@@ -256,14 +270,15 @@ impl Congestion {
     }
 
     /// Text is about to be sent while nothing is in flight.
-    pub(crate) fn restart_if_idle(&mut self, now: Instant, rto: Duration) {
+    pub(crate) fn restart_if_idle(&mut self, sender: &Sender, rto: Duration) {
         // RFC 5681 §4.1:
         //   Therefore, a TCP SHOULD set cwnd to no more than RW before beginning
         //   transmission if the TCP has not sent data in an interval exceeding
         //   the retransmission timeout.
-        self.control.as_mut().pause(now);
-        if now.since(self.last_sent) > rto {
-            self.window.cwnd = self.window.cwnd.min(self.initial);
+        self.control.as_mut().pause(sender.now);
+        if sender.now.since(self.last_sent) > rto {
+            self.window.cwnd = self.window.cwnd.min(self.restart);
+            self.first = (sender.nxt, sender.nxt + self.window.cwnd);
         }
     }
 
@@ -505,11 +520,30 @@ impl Congestion {
         //   the TCP source halves the congestion window
         //   "cwnd" and reduces the slow start threshold "ssthresh".
         // cwnd itself, not FlightSize: it is never far above what was in flight.
-        if self.phase == Phase::Open {
-            let (window, control) = (self.window, self.control.as_mut());
-            self.window.ssthresh = control.reduce(window, window.cwnd, sender.mss, false);
-            self.window.cwnd = window.cwnd.min(self.window.ssthresh);
+        if self.phase != Phase::Open {
+            return;
         }
+        let window = self.window;
+        let left = self.control.as_mut().reduce(window, window.cwnd, false);
+        self.window.ssthresh = left.max(2 * sender.mss);
+        // RFC 3168 §6.1.2:
+        //   the value of the congestion window is
+        //   bounded below by a value of one MSS.
+        self.window.cwnd = left.max(sender.mss);
+        // RFC 3168 §6.1.2:
+        //   The sending TCP will then be able to send a new
+        //   packet only when the retransmit timer expires.
+        self.held = window.cwnd <= sender.mss;
+    }
+
+    /// Nothing is sent before the retransmission timer expires (RFC 3168 §6.1.2).
+    pub(crate) fn is_held(&self) -> bool {
+        self.held
+    }
+
+    /// The retransmission timer expired. Returns whether anything was held back for it.
+    pub(crate) fn release(&mut self) -> bool {
+        std::mem::take(&mut self.held)
     }
 
     /// The congestion window has no reason to be larger than this.
@@ -622,9 +656,26 @@ impl Congestion {
             control: self.control.clone(),
             flight,
         }));
-        let control = self.control.as_mut();
-        self.window.ssthresh = control.reduce(self.window, flight, sender.mss, timeout);
+        let left = self.control.as_mut().reduce(self.window, flight, timeout);
+        // RFC 5681 §3.1:
+        //   ssthresh = max (FlightSize / 2, 2*SMSS)            (4)
+        self.window.ssthresh = left.max(2 * sender.mss);
+        self.lost_in_first_window(sender);
         flight
+    }
+
+    /// A loss was found: if it was in the first window of all, or after a pause, the next pause
+    /// ends with less.
+    fn lost_in_first_window(&mut self, sender: &Sender) {
+        // RFC 6928 §2:
+        //   implementations SHOULD fall back to RFC 3390 for the restart window
+        //   (RW) if any packet loss is detected during either the initial window
+        //   or a restart window, and more than 4 KB of data is sent.
+        let (start, end) = self.first;
+        if sender.una.before(end) && sender.nxt.since(start) > 4096 {
+            let mss = sender.mss;
+            self.restart = self.restart.min((4 * mss).min((2 * mss).max(4380)));
+        }
     }
 
     /// Slow start or congestion avoidance.

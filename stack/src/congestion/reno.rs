@@ -22,10 +22,8 @@ impl CongestionControl for Reno {
         }
     }
 
-    fn reduce(&mut self, _window: Window, flight: u32, mss: u32, _timeout: bool) -> u32 {
+    fn reduce(&mut self, _window: Window, flight: u32, _timeout: bool) -> u32 {
         self.counted = 0;
-        // RFC 5681 §3.1:
-        //   ssthresh = max (FlightSize / 2, 2*SMSS)            (4)
-        (flight / 2).max(2 * mss)
+        flight / 2
     }
 }

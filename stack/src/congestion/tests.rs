@@ -204,11 +204,53 @@ fn after_an_idle_time_the_window_is_the_restart_window() {
         congestion.on_ack(SeqNum(una + MSS), true, &sender(una, una + 30_000));
     }
     let rto = Duration::from_secs(1);
+    let at = |now| Sender {
+        now: Instant(now),
+        ..sender(50_000, 50_000)
+    };
     congestion.sent(0, Instant(0));
-    congestion.restart_if_idle(Instant(1_000_000_000), rto);
+    congestion.restart_if_idle(&at(1_000_000_000), rto);
     assert_eq!(congestion.window().cwnd, 30_000);
-    congestion.restart_if_idle(Instant(1_000_000_001), rto);
+    congestion.restart_if_idle(&at(1_000_000_001), rto);
     assert_eq!(congestion.window().cwnd, 10_000);
+}
+
+#[rstest]
+#[case::in_the_first_window(1000, 10_000, 4000)]
+#[case::of_little(1000, 4096, 10_000)]
+#[case::later(10_001, 20_000, 10_000)]
+fn a_loss_in_the_first_window_lowers_the_restart_window(
+    #[case] una: u32,
+    #[case] nxt: u32,
+    #[case] restart: u32,
+) {
+    let mut congestion = begun(10, None);
+    congestion.enter_loss_recovery(&sender(una, nxt));
+    congestion.on_ack(SeqNum(nxt), true, &sender(una, nxt));
+    for round in 0..100 {
+        let una = nxt + round * MSS;
+        congestion.on_ack(SeqNum(una + MSS), true, &sender(una, una + 30_000));
+    }
+    let at = Sender {
+        now: Instant(2_000_000_000),
+        ..sender(50_000, 50_000)
+    };
+    congestion.restart_if_idle(&at, Duration::from_secs(1));
+    assert_eq!(congestion.window().cwnd, restart);
+}
+
+#[test]
+fn echoes_lower_the_window_to_a_segment_and_then_hold_it() {
+    let mut congestion = begun(5, None);
+    let mut windows = Vec::new();
+    while !congestion.is_held() {
+        congestion.on_echo(&sender(0, MSS));
+        windows.push(congestion.window().cwnd);
+    }
+    assert_eq!(windows, [2500, 1250, 1000, 1000]);
+    assert_eq!(congestion.allowance(0, true, MSS), 0);
+    assert!(congestion.release() && !congestion.release());
+    assert_eq!(congestion.allowance(0, true, MSS), MSS);
 }
 
 #[test]
