@@ -6,8 +6,8 @@
 //! Where to look: [`Stack`] finds the connection; `calls` are the user's (RFC 9293 §3.10.1 to
 //! §3.10.6), `arrives` is SEGMENT ARRIVES (§3.10.7) with the eight checks as eight functions,
 //! `timeouts` is §3.10.8, `transmit` decides what to send and when (§3.8). RFC 2018, 2883, 3168,
-//! 5961, 6191, 6298, 6528, 6675, 7323, 7413 and 8985 stand where they act; every policy is a value
-//! of [`Config`].
+//! 5682, 5961, 6191, 6298, 6528, 6675, 7323, 7413 and 8985 stand where they act; every policy is
+//! a value of [`Config`].
 //!
 //! Not here on purpose: clocks, sockets, threads, source routes, security compartments.
 #![forbid(unsafe_code)]
@@ -50,6 +50,7 @@ mod timestamps;
 mod transmit;
 mod user_timeout;
 mod wire;
+mod work;
 
 pub use config::{
     AcceptOverflow, Algorithm, Config, EcnPolicy, FastOpenPolicy, IcmpHard, KeepAlive,

@@ -8,6 +8,7 @@
 use crate::ranges::Ranges;
 use crate::seq::SeqNum;
 use crate::time::Instant;
+use crate::work;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -116,6 +117,7 @@ impl Rack {
         not_that: impl Fn(&Flight) -> bool,
     ) {
         let mut latest = None;
+        work::steps(segments.len());
         for segment in segments {
             if segment.end.after(self.fack) {
                 self.fack = segment.end;
@@ -197,6 +199,7 @@ impl Rack {
     ) -> Option<Duration> {
         let deadline = self.rtt + self.reo_wnd(about);
         while let Some(flight) = self.flights.front().copied() {
+            work::steps(1);
             if outstanding(&flight) {
                 // RFC 8985 §6.2:
                 //   For each segment that has not been SACKed, RACK considers that

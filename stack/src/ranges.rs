@@ -4,6 +4,7 @@
 //! so that they have an order; the caller sees to that. A set that a peer can fill has a bound.
 
 use crate::seq::SeqNum;
+use crate::work;
 use std::ops::Range;
 
 /// Ranges that neither overlap nor touch, in order.
@@ -42,6 +43,7 @@ impl Ranges {
         let ranges = self.sorted[first..].iter();
         ranges
             .take_while(|(left, _)| left.before(to))
+            .inspect(|_| work::steps(1))
             .map(|(left, right)| right.earliest(to).since(left.latest(from)))
             .sum()
     }
@@ -59,6 +61,7 @@ impl Ranges {
     ) -> impl Iterator<Item = (SeqNum, SeqNum)> {
         let ranges = self.sorted[self.first_after(left)..].iter();
         let inside = ranges.take_while(move |range| range.0.before(right));
+        let inside = inside.inspect(|_| work::steps(1));
         let ends = inside.copied().chain([(right, right)]);
         let mut at = left;
         let gaps = ends.map(move |(from, to)| (std::mem::replace(&mut at, to), from));
@@ -72,6 +75,7 @@ impl Ranges {
         if touched.is_empty() && self.sorted.len() >= self.most {
             return 0;
         }
+        work::steps(self.sorted.len() - touched.start);
         let known: u32 = self.count(&touched);
         let (mut from, mut to) = (left, right);
         for (left, right) in &self.sorted[touched.clone()] {
@@ -85,7 +89,11 @@ impl Ranges {
 
     /// Takes `left..right` out. Returns how many numbers were there.
     pub(crate) fn remove(&mut self, left: SeqNum, right: SeqNum) -> u32 {
+        if self.sorted.is_empty() {
+            return 0;
+        }
         let touched = self.touched(left, right);
+        work::steps(self.sorted.len() - touched.start);
         let mut rest = Vec::new();
         for (from, to) in &self.sorted[touched.clone()] {
             rest.push((*from, to.earliest(left)));

@@ -8,6 +8,7 @@
 use crate::ranges::Ranges;
 use crate::segment::SackBlock;
 use crate::seq::SeqNum;
+use crate::work;
 
 /// Separate ranges that are kept; what would be one more counts as not acknowledged, which costs
 /// a retransmission at worst.
@@ -108,6 +109,7 @@ impl Scoreboard {
         let mut octets = 0;
         let from_the_top = self.sacked.as_slice().iter().rev().zip(1..);
         for ((left, right), count) in from_the_top {
+            work::steps(1);
             octets += right.since(*left);
             if count >= DUP_THRESH || octets > (DUP_THRESH - 1) * smss {
                 return Some(*left);

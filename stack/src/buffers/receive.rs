@@ -1,5 +1,6 @@
 //! The receive queue: octets for the user, and those that wait for a gap before them to close.
 
+use crate::work;
 use std::collections::VecDeque;
 use std::ops::Range;
 
@@ -41,7 +42,7 @@ impl ReceiveQueue {
 
     /// The pieces that wait, the last one first, as offsets from RCV.NXT.
     pub(crate) fn held(&self) -> impl Iterator<Item = Range<usize>> {
-        let pieces = self.held.iter().rev();
+        let pieces = self.held.iter().rev().inspect(|_| work::steps(1));
         pieces.map(|piece| piece.start - self.ready..piece.end - self.ready)
     }
 
@@ -85,6 +86,7 @@ impl ReceiveQueue {
         into[from_front..len].copy_from_slice(&back[..len - from_front]);
         self.octets.drain(..len);
         self.ready -= len;
+        work::steps(self.held.len());
         for piece in &mut self.held {
             *piece = piece.start - len..piece.end - len;
         }
@@ -140,6 +142,7 @@ impl ReceiveQueue {
         } else {
             start.min(new.start)..end.max(new.end)
         };
+        work::steps(self.held.len() - touched.start);
         self.held.splice(touched, [merged]);
     }
 
@@ -152,6 +155,7 @@ impl ReceiveQueue {
         {
             return 0;
         }
+        work::steps(self.held.len());
         let advance = self.held.remove(0).end - self.ready;
         self.ready += advance;
         advance

@@ -2,6 +2,7 @@
 
 use crate::seq::SeqNum;
 use crate::time::Instant;
+use crate::work;
 use std::collections::VecDeque;
 
 /// Octets that the user has sent and the peer has not acknowledged, in one piece.
@@ -94,6 +95,7 @@ impl SendQueue {
                 (_, false) => Acked::Once(sent.at),
             };
             self.sent.pop_front();
+            work::steps(1);
         }
         if let Some(partly) = self.sent.front_mut() {
             partly.seq = partly.seq.latest(una);
@@ -109,7 +111,7 @@ impl SendQueue {
 
     /// The segment in flight that covers `seq`.
     pub(crate) fn in_flight(&mut self, seq: SeqNum) -> Option<&mut Sent> {
-        let at = self.sent.partition_point(|sent| sent.end.before_or_eq(seq));
+        let at = self.first_after(seq);
         self.sent
             .get_mut(at)
             .filter(|sent| sent.seq.before_or_eq(seq))
@@ -122,13 +124,26 @@ impl SendQueue {
 
     /// Looks at the segment in flight that covers `seq`.
     pub(crate) fn find(&self, seq: SeqNum) -> Option<&Sent> {
-        let at = self.sent.partition_point(|sent| sent.end.before_or_eq(seq));
+        let at = self.first_after(seq);
         self.sent.get(at).filter(|sent| sent.seq.before_or_eq(seq))
+    }
+
+    /// The index of the first segment that ends after `seq`.
+    fn first_after(&self, seq: SeqNum) -> usize {
+        // What is asked for most is what would come next, and the first segment.
+        let ends_before = |sent: &Sent| sent.end.before_or_eq(seq);
+        if self.sent.back().is_none_or(ends_before) {
+            self.sent.len()
+        } else if self.sent.front().is_some_and(|sent| !ends_before(sent)) {
+            0
+        } else {
+            self.sent.partition_point(ends_before)
+        }
     }
 
     /// The segments in flight.
     pub(crate) fn segments(&self) -> impl DoubleEndedIterator<Item = &Sent> {
-        self.sent.iter()
+        self.sent.iter().inspect(|_| work::steps(1))
     }
 
     /// The segments in flight that `left..right` overlaps, all of them with `SeqNum` edges that
@@ -138,11 +153,10 @@ impl SendQueue {
         left: SeqNum,
         right: SeqNum,
     ) -> impl Iterator<Item = &mut Sent> {
-        let at = self
-            .sent
-            .partition_point(|sent| sent.end.before_or_eq(left));
+        let at = self.first_after(left);
         let sent = self.sent.range_mut(at..);
-        sent.take_while(move |sent| sent.seq.before(right))
+        let sent = sent.take_while(move |sent| sent.seq.before(right));
+        sent.inspect(|_| work::steps(1))
     }
 
     /// Notes that a new segment was sent.

@@ -7,6 +7,7 @@ mod recovery;
 mod testing;
 mod time;
 mod time_wait;
+mod work;
 
 use crate::{CloseReason, Config, Event, State};
 use std::time::Duration;
