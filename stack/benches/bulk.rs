@@ -1,35 +1,95 @@
-//! Bulk transfer between two hosts in one process: what a segment costs, both ends together.
+//! Bulk transfer between two hosts in one process: what a segment costs, both ends together,
+//! here and in smoltcp.
 //!
-//! The link has no delay and loses nothing; time stands still. Checksums, timestamps, copies
-//! into and out of the buffers are all in it.
+//! Both stacks run in the same loop: packets wait in queues of reused buffers, nothing is lost, and
+//! a round takes a millisecond of their time. Checksums and the copies into and out of the buffers
+//! are in it. This stack uses timestamps, SACK, RACK and Reno; smoltcp has no recovery by SACK, and
+//! runs with Reno, and without congestion control as it comes.
+//!
+//! `cargo bench -p tcpspec-stack --bench bulk` prints a table of its own after divan's.
 
 use divan::Bencher;
 use divan::counter::BytesCount;
+use smoltcp::iface::{Interface, SocketHandle, SocketSet};
+use smoltcp::phy::{self, Device, DeviceCapabilities, Medium};
+use smoltcp::socket::tcp;
+use smoltcp::wire::{HardwareAddress, IpAddress, IpCidr};
+use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use tcpspec_stack::{Config, ConnectionId, Instant, SocketOptions, Stack};
 
 const OCTETS: usize = 4 << 20;
-const NOW: Instant = Instant(1_000_000_000);
+const MILLISECOND: u64 = 1_000_000;
 
 fn main() {
     divan::main();
+    // Not if single benchmarks are asked for.
+    if std::env::args()
+        .skip(1)
+        .all(|argument| argument == "--bench")
+    {
+        compare();
+    }
 }
 
 /// Two hosts and a connection between them.
-struct Pair {
-    sender: Stack,
-    receiver: Stack,
-    from: ConnectionId,
-    to: ConnectionId,
+trait Pair {
+    /// Gives text to the sender; returns how much it takes.
+    fn send(&mut self, text: &[u8]) -> usize;
+
+    /// Reads at the receiver.
+    fn recv(&mut self, into: &mut [u8]) -> usize;
+
+    /// Carries what both have to say; returns how many packets the sender has sent.
+    fn exchange(&mut self) -> usize;
 }
 
-impl Pair {
-    fn new(mtu: u16) -> Self {
+/// Sends and reads so many octets; returns how many packets that took.
+fn transfer(pair: &mut impl Pair, octets: usize) -> usize {
+    let text = vec![0x5a; 64 << 10];
+    let mut into = vec![0; 64 << 10];
+    let (mut given, mut got, mut packets) = (0, 0, 0);
+    while got < octets {
+        while given < octets {
+            match pair.send(&text[..text.len().min(octets - given)]) {
+                0 => break,
+                taken => given += taken,
+            }
+        }
+        packets += pair.exchange();
+        loop {
+            match pair.recv(&mut into) {
+                0 => break,
+                read => got += read,
+            }
+        }
+    }
+    packets
+}
+
+/// Packets in one direction, and buffers to be used again.
+#[derive(Default)]
+struct Wire {
+    packets: VecDeque<Vec<u8>>,
+    spare: Vec<Vec<u8>>,
+}
+
+/// This stack.
+struct Ours {
+    hosts: [Stack; 2],
+    /// To the first host, and to the second.
+    wires: [Wire; 2],
+    from: ConnectionId,
+    to: ConnectionId,
+    now: Instant,
+}
+
+impl Ours {
+    fn new(mtu: u16, buffer: usize) -> Self {
         let config = Config {
             mtu,
-            rcvbuf: 1 << 20,
-            sndbuf: 1 << 20,
-            // Nothing waits for a delayed acknowledgment: time stands still.
+            rcvbuf: buffer as u32,
+            sndbuf: buffer as u32,
             nodelay: true,
             ..Config::default()
         };
@@ -38,66 +98,274 @@ impl Pair {
         let mut receiver = Stack::new(config, &[b], [2; 16]);
         let (local, remote) = (SocketAddr::new(a, 0), SocketAddr::new(b, 80));
         let options = SocketOptions::default();
-        let listener = receiver
-            .listen(remote, 1, options)
-            .expect("the port is free");
-        let from = sender
-            .connect(NOW, local, remote, options)
-            .expect("ports are free");
-        exchange(&mut sender, &mut receiver, &mut Vec::new());
-        let to = receiver.accept(listener).expect("the handshake is over");
-        Self {
-            sender,
-            receiver,
+        let now = Instant(1_000_000_000);
+        let listener = receiver.listen(remote, 1, options);
+        let listener = listener.expect("the port is free");
+        let from = sender.connect(now, local, remote, options);
+        let from = from.expect("ports are free");
+        let mut pair = Self {
+            hosts: [sender, receiver],
+            wires: [Wire::default(), Wire::default()],
             from,
-            to,
-        }
+            to: from,
+            now,
+        };
+        while pair.exchange() > 0 {}
+        pair.to = pair.hosts[1].accept(listener).expect("established");
+        pair
     }
 
-    /// Sends and reads `octets`.
-    fn transfer(&mut self, octets: usize) -> usize {
-        let data = vec![0x5a; 64 << 10];
-        let mut into = vec![0; 64 << 10];
-        let mut packet = Vec::with_capacity(65_536);
-        let (mut given, mut got) = (0, 0);
-        while got < octets {
-            let chunk = &data[..data.len().min(octets - given)];
-            given += self
-                .sender
-                .send(NOW, self.from, chunk, false)
-                .unwrap_or_default();
-            exchange(&mut self.sender, &mut self.receiver, &mut packet);
-            while let Ok(read @ 1..) = self.receiver.recv(NOW, self.to, &mut into) {
-                got += read;
-            }
+    /// Lets a host hear what is on its wire, and says how much it puts on the other one.
+    fn turn(&mut self, which: usize) -> usize {
+        let host = &mut self.hosts[which];
+        let [first, second] = &mut self.wires;
+        let (inward, outward) = if which == 0 {
+            (first, second)
+        } else {
+            (second, first)
+        };
+        if host.poll_timeout().is_some_and(|at| at <= self.now) {
+            host.on_timeout(self.now);
         }
-        got
+        while let Some(packet) = inward.packets.pop_front() {
+            host.on_packet(self.now, &packet);
+            inward.spare.push(packet);
+        }
+        loop {
+            let mut packet = outward.spare.pop().unwrap_or_default();
+            if !host.poll_transmit(self.now, &mut packet) {
+                outward.spare.push(packet);
+                break;
+            }
+            outward.packets.push_back(packet);
+        }
+        while host.poll_event().is_some() {}
+        outward.packets.len()
     }
 }
 
-/// Carries packets both ways until nobody has any.
-fn exchange(a: &mut Stack, b: &mut Stack, packet: &mut Vec<u8>) {
-    loop {
-        let mut moved = false;
-        while a.poll_transmit(NOW, packet) {
-            b.on_packet(NOW, packet);
-            moved = true;
-        }
-        while b.poll_transmit(NOW, packet) {
-            a.on_packet(NOW, packet);
-            moved = true;
-        }
-        while a.poll_event().is_some() || b.poll_event().is_some() {}
-        if !moved {
-            return;
+impl Pair for Ours {
+    fn send(&mut self, text: &[u8]) -> usize {
+        let taken = self.hosts[0].send(self.now, self.from, text, false);
+        taken.unwrap_or_default()
+    }
+
+    fn recv(&mut self, into: &mut [u8]) -> usize {
+        let read = self.hosts[1].recv(self.now, self.to, into);
+        read.unwrap_or_default()
+    }
+
+    fn exchange(&mut self) -> usize {
+        self.now = Instant(self.now.0 + MILLISECOND);
+        let sent = self.turn(0);
+        self.turn(1);
+        sent
+    }
+}
+
+/// smoltcp.
+struct Theirs {
+    hosts: [Host; 2],
+    now: i64,
+}
+
+struct Host {
+    iface: Interface,
+    sockets: SocketSet<'static>,
+    handle: SocketHandle,
+    port: Port,
+}
+
+/// The device of one host.
+struct Port {
+    mtu: usize,
+    inward: Wire,
+    outward: Wire,
+}
+
+struct Arrived<'a>(Vec<u8>, &'a mut Vec<Vec<u8>>);
+struct Leaves<'a>(&'a mut Wire);
+
+impl phy::RxToken for Arrived<'_> {
+    fn consume<R, F: FnOnce(&[u8]) -> R>(self, f: F) -> R {
+        let result = f(&self.0);
+        self.1.push(self.0);
+        result
+    }
+}
+
+impl phy::TxToken for Leaves<'_> {
+    fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, len: usize, f: F) -> R {
+        let mut packet = self.0.spare.pop().unwrap_or_default();
+        packet.resize(len, 0);
+        let result = f(&mut packet);
+        self.0.packets.push_back(packet);
+        result
+    }
+}
+
+impl Device for Port {
+    type RxToken<'a> = Arrived<'a>;
+    type TxToken<'a> = Leaves<'a>;
+
+    fn receive(&mut self, _: smoltcp::time::Instant) -> Option<(Arrived<'_>, Leaves<'_>)> {
+        let packet = self.inward.packets.pop_front()?;
+        let arrived = Arrived(packet, &mut self.inward.spare);
+        Some((arrived, Leaves(&mut self.outward)))
+    }
+
+    fn transmit(&mut self, _: smoltcp::time::Instant) -> Option<Leaves<'_>> {
+        Some(Leaves(&mut self.outward))
+    }
+
+    fn capabilities(&self) -> DeviceCapabilities {
+        let mut capabilities = DeviceCapabilities::default();
+        capabilities.medium = Medium::Ip;
+        capabilities.max_transmission_unit = self.mtu;
+        capabilities
+    }
+}
+
+impl Host {
+    fn new(last: u8, mtu: u16, buffer: usize, control: tcp::CongestionControl) -> Self {
+        let mut port = Port {
+            mtu: usize::from(mtu),
+            inward: Wire::default(),
+            outward: Wire::default(),
+        };
+        let config = smoltcp::iface::Config::new(HardwareAddress::Ip);
+        let mut iface = Interface::new(config, &mut port, smoltcp::time::Instant::ZERO);
+        iface.update_ip_addrs(|addresses| {
+            let own = IpCidr::new(IpAddress::v4(10, 0, 0, last), 24);
+            addresses.push(own).expect("room for an address");
+        });
+        let [rx, tx] = [0, 1].map(|_| tcp::SocketBuffer::new(vec![0; buffer]));
+        let mut socket = tcp::Socket::new(rx, tx);
+        socket.set_nagle_enabled(false);
+        socket.set_congestion_control(control);
+        let mut sockets = SocketSet::new(Vec::new());
+        let handle = sockets.add(socket);
+        Self {
+            iface,
+            sockets,
+            handle,
+            port,
         }
     }
+
+    fn poll(&mut self, now: i64) {
+        let now = smoltcp::time::Instant::from_millis(now);
+        self.iface.poll(now, &mut self.port, &mut self.sockets);
+    }
+
+    fn socket(&mut self) -> &mut tcp::Socket<'static> {
+        self.sockets.get_mut(self.handle)
+    }
+}
+
+impl Theirs {
+    fn new(mtu: u16, buffer: usize, control: tcp::CongestionControl) -> Self {
+        let [mut a, mut b] = [1, 2].map(|last| Host::new(last, mtu, buffer, control));
+        b.socket().listen(80).expect("the port is free");
+        let socket = a.sockets.get_mut::<tcp::Socket>(a.handle);
+        let remote = (IpAddress::v4(10, 0, 0, 2), 80);
+        let opened = socket.connect(a.iface.context(), remote, 49_152);
+        opened.expect("the port is free");
+        let mut pair = Self {
+            hosts: [a, b],
+            now: 0,
+        };
+        while !pair.hosts[0].socket().may_send() {
+            pair.exchange();
+        }
+        pair
+    }
+}
+
+impl Pair for Theirs {
+    fn send(&mut self, text: &[u8]) -> usize {
+        self.hosts[0].socket().send_slice(text).unwrap_or_default()
+    }
+
+    fn recv(&mut self, into: &mut [u8]) -> usize {
+        self.hosts[1].socket().recv_slice(into).unwrap_or_default()
+    }
+
+    fn exchange(&mut self) -> usize {
+        self.now += 1;
+        let [a, b] = &mut self.hosts;
+        a.poll(self.now);
+        let sent = a.port.outward.packets.len();
+        std::mem::swap(&mut a.port.outward, &mut b.port.inward);
+        b.poll(self.now);
+        std::mem::swap(&mut b.port.outward, &mut a.port.inward);
+        sent
+    }
+}
+
+const BUFFER: usize = 1 << 20;
+
+/// After a transfer: cwnd is open, and the buffers are as large as they become.
+fn warm<P: Pair>(mut pair: P) -> P {
+    transfer(&mut pair, OCTETS);
+    pair
 }
 
 #[divan::bench(args = [576, 1500, 9000])]
 fn bulk(bencher: Bencher<'_, '_>, mtu: u16) {
     bencher
         .counter(BytesCount::new(OCTETS))
-        .with_inputs(|| Pair::new(mtu))
-        .bench_values(|mut pair| pair.transfer(OCTETS));
+        .with_inputs(|| warm(Ours::new(mtu, BUFFER)))
+        .bench_values(|mut pair| transfer(&mut pair, OCTETS));
+}
+
+#[divan::bench(args = [576, 1500, 9000])]
+fn smoltcp(bencher: Bencher<'_, '_>, mtu: u16) {
+    bencher
+        .counter(BytesCount::new(OCTETS))
+        .with_inputs(|| warm(Theirs::new(mtu, BUFFER, tcp::CongestionControl::Reno)))
+        .bench_values(|mut pair| transfer(&mut pair, OCTETS));
+}
+
+/// Octets of a round: short, so that some rounds have a core for themselves.
+const ROUND: usize = 1 << 20;
+
+/// The stacks in turns, so that what else the machine does meets all of them; the best of many
+/// rounds each.
+fn compare() {
+    use tcp::CongestionControl::{None, Reno};
+    println!("\nMTU 1500, checksums on, both ends   buffers   ns/segment   Gbit/s");
+    for buffer in [64 << 10, BUFFER] {
+        let mut ours = warm(Ours::new(1500, buffer));
+        let mut reno = warm(Theirs::new(1500, buffer, Reno));
+        let mut none = warm(Theirs::new(1500, buffer, None));
+        let mut best = [(f64::INFINITY, 0.0); 3];
+        for _ in 0..400 {
+            let measured = [measure(&mut ours), measure(&mut reno), measure(&mut none)];
+            for (best, now) in best.iter_mut().zip(measured) {
+                if now.0 < best.0 {
+                    *best = now;
+                }
+            }
+        }
+        let names = [
+            "tcpspec-stack (SACK, RACK, Reno)",
+            "smoltcp (Reno)",
+            "smoltcp (no congestion control)",
+        ];
+        for (name, (nanos, rate)) in names.iter().zip(best) {
+            println!(
+                "{name:<34} {:>5} KiB {nanos:>12.0} {rate:>8.1}",
+                buffer >> 10
+            );
+        }
+    }
+}
+
+/// Nanoseconds for a segment, and Gbit/s.
+fn measure(pair: &mut impl Pair) -> (f64, f64) {
+    let start = std::time::Instant::now();
+    let packets = transfer(pair, ROUND);
+    let nanos = start.elapsed().as_nanos() as f64;
+    (nanos / packets as f64, (ROUND * 8) as f64 / nanos)
 }

@@ -366,7 +366,7 @@ impl Tcb {
         //   If the data receiver has not received a
         //   SACK-Permitted option for a given connection, it MUST NOT send SACK
         //   options on that connection.
-        if self.sack {
+        if self.sack && self.rcv.has_report() {
             let most = most_sack_blocks(self.ts.enabled);
             self.rcv.sack.blocks(&self.rcv, most)
         } else {
@@ -560,6 +560,11 @@ impl Rcv {
         self.irs = irs;
         self.nxt = irs + 1;
         self.edge = self.nxt + offered;
+    }
+
+    /// There is something for a SACK option to report.
+    fn has_report(&self) -> bool {
+        self.sack.duplicate.is_some() || self.queue.has_held()
     }
 
     /// RCV.WND, octets.

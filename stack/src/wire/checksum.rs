@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-/// A sum of 16-bit words that is not folded yet.
+/// A sum of 16-bit words that is not folded yet, in the byte order of this machine: the sum of
+/// swapped words is the swapped sum (RFC 1071 §2 (B)), so that nothing is swapped but the result.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sum(u64);
 
@@ -10,7 +11,8 @@ impl Sum {
     /// The pseudo-header of RFC 9293 §3.1 or RFC 8200 §8.1; the length is 16 bits here because
     /// jumbograms are not supported.
     pub(crate) fn pseudo_header(src: IpAddr, dst: IpAddr, protocol: u8, len: usize) -> Self {
-        let sum = Self(u64::from(protocol) + len as u64);
+        let fixed = u32::from(protocol) + len as u32;
+        let sum = Self(u64::from(fixed.to_be()));
         match (src, dst) {
             (IpAddr::V4(src), IpAddr::V4(dst)) => sum.add(&src.octets()).add(&dst.octets()),
             (src, dst) => sum.add(&v6_octets(src)).add(&v6_octets(dst)),
@@ -19,15 +21,13 @@ impl Sum {
 
     /// Adds octets; an odd one is padded with zero, so only the last call may have one.
     pub(crate) fn add(self, octets: &[u8]) -> Self {
-        let mut sum = self.0;
-        let mut words = octets.chunks_exact(4);
-        for word in &mut words {
-            sum += u64::from(u32::from_be_bytes([word[0], word[1], word[2], word[3]]));
-        }
-        let rest = words.remainder();
+        let (words, rest) = octets.as_chunks::<4>();
+        let words = words
+            .iter()
+            .map(|word| u64::from(u32::from_ne_bytes(*word)));
         let mut last = [0; 4];
         last[..rest.len()].copy_from_slice(rest);
-        Self(sum + u64::from(u32::from_be_bytes(last)))
+        Self(self.0 + words.sum::<u64>() + u64::from(u32::from_ne_bytes(last)))
     }
 
     /// The checksum: zero over octets that contain a right one.
@@ -36,7 +36,7 @@ impl Sum {
         while sum > 0xffff {
             sum = (sum & 0xffff) + (sum >> 16);
         }
-        !(sum as u16)
+        u16::from_be(!(sum as u16))
     }
 }
 
