@@ -4,7 +4,7 @@
 //! Both stacks run in the same loop: packets wait in queues of reused buffers, nothing is lost, and
 //! a round takes a millisecond of their time. Checksums and the copies into and out of the buffers
 //! are in it. This stack uses timestamps, SACK, RACK and Reno; smoltcp has no recovery by SACK, and
-//! runs with Reno, and without congestion control as it comes.
+//! no congestion control, as it comes.
 //!
 //! `cargo bench -p tcpspec-stack --bench bulk` prints a table of its own after divan's.
 
@@ -227,7 +227,7 @@ impl Device for Port {
 }
 
 impl Host {
-    fn new(last: u8, mtu: u16, buffer: usize, control: tcp::CongestionControl) -> Self {
+    fn new(last: u8, mtu: u16, buffer: usize) -> Self {
         let mut port = Port {
             mtu: usize::from(mtu),
             inward: Wire::default(),
@@ -242,7 +242,6 @@ impl Host {
         let [rx, tx] = [0, 1].map(|_| tcp::SocketBuffer::new(vec![0; buffer]));
         let mut socket = tcp::Socket::new(rx, tx);
         socket.set_nagle_enabled(false);
-        socket.set_congestion_control(control);
         let mut sockets = SocketSet::new(Vec::new());
         let handle = sockets.add(socket);
         Self {
@@ -264,8 +263,8 @@ impl Host {
 }
 
 impl Theirs {
-    fn new(mtu: u16, buffer: usize, control: tcp::CongestionControl) -> Self {
-        let [mut a, mut b] = [1, 2].map(|last| Host::new(last, mtu, buffer, control));
+    fn new(mtu: u16, buffer: usize) -> Self {
+        let [mut a, mut b] = [1, 2].map(|last| Host::new(last, mtu, buffer));
         b.socket().listen(80).expect("the port is free");
         let socket = a.sockets.get_mut::<tcp::Socket>(a.handle);
         let remote = (IpAddress::v4(10, 0, 0, 2), 80);
@@ -323,36 +322,30 @@ fn bulk(bencher: Bencher<'_, '_>, mtu: u16) {
 fn smoltcp(bencher: Bencher<'_, '_>, mtu: u16) {
     bencher
         .counter(BytesCount::new(OCTETS))
-        .with_inputs(|| warm(Theirs::new(mtu, BUFFER, tcp::CongestionControl::Reno)))
+        .with_inputs(|| warm(Theirs::new(mtu, BUFFER)))
         .bench_values(|mut pair| transfer(&mut pair, OCTETS));
 }
 
 /// Octets of a round: short, so that some rounds have a core for themselves.
 const ROUND: usize = 1 << 20;
 
-/// The stacks in turns, so that what else the machine does meets all of them; the best of many
+/// The stacks in turns, so that what else the machine does meets both of them; the best of many
 /// rounds each.
 fn compare() {
-    use tcp::CongestionControl::{None, Reno};
     println!("\nMTU 1500, checksums on, both ends   buffers   ns/segment   Gbit/s");
     for buffer in [64 << 10, BUFFER] {
         let mut ours = warm(Ours::new(1500, buffer));
-        let mut reno = warm(Theirs::new(1500, buffer, Reno));
-        let mut none = warm(Theirs::new(1500, buffer, None));
-        let mut best = [(f64::INFINITY, 0.0); 3];
+        let mut theirs = warm(Theirs::new(1500, buffer));
+        let mut best = [(f64::INFINITY, 0.0); 2];
         for _ in 0..400 {
-            let measured = [measure(&mut ours), measure(&mut reno), measure(&mut none)];
+            let measured = [measure(&mut ours), measure(&mut theirs)];
             for (best, now) in best.iter_mut().zip(measured) {
                 if now.0 < best.0 {
                     *best = now;
                 }
             }
         }
-        let names = [
-            "tcpspec-stack (SACK, RACK, Reno)",
-            "smoltcp (Reno)",
-            "smoltcp (no congestion control)",
-        ];
+        let names = ["tcpspec-stack (SACK, RACK, Reno)", "smoltcp"];
         for (name, (nanos, rate)) in names.iter().zip(best) {
             println!(
                 "{name:<34} {:>5} KiB {nanos:>12.0} {rate:>8.1}",
