@@ -208,6 +208,15 @@ pub(super) struct HostArguments {
         help_heading = "Host"
     )]
     pub token: Option<String>,
+    /// What listens on the device's port: `echo`, `discard`, `http`, `redis`, ..., a file of
+    /// `specs/services/` or one of your own. Its requests take the place of an agent.
+    #[arg(
+        long,
+        value_name = "NAME|FILE",
+        conflicts_with = "agent",
+        help_heading = "Host"
+    )]
+    pub service: Option<String>,
     /// A port of the device on which nobody listens.
     #[arg(long, value_name = "PORT", help_heading = "Host",
           value_parser = clap::value_parser!(u16).range(1..))]

@@ -2,6 +2,8 @@
 
 use super::arguments::ListArguments;
 use super::plan::{Plan, Target};
+use super::remote::Remote;
+use super::ways;
 use super::{Context, Exit, Failure, print};
 use crate::spec::case::Case;
 use std::collections::BTreeMap;
@@ -23,7 +25,7 @@ pub(super) fn list(arguments: &ListArguments, context: &Context) -> Result<Exit,
     } else if let Some(name) = suite {
         suite_cases(&plan, name)
     } else {
-        specs(&plan)
+        specs(&plan, arguments.select.is_empty())
     }
 }
 
@@ -39,7 +41,7 @@ pub(super) fn print_cases(cases: &[Case]) -> Result<Exit, Failure> {
     print(&text)
 }
 
-fn specs(plan: &Plan) -> Result<Exit, Failure> {
+fn specs(plan: &Plan, is_whole: bool) -> Result<Exit, Failure> {
     let mut text = String::new();
     let mut folder = "";
     for group in plan.cases.chunk_by(|one, next| one.file == next.file) {
@@ -65,7 +67,20 @@ fn specs(plan: &Plan) -> Result<Exit, Failure> {
             plan.target.name()
         ),
     };
+    if let (Target::Host(remote), true) = (&plan.target, is_whole) {
+        text.push('\n');
+        text.push_str(&ways_to(plan, remote)?);
+    }
     print(&text)
+}
+
+/// The ways to test a host, and how many of all cases each can play.
+fn ways_to(plan: &Plan, remote: &Remote) -> Result<String, Failure> {
+    let cases = plan.suite.cases(&plan.profile, &[remote.family()]);
+    let cases = cases.map_err(Failure::Specs)?;
+    let own = plan.service.as_ref();
+    let ways = ways::all(&plan.suite, &cases, remote.reach(), own);
+    Ok(ways::table(&ways, cases.len()))
 }
 
 fn devices(context: &Context) -> Result<Exit, Failure> {

@@ -14,6 +14,8 @@ mod play;
 mod remote;
 mod reports;
 mod run;
+mod trial;
+mod ways;
 
 pub use exit::Exit;
 

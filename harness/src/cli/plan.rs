@@ -8,7 +8,9 @@ use crate::select::filter::Filter;
 use crate::select::{Selection, Selector, Shard, Subject};
 use crate::spec::case::{Case, Family};
 use crate::spec::profile::Profile;
+use crate::spec::service::Service;
 use crate::spec::{Catalogue, Diagnostics, SUITES, Suite};
+use std::net::IpAddr;
 use std::path::Path;
 use tcpspec_reports::text;
 
@@ -38,6 +40,11 @@ impl Target {
         }
         if name == "kernel" {
             return Ok(Self::Kernel);
+        }
+        if let (Ok(address), Some(service)) = (name.parse::<IpAddr>(), &host.service) {
+            return Err(Failure::Usage(format!(
+                "on which port of {address} is the service `{service}`? `-d ADDRESS:PORT`"
+            )));
         }
         if let Some(end) = Remote::named(name) {
             return Ok(Self::Host(Box::new(Remote::new(end, host)?)));
@@ -122,6 +129,8 @@ pub(super) struct Plan {
     pub target: Target,
     /// Its profile.
     pub profile: Profile,
+    /// What listens on it, if that is known.
+    pub(super) service: Option<Service>,
     /// The selected cases, in their order.
     pub cases: Vec<Case>,
     /// The ids of all cases that the device can play; `None` where nobody knows.
@@ -196,8 +205,9 @@ impl Plan {
         if cases.is_empty() {
             return Err(nothing(select, selection.shard, in_all_shards, &suite));
         }
+        let service = service(&suite, &target)?;
         match &target {
-            Target::Host(remote) => remote.skip_unfit(&mut cases),
+            Target::Host(remote) => remote.fit(&mut cases, service.as_ref()),
             Target::Simulated(device) => skip_unfit(device, &mut cases),
             Target::Kernel => {}
         }
@@ -213,6 +223,7 @@ impl Plan {
             suite,
             target,
             profile,
+            service,
             cases,
             able,
         })
@@ -224,6 +235,28 @@ impl Plan {
         files.dedup();
         files.len()
     }
+}
+
+/// The service that the command line names: one of the suite, or a file.
+fn service(suite: &Suite, target: &Target) -> Result<Option<Service>, Failure> {
+    let Target::Host(remote) = target else {
+        return Ok(None);
+    };
+    let Some(name) = remote.service() else {
+        return Ok(None);
+    };
+    if let Some(known) = suite.service(name) {
+        return Ok(Some(known.clone()));
+    }
+    let path = Path::new(name);
+    if path.is_file() {
+        return Service::file(path).map(Some).map_err(Failure::Specs);
+    }
+    let known: Vec<&str> = suite.services().map(|known| &*known.name).collect();
+    Err(Failure::Usage(format!(
+        "no service `{name}`, and no such file; there are {}",
+        known.join(", ")
+    )))
 }
 
 /// The ids of all cases of the suite that the device can play, of both IP versions. `None` for a

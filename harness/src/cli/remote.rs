@@ -15,9 +15,10 @@ pub(super) use round::Session;
 
 use super::Failure;
 use super::arguments::HostArguments;
-use crate::device::external::{Abilities, Contact, Host, PORTS_PER_CASE, Reach, Transport, unfit};
+use crate::device::external::{Abilities, Contact, Host, PORTS_PER_CASE, Reach, Transport, fit};
 use crate::link::ethernet::way_to;
 use crate::spec::case::{Case, Family};
+use crate::spec::service::Service;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -47,6 +48,8 @@ pub(super) struct Remote {
     interface: Option<u32>,
     vlan: Option<u16>,
     profile: String,
+    /// What listens there: a name, or a file.
+    service: Option<String>,
 }
 
 impl Remote {
@@ -106,6 +109,7 @@ impl Remote {
             interface,
             vlan: arguments.vlan,
             profile: arguments.profile.clone(),
+            service: arguments.service.clone(),
         })
     }
 
@@ -175,11 +179,20 @@ impl Remote {
         &self.profile
     }
 
-    /// Skips what nobody can make this host do, with the reason.
-    pub(super) fn skip_unfit(&self, cases: &mut [Case]) {
-        for case in cases {
+    /// What listens there, as the command line has it: a name, or a file.
+    pub(super) fn service(&self) -> Option<&str> {
+        self.service.as_deref()
+    }
+
+    /// Makes the cases what this host can play; skips what nobody can make it do, with the reason.
+    pub(super) fn fit(&self, cases: &mut [Case], service: Option<&Service>) {
+        for case in cases.iter_mut().filter(|case| case.skip.is_none()) {
+            match fit(case, self.host.reach, service) {
+                Ok(fitting) => *case = fitting,
+                Err(reason) => case.skip = Some(reason),
+            }
             if case.skip.is_none() {
-                case.skip = unfit(case, self.host.reach).or_else(|| self.overload(case));
+                case.skip = self.overload(case);
             }
         }
     }

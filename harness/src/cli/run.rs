@@ -52,7 +52,7 @@ pub(super) fn run(arguments: &RunArguments, context: &Context) -> Result<Exit, F
     let pace = Pace {
         target,
         seed,
-        jobs: arguments.jobs.map(usize::from),
+        jobs: arguments.jobs.map(usize::from).or(wanted_jobs(&plan)),
         specs: context.specs_folder(),
         files: spec_files(select),
         refusal,
@@ -86,6 +86,11 @@ pub(super) fn run(arguments: &RunArguments, context: &Context) -> Result<Exit, F
     finish(arguments, &wanted, &mut run, &screen, exit)
 }
 
+/// Connections at once that are no trouble to the service.
+fn wanted_jobs(plan: &Plan) -> Option<usize> {
+    plan.service.as_ref().and_then(|service| service.jobs)
+}
+
 /// Plays canaries and cases, and shows chapters as they finish.
 fn play(
     arguments: &RunArguments,
@@ -100,6 +105,7 @@ fn play(
     }
     if pace.refusal.is_none() {
         run.canaries = canaries(plan, pace)?;
+        super::trial::of_service(plan, pace)?;
     }
     let mut live = live(arguments, plan, screen);
     let mut records: Vec<Option<CaseRecord>> = vec![None; plan.cases.len()];

@@ -30,7 +30,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use agent::{Abilities, Agent, Contact, Standards, Transport};
-pub use fitness::{Reach, demand, unfit};
+pub use fitness::{Reach, demand, fit};
 pub use ping::{Answered, Pinger, RoundTrip};
 
 /// How long a challenge ACK to our last RST is waited for.

@@ -43,6 +43,22 @@ pub struct Conn {
     pub outward: Stream,
     /// How many octets the device's application was told to send.
     pub asked_to_send: u32,
+    /// Octets that the device sent beside those that a spec knows of, after this ISS: what it means
+    /// by ISS is so much further on.
+    pub unknown: (u32, u32),
+}
+
+impl Conn {
+    /// What a spec means by ISS.
+    pub fn iss(&self) -> Option<u32> {
+        let iss = self.seen.iss()?;
+        let (of, count) = self.unknown;
+        Some(if of == iss {
+            iss.wrapping_add(count)
+        } else {
+            iss
+        })
+    }
 }
 
 #[cfg(test)]

@@ -177,7 +177,7 @@ impl Scope<'_> {
         let clock = |value: u32| Resolved::Seq(value, Space::Clock);
         let number = |value: u32| Resolved::Number(i64::from(value));
         match var {
-            Var::Iss => conn.seen.iss().map(device),
+            Var::Iss => conn.iss().map(device),
             Var::SndNxt => conn.seen.nxt.or_else(|| choose(conn.iss_guess)).map(device),
             Var::SndUna => conn
                 .tcb

@@ -39,22 +39,31 @@ impl Runner<'_> {
     fn on_segment(&mut self, at: Instant, conn: usize, packet: Packet) {
         let violations = self.violations(at, conn, &packet);
         let Some(tcp) = packet.tcp() else { return };
+        let settles = self.settles_request(conn, tcp);
         let model = &mut self.conns[conn];
         self.histories[conn].on_sent(at, tcp);
         model.tcb.on_sent(tcp);
+        if settles {
+            model.seen.on_segment(tcp, model.tcb.device_shift());
+        }
         model.last_sent = Some(packet.octets.clone());
         let window = window(tcp, model.tcb.device_shift());
         let lane = &mut self.lanes[conn];
         let kind = lane.classify(&packet, tcp, window);
         let after = nanos_since(at, lane.last_activity(at));
-        lane.touch(at);
-        let judged = Judged::AfterVerdict;
+        let judged = if settles {
+            Judged::Ignored
+        } else {
+            // Times are counted from what specs know of.
+            lane.touch(at);
+            Judged::AfterVerdict
+        };
         let kind_of_event = EventKind::Received {
             segment: recorded(&packet),
             judged,
         };
         let event = self.log.push(at, conn, None, kind_of_event);
-        if !self.report(event, violations) {
+        if !self.report(event, violations) && !settles {
             self.lanes[conn].frames.push_back(Frame {
                 packet,
                 at,

@@ -48,6 +48,7 @@ pub(super) fn connections(case: &Case, link: LinkInfo, ancient: bool, seed: u64)
             inward: Stream::default(),
             outward: Stream::default(),
             asked_to_send: 0,
+            unknown: (0, 0),
         });
     }
     conns

@@ -129,7 +129,7 @@ impl Runner<'_> {
     }
 
     /// SND.* moves with the segments that steps have consumed.
-    fn see(&mut self, conn: usize, frame: &Frame) {
+    pub(super) fn see(&mut self, conn: usize, frame: &Frame) {
         if let Some(tcp) = frame.tcp() {
             let model = &mut self.conns[conn];
             model.seen.on_segment(tcp, model.tcb.device_shift());

@@ -23,6 +23,7 @@ impl Runner<'_> {
             counts: false,
             text_counts: false,
             name: None,
+            draws: None,
             pieces: VecDeque::new(),
         }));
         Ok(Progress::Act(Action::Inject(octets)))

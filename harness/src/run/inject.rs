@@ -6,7 +6,7 @@ use crate::device::FourTuple;
 use crate::invariants::send_edge;
 use crate::model::{Capture, Conn, Scope, Space, Unresolved, resolve::Copied, sent::window, seq};
 use crate::spec::case::{
-    Expr, Flags, Inject, InjectIp, InjectTimestamps, IpEnd, Payload, Piece, Step,
+    Draws, Expr, Flags, Inject, InjectIp, InjectTimestamps, IpEnd, Payload, Piece, Step,
 };
 use crate::time::Instant;
 use crate::wire::{self, Options, Outgoing, Packet};
@@ -23,6 +23,7 @@ pub(super) struct InFlight {
     pub(super) counts: bool,
     pub(super) text_counts: bool,
     pub(super) name: Option<String>,
+    pub(super) draws: Option<Draws>,
     /// The fragments that are not sent yet; the first of them is on its way.
     pub(super) pieces: VecDeque<Vec<u8>>,
 }
@@ -43,7 +44,7 @@ impl Runner<'_> {
         Ok(Progress::Act(action))
     }
 
-    fn in_flight(
+    pub(super) fn in_flight(
         &mut self,
         now: Instant,
         step: &Step,
@@ -59,6 +60,7 @@ impl Runner<'_> {
             counts: inject.counts && !odd,
             text_counts: inject.text_counts && !odd,
             name: inject.name.clone(),
+            draws: inject.draws.clone(),
             pieces,
         })
     }
@@ -80,6 +82,7 @@ impl Runner<'_> {
             counts,
             text_counts,
             name,
+            draws,
             ..
         } = *in_flight;
         if let Some(tcp) = packet.tcp() {
@@ -104,6 +107,9 @@ impl Runner<'_> {
                 let capture = capture(&packet, tcp, window, Space::Tester, None, at);
                 self.capture(&name, capture);
             }
+        }
+        if let Some(draws) = draws {
+            self.asked(conn, &packet, draws);
         }
         self.annotate(event, conn);
     }

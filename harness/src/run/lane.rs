@@ -74,6 +74,10 @@ pub(super) struct Lane {
     pub(super) opened: u32,
     /// The device knows of it.
     pub(super) attached: bool,
+    /// The acknowledgment of a request that the device has not given yet.
+    pub(super) owed: Option<u32>,
+    /// What a service said since it is heard.
+    pub(super) heard: Vec<u8>,
 }
 
 impl Lane {

@@ -78,7 +78,8 @@ impl Log {
             | Verb::InjectIcmp(_)
             | Verb::Flood(_)
             | Verb::Call { .. }
-            | Verb::OneOf(_) => 0,
+            | Verb::OneOf(_)
+            | Verb::Drain(_) => 0,
             Verb::Expect(expect) => {
                 1 + u32::from(matches!(
                     **expect,

@@ -20,6 +20,7 @@ mod log;
 mod observe;
 mod one_of;
 mod quiet;
+mod service;
 
 use crate::device::{AppCall, ConnId, FourTuple, LinkInfo, Refused};
 use crate::invariants::History;
@@ -229,6 +230,7 @@ impl<'a> Runner<'a> {
             Verb::Counter(counters) => self.play_counter(now, step, counters),
             Verb::OneOf(branches) => self.play_one_of(now, running, branches),
             Verb::Flood(flood) => self.play_flood(now, running, flood),
+            Verb::Drain(until) => self.play_drain(now, running, until),
         }
     }
 
@@ -239,7 +241,8 @@ impl<'a> Runner<'a> {
         | Verb::Flood(_)
         | Verb::Expect(_)
         | Verb::Call { .. }
-        | Verb::OneOf(_) = running.step.verb
+        | Verb::OneOf(_)
+        | Verb::Drain(_) = running.step.verb
         {
             self.silence_before = 0;
         }

@@ -137,9 +137,11 @@ impl<'a> Runner<'a> {
                         .iter()
                         .any(|one| self.would_take(&one.steps, lane, frame));
                 }
-                Verb::Inject(_) | Verb::InjectIcmp(_) | Verb::Flood(_) | Verb::Call { .. } => {
-                    return false;
-                }
+                Verb::Inject(_)
+                | Verb::InjectIcmp(_)
+                | Verb::Flood(_)
+                | Verb::Call { .. }
+                | Verb::Drain(_) => return false,
             }
         }
         false

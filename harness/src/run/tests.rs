@@ -1,5 +1,6 @@
 mod fake;
 mod packets;
+mod service;
 
 use super::builders::*;
 use crate::device::{Device, Seen};

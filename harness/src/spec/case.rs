@@ -7,9 +7,11 @@
 
 mod icmp;
 mod ip;
+mod service;
 
 pub use icmp::{IcmpSender, InjectIcmp, Quote};
 pub use ip::{InjectIp, IpEnd, Piece};
+pub use service::{Draws, Until};
 
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -202,6 +204,8 @@ pub enum Verb {
     OneOf(Vec<Branch>),
     /// Many segments at once.
     Flood(Box<Flood>),
+    /// The service on the device is heard; no spec says so, only a call in the words of a service.
+    Drain(Until),
 }
 
 /// Copies of a segment, each from an address of its own.
@@ -277,6 +281,8 @@ pub struct Inject {
     pub text_counts: bool,
     /// Name for captures.
     pub name: Option<String>,
+    /// It is a request to the service on the device, which draws this.
+    pub draws: Option<Draws>,
 }
 
 /// The timestamps option of an injected segment.

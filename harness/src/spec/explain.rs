@@ -287,6 +287,7 @@ fn row(step: &Step, names: Names<'_>) -> Row {
         Verb::Counter(fields) => row.device = format!("counted {}", fields_text(fields, names)),
         Verb::OneOf(_) => "one of".clone_into(&mut row.segment),
         Verb::Flood(flood) => flood_row(flood, names, &mut row),
+        Verb::Drain(_) => "the service is heard".clone_into(&mut row.segment),
     }
     if step.conn_named
         && let Some(name) = names.0.get(step.conn)

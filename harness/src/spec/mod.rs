@@ -24,6 +24,7 @@ pub mod profile;
 pub mod profiles;
 mod reference;
 mod schema;
+pub mod service;
 pub mod source;
 mod suite;
 pub mod table;

@@ -14,6 +14,7 @@ use super::parallel;
 use super::preamble::Preambles;
 use super::profile::Profile;
 use super::profiles;
+use super::service::Service;
 use super::source::{Source, Span};
 use super::yaml::Document;
 use include_dir::{Dir, include_dir};
@@ -209,7 +210,7 @@ fn is_yaml(name: &str) -> bool {
 /// Folder and name if the file is a spec.
 fn spec_name(path: &str) -> Option<(&str, &str)> {
     let (folder, file) = path.split_once('/')?;
-    let other = ["requirements", "devices", "deviations"].contains(&folder);
+    let other = ["requirements", "devices", "deviations", "services"].contains(&folder);
     let name = file.rsplit_once('.').map_or(file, |(name, _)| name);
     (!other).then_some((folder, name))
 }
@@ -242,6 +243,7 @@ pub struct Suite {
     catalogue: Catalogue,
     preambles: Preambles,
     profiles: BTreeMap<String, Profile>,
+    services: BTreeMap<String, Service>,
     deviations: Vec<Deviation>,
 }
 
@@ -313,6 +315,13 @@ fn read_specs(
             Err(wrong) => faults.extend(wrong.0),
         }
     }
+    let mut services = BTreeMap::new();
+    for source in sources.folder("services") {
+        match Document::read(source).and_then(|document| Service::read(&document)) {
+            Ok(service) => drop(services.insert(service.name.clone(), service)),
+            Err(wrong) => faults.extend(wrong.0),
+        }
+    }
     let mut deviations = Vec::new();
     for source in sources.folder("deviations") {
         match Document::read(source)
@@ -345,6 +354,7 @@ fn read_specs(
         catalogue,
         preambles,
         profiles,
+        services,
         deviations,
     };
     if !faults.is_empty() {
@@ -479,6 +489,16 @@ impl Suite {
         self.profiles.values()
     }
 
+    /// A service by its name.
+    pub fn service(&self, name: &str) -> Option<&Service> {
+        self.services.get(name)
+    }
+
+    /// All services in the order of their names.
+    pub fn services(&self) -> impl Iterator<Item = &Service> {
+        self.services.values()
+    }
+
     /// The known deviations.
     pub fn deviations(&self) -> &[Deviation] {
         &self.deviations
@@ -507,6 +527,27 @@ impl Suite {
     pub fn canaries(&self, profile: &Profile) -> Result<Vec<Case>, Diagnostics> {
         let all: Vec<&Spec> = self.canaries.iter().collect();
         self.cases_of(&all, profile, &[Family::V4])
+    }
+
+    /// Cases that show whether a service is what it is said to be, in its own words.
+    pub fn trials(
+        &self,
+        service: &Service,
+        profile: &Profile,
+        family: Family,
+    ) -> Result<Vec<Case>, Diagnostics> {
+        let mut cases = Vec::new();
+        for trial in service.trials() {
+            let file = format!("{}/{}.yaml", service.name, trial.name);
+            let (spec, wrong) = read_spec("service", trial.name, &Source::new(&file, trial.text));
+            let spec = Diagnostics(wrong).or(spec)?;
+            let all: Vec<&Spec> = spec.iter().collect();
+            for case in self.cases_of(&all, profile, &[family])? {
+                // What it cannot do is not tried, and no case needs it.
+                cases.extend(service.translate(&case));
+            }
+        }
+        Ok(cases)
     }
 
     /// The cases of some specs.

@@ -58,7 +58,7 @@ pub(super) fn expressions<'a>(step: &'a Step, see: &mut dyn FnMut(&'a Expr)) {
                 pattern(value, see);
             }
         }
-        Verb::OneOf(_) => {}
+        Verb::OneOf(_) | Verb::Drain(_) => {}
         Verb::Flood(flood) => injected(&flood.inject, see),
     }
 }

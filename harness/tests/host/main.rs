@@ -7,6 +7,7 @@
 mod comparison;
 mod rig;
 mod service;
+mod services;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use rig::Rig;
@@ -27,7 +28,7 @@ fn main() -> ExitCode {
         return service::serve();
     }
     let arguments = Arguments::from_args();
-    let tests: [(&str, Test); 10] = [
+    let tests: [(&str, Test); 12] = [
         ("host/linux-over-ipv4", |rig| conforms(rig, &V4)),
         ("host/linux-over-ipv6", |rig| conforms(rig, &V6)),
         ("host/linux-with-an-agent", with_an_agent),
@@ -41,6 +42,8 @@ fn main() -> ExitCode {
         ("host/an-address-of-the-tester-itself", own),
         ("host/a-host-that-is-silent", silent),
         ("host/a-host-that-dies", |_| dies()),
+        ("host/discard-and-echo", services::discard_and_echo),
+        ("host/a-service-that-is-another", services::another),
     ];
     let forbidden = rig::forbidden();
     if let Some(reason) = &forbidden {
@@ -58,7 +61,10 @@ fn main() -> ExitCode {
         };
         Trial::test(name, run).with_ignored_flag(forbidden.is_some())
     });
-    libtest_mimic::run(&arguments, trials.into()).exit_code()
+    let trials = trials
+        .into_iter()
+        .chain(services::of_others(forbidden.is_some()));
+    libtest_mimic::run(&arguments, trials.collect()).exit_code()
 }
 
 /// How a family reaches the host.

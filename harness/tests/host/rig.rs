@@ -2,11 +2,13 @@
 //! the processes that live in them.
 
 use std::io::{self, BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
 /// Makes the network and waits until its standard input ends. The service's program and its
-/// argument are `$1` and `$2`, `tcpspec` is `$3`, and `$4` are settings that are pinned.
+/// argument are `$1` and `$2`, `tcpspec` is `$3`, `$4` are settings that are pinned, and `$5` is
+/// one more program for the host, which listens on port `$6`.
 const SCRIPT: &str = r#"
 set -e
 ip link set lo up
@@ -32,9 +34,10 @@ for each in $4; do
   on sh -c "echo ${each#*=} > /proc/sys/net/ipv4/${each%%=*}" || true
 done
 on "$3" agent --whole-host --listen 192.0.2.7:30700 --allow 192.0.2.1 --token rig >/dev/null & agent=$!
-trap 'kill $agent $service $host' EXIT
-for port in 9 30700; do
-  until on ss -Hltn "sport = :$port" | grep -q LISTEN; do sleep 0.01; done
+on sh -c "exec ${5:-sleep infinity}" >/dev/null & other=$!
+trap 'kill $agent $service $other $host' EXIT
+for port in 9 30700 $6; do
+  until on ss -Hltn "sport = :$port" | grep -q LISTEN; do kill -0 $other; sleep 0.01; done
 done
 echo $host
 read -r _ || true
@@ -87,7 +90,18 @@ pub(crate) fn forbidden() -> Option<String> {
 impl Rig {
     /// Makes the network; the error says what went wrong.
     pub(crate) fn build() -> Result<Self, String> {
+        Self::build_with("", "", |_| Ok(()))
+    }
+
+    /// Makes the network with one more program on the host, that listens on this port; it is run
+    /// in a folder of its own, with what `prepare` puts there.
+    pub(crate) fn build_with(
+        program: &str,
+        port: &str,
+        prepare: impl FnOnce(&Path) -> io::Result<()>,
+    ) -> Result<Self, String> {
         let folder = TempDir::new().map_err(|error| error.to_string())?;
+        prepare(folder.path()).map_err(|error| error.to_string())?;
         let exe = std::env::current_exe().map_err(|error| error.to_string())?;
         let mut command = Command::new("unshare");
         command
@@ -97,6 +111,8 @@ impl Rig {
             .arg(super::SERVE)
             .arg(env!("CARGO_BIN_EXE_tcpspec"))
             .arg(pinned()?)
+            .args([program, port])
+            .current_dir(folder.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

@@ -1,26 +1,52 @@
-//! The service of the host: reads everything, says nothing, closes when its peer does.
+//! The services of the host: one reads everything and says nothing, one says the same again. Both
+//! close when their peer does.
 
-use std::io::{Read, sink};
-use std::net::{Ipv6Addr, TcpListener};
+use std::io::{Read, Write, sink};
+use std::net::{Ipv6Addr, TcpListener, TcpStream};
 use std::process::ExitCode;
 use std::thread;
 
 /// The discard service (RFC 863).
-const PORT: u16 = 9;
+const DISCARD: u16 = 9;
+/// The echo service (RFC 862).
+const ECHO: u16 = 7;
 /// A connection needs no more than a buffer.
 const STACK: usize = 64 * 1024;
 
+/// What is done with a connection.
+type Serve = fn(&mut TcpStream);
+
 /// Serves for ever.
 pub(crate) fn serve() -> ExitCode {
+    let ports: [(u16, Serve); 2] = [(ECHO, echo), (DISCARD, discard)];
     // Serves both IP versions.
-    let Ok(listener) = TcpListener::bind((Ipv6Addr::UNSPECIFIED, PORT)) else {
+    let bind = |port| TcpListener::bind((Ipv6Addr::UNSPECIFIED, port));
+    let [Ok(echoes), Ok(discards)] = ports.map(|(port, _)| bind(port)) else {
         return ExitCode::FAILURE;
     };
-    for mut connection in listener.incoming().flatten() {
-        let read = move || {
-            let _ = std::io::copy(&mut connection.by_ref(), &mut sink());
-        };
-        let _ = thread::Builder::new().stack_size(STACK).spawn(read);
-    }
+    thread::scope(|scope| {
+        scope.spawn(|| listen(&echoes, ports[0].1));
+        scope.spawn(|| listen(&discards, ports[1].1));
+    });
     ExitCode::SUCCESS
+}
+
+fn listen(listener: &TcpListener, serve: Serve) {
+    for mut connection in listener.incoming().flatten() {
+        let serve = move || serve(&mut connection);
+        let _ = thread::Builder::new().stack_size(STACK).spawn(serve);
+    }
+}
+
+fn discard(connection: &mut TcpStream) {
+    let _ = std::io::copy(connection, &mut sink());
+}
+
+fn echo(connection: &mut TcpStream) {
+    let mut octets = [0; 4096];
+    while let Ok(count @ 1..) = connection.read(&mut octets) {
+        if connection.write_all(&octets[..count]).is_err() {
+            break;
+        }
+    }
 }

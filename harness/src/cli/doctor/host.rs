@@ -3,8 +3,8 @@
 use super::Finding;
 use crate::cli::arguments::HostArguments;
 use crate::cli::remote::{Remote, SETCAP, contact, is_somebody_we_know, milliseconds};
-use crate::cli::{Context, Failure};
-use crate::device::external::{Abilities, Answered, Reach, unfit};
+use crate::cli::{Context, Failure, ways};
+use crate::device::external::{Abilities, Answered, Reach};
 use crate::link::ethernet::{Station, StationError, way_to};
 use crate::link::privilege::{self, Capability};
 use std::net::IpAddr;
@@ -209,11 +209,15 @@ fn without_agent(
         Family::V6
     };
     let cases = suite.cases(&profile, &[family]).map_err(Failure::Specs)?;
-    let claimed = cases.iter().filter(|case| case.skip.is_none());
-    let runs = claimed.filter(|case| unfit(case, reach).is_none()).count();
+    let ways = ways::all(&suite, &cases, reach, None);
+    let services: Vec<String> = ways
+        .iter()
+        .map(|way| format!("{}: {}", way.flags, way.cases))
+        .collect();
     Ok(Finding::warn(format!(
-        "no agent: {runs} of {} cases run; most others need the device's application to act",
-        cases.len()
+        "no agent; of {} cases can be played with {}",
+        cases.len(),
+        services.join(", ")
     ))
     .cured_by("on the device: tcpspec agent; here: --agent ADDRESS:30700"))
 }

@@ -10,6 +10,7 @@ use crate::seed::Sequence;
 use crate::spec::profile::Slack;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tcpspec_reports::record::{CaseRecord, Verdict};
@@ -32,6 +33,8 @@ pub(in crate::cli) struct Connection {
     pub(super) station: Arc<Station>,
     pinger: Option<Pinger>,
     trip: Option<RoundTrip>,
+    /// How many cases had their turn: none has the ports of another.
+    pub(in crate::cli) turns: AtomicUsize,
     /// When the host was last asked whether it is there, and answered.
     answered: Mutex<Option<Instant>>,
     _guard: Option<Guard>,
@@ -49,6 +52,7 @@ impl Connection {
             station,
             pinger,
             trip,
+            turns: AtomicUsize::new(0),
             answered: Mutex::new(None),
             _guard: guard,
         })

@@ -132,17 +132,19 @@ impl Remote {
         let mut round = Round {
             ready: in_order(&host, cases, ready),
             jobs: session.jobs.unwrap_or(self.default_jobs()),
-            first_turn: 0,
+            first_turn: session.connection.turns.load(Ordering::Relaxed),
         };
         while !round.ready.is_empty() {
             let mut heard = |record| hand_over(replays.take(record));
             if self.play_round(session, (&gate, &host), cases, &round, &mut heard) == Go::Stop {
                 break;
             }
+            let turns = round.first_turn + round.ready.len();
+            session.connection.turns.store(turns, Ordering::Relaxed);
             let again = replays.jobs();
             let places = again.iter().filter_map(|job| places.get(job.id.as_str()));
             round = Round {
-                first_turn: round.first_turn + round.ready.len(),
+                first_turn: turns,
                 jobs: round.jobs.min(worker::QUIET_JOBS),
                 ready: places.copied().collect(),
             };

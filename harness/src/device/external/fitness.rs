@@ -1,9 +1,11 @@
-//! Which cases a host can play of which nothing is known but an address and a port.
+//! Which cases a host can play of which nothing is known but an address and a port, and perhaps
+//! what listens there.
 
 use super::agent::{Abilities, Standards};
 use crate::spec::case::{
     Application, Branch, Call, Case, Flags, Inject, SocketSettings, Step, Verb,
 };
+use crate::spec::service::Service;
 use std::collections::BTreeSet;
 
 /// What can be reached on the host.
@@ -13,7 +15,8 @@ pub enum Reach {
     Agent(Abilities),
     /// A service and nothing else.
     Service {
-        /// A port on which it listens, reads what comes, and says nothing by itself.
+        /// A port on which it listens; unless it is told what does, something that reads what
+        /// comes and says nothing by itself.
         port: u16,
         /// A port on which nobody listens.
         closed_port: Option<u16>,
@@ -30,9 +33,22 @@ impl Reach {
     }
 }
 
-/// Why the case cannot be played; `None` if it can.
-pub fn unfit(case: &Case, reach: Reach) -> Option<String> {
-    let scan = Scan::of(case);
+/// The case as the host can play it, or why it cannot.
+pub fn fit(case: &Case, reach: Reach, service: Option<&Service>) -> Result<Case, String> {
+    match (unfit(case, reach, service), service) {
+        (Some(reason), _) => Err(reason),
+        (None, Some(service)) => service.translate(case),
+        (None, None) => Ok(case.clone()),
+    }
+}
+
+/// Why the case cannot be played; `None` if it can, or if what listens there is known and decides.
+fn unfit(case: &Case, reach: Reach, service: Option<&Service>) -> Option<String> {
+    let mut scan = Scan {
+        is_known: service.is_some(),
+        ..Scan::default()
+    };
+    scan.steps(&case.steps);
     if scan.flood {
         return Some("floods the host from addresses that are somebody else's".to_owned());
     }
@@ -45,7 +61,7 @@ pub fn unfit(case: &Case, reach: Reach) -> Option<String> {
         },
         Reach::Service { closed_port, .. } => match demand(case) {
             Some(demand) => Some(demand.reason.to_owned()),
-            None => unfit_for_service(case, &scan, closed_port),
+            None => unfit_for_service(case, &scan, service, closed_port),
         },
     }
 }
@@ -137,12 +153,18 @@ fn beyond_standards(set: &SocketSettings) -> Option<&'static str> {
         .map(|(name, _)| *name)
 }
 
-fn unfit_for_service(case: &Case, scan: &Scan, closed_port: Option<u16>) -> Option<String> {
+fn unfit_for_service(
+    case: &Case,
+    scan: &Scan,
+    service: Option<&Service>,
+    closed_port: Option<u16>,
+) -> Option<String> {
     let application = Application {
         backlog: None,
         ..case.application.clone()
     };
-    if application != Application::default() {
+    let is_like = service.is_some_and(|service| service.is_like(&application));
+    if application != Application::default() && !is_like {
         return Some("needs to say how the device's application behaves (no agent)".to_owned());
     }
     if let Some(call) = scan.call {
@@ -150,7 +172,7 @@ fn unfit_for_service(case: &Case, scan: &Scan, closed_port: Option<u16>) -> Opti
             "needs the device's application to {call} (no agent)"
         ));
     }
-    if scan.fin {
+    if scan.fin && !scan.is_known {
         let reason = "closes the tester's side; a service answers that by closing (no agent)";
         return Some(reason.to_owned());
     }
@@ -171,6 +193,8 @@ pub(super) fn listens(case: &Case) -> bool {
 /// What the steps ask of the device.
 #[derive(Debug, Default)]
 struct Scan<'c> {
+    /// What listens on the device is known: it can be asked to send and to close.
+    is_known: bool,
     listens: bool,
     /// A call that nobody carries out.
     call: Option<&'static str>,
@@ -257,6 +281,7 @@ impl<'c> Scan<'c> {
                 "connect"
             }
             Call::Accept => "accept when it is told",
+            Call::Send { .. } | Call::ShutdownWrite | Call::Close if self.is_known => return,
             Call::Send { .. } => "send",
             Call::Recv(_) => "read when it is told",
             Call::ShutdownWrite | Call::Close => "close",
@@ -294,7 +319,7 @@ mod tests {
 
     #[test]
     fn a_handshake_needs_nobody_on_the_device() {
-        assert_eq!(unfit(&listening(Vec::new()), REACH), None);
+        assert_eq!(unfit(&listening(Vec::new()), REACH, None), None);
         assert!(listens(&listening(Vec::new())));
     }
 
@@ -303,7 +328,7 @@ mod tests {
     #[case(Call::Abort, "to abort")]
     #[case(Call::Listen { backlog: Some(1) }, "with a queue of its own")]
     fn a_call_that_nobody_makes(#[case] made: Call, #[case] words: &str) {
-        let reason = unfit(&listening(vec![call(made)]), REACH).unwrap();
+        let reason = unfit(&listening(vec![call(made)]), REACH, None).unwrap();
         assert!(reason.contains(words), "{reason}");
     }
 
@@ -314,20 +339,24 @@ mod tests {
             ..ack()
         };
         let seen = listening(vec![Verb::Inject(Box::new(fin.clone()))]);
-        assert!(unfit(&seen, REACH).is_some());
+        assert!(unfit(&seen, REACH, None).is_some());
         let counts = false;
         let unseen = listening(vec![Verb::Inject(Box::new(Inject { counts, ..fin }))]);
-        assert_eq!(unfit(&unseen, REACH), None);
+        assert_eq!(unfit(&unseen, REACH, None), None);
     }
 
     #[test]
     fn without_a_listener_it_takes_a_closed_port() {
         let closed = opened([]);
-        assert!(unfit(&closed, REACH).unwrap().contains("--closed-port"));
+        assert!(
+            unfit(&closed, REACH, None)
+                .unwrap()
+                .contains("--closed-port")
+        );
         let reach = Reach::Service {
             port: 80,
             closed_port: Some(1),
         };
-        assert_eq!(unfit(&closed, reach), None);
+        assert_eq!(unfit(&closed, reach, None), None);
     }
 }

@@ -205,8 +205,13 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Raw octets: `"fd 04 00 00"`.
+    /// Raw options: `"fd 04 00 00"`.
     pub(super) fn octets(&mut self, node: &Node<'a>) -> Option<Vec<u8>> {
+        self.hexadecimal(node, 40)
+    }
+
+    /// At most so many octets, two digits each.
+    pub(in crate::spec) fn hexadecimal(&mut self, node: &Node<'a>, most: usize) -> Option<Vec<u8>> {
         let text = self.text(node, "octets")?;
         let digits: String = text.split_whitespace().collect();
         let pairs = digits.as_bytes().chunks(2).map(|pair| {
@@ -216,8 +221,8 @@ impl<'a> Reader<'a> {
             u8::from_str_radix(pair, 16).ok()
         });
         let octets: Option<Vec<u8>> = pairs.collect();
-        if octets.as_ref().is_none_or(|octets| octets.len() > 40) {
-            let message = "these are not up to 40 octets in hexadecimal";
+        if octets.as_ref().is_none_or(|octets| octets.len() > most) {
+            let message = format!("these are not up to {most} octets in hexadecimal");
             let help = "two digits each, in quotes: `opts: \"fd 04 00 00\"`";
             self.fault(node.error("spec::octets", message).help(help));
             return None;

@@ -1,0 +1,140 @@
+//! Services on the host in the place of an agent: our own, and where they are installed those of
+//! others, started by the tests and by nobody else (Debian: `nginx-light`, `redis-server`).
+
+use super::rig::{Ran, Rig};
+use libtest_mimic::{Failed, Trial};
+use serde_json::Value;
+use std::path::Path;
+use std::process::Command;
+
+/// A program that serves, and how it is told of on the command line.
+struct Program {
+    name: &'static str,
+    /// Shows that it is there.
+    version: &'static [&'static str],
+    /// What starts it, and stays.
+    command: &'static str,
+    port: &'static str,
+    service: &'static str,
+    prepare: fn(&Path) -> std::io::Result<()>,
+    /// Fewer cases than these can pass only if something is wrong.
+    least: usize,
+}
+
+const PROGRAMS: [Program; 2] = [
+    Program {
+        name: "redis",
+        version: &["redis-server", "--version"],
+        command: "redis-server --port 6379 --bind '*' '-::*' --protected-mode no --save ''",
+        port: "6379",
+        service: "redis",
+        prepare: |_| Ok(()),
+        least: 1000,
+    },
+    Program {
+        name: "nginx",
+        version: &["nginx", "-v"],
+        command: "nginx -p . -c nginx.conf",
+        port: "80",
+        service: "http",
+        prepare: configure_nginx,
+        least: 800,
+    },
+];
+
+const NGINX: &str = "\
+user root; daemon off; master_process off; pid nginx.pid; error_log stderr crit;
+events { worker_connections 1024; }
+http {
+  access_log off;
+  client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi;
+  uwsgi_temp_path uwsgi; scgi_temp_path scgi;
+  server { listen 80; listen [::]:80; root .; }
+}
+";
+
+fn configure_nginx(folder: &Path) -> std::io::Result<()> {
+    std::fs::write(folder.join("index.html"), "Good day.\n")?;
+    std::fs::write(folder.join("nginx.conf"), NGINX)
+}
+
+/// Tests of programs that may be missing, in which case they are shown as ignored.
+pub(crate) fn of_others(forbidden: bool) -> Vec<Trial> {
+    let mut trials = Vec::new();
+    for program in PROGRAMS {
+        let [command, arguments @ ..] = program.version else {
+            continue;
+        };
+        let there = Command::new(command).args(arguments).output();
+        let there = there.is_ok_and(|output| output.status.success());
+        if !there {
+            eprintln!("host/{}-* is ignored: there is no {command}", program.name);
+        }
+        let name = program.name;
+        let (v4, v6) = ("192.0.2.7", "[2001:db8::7]");
+        let ways = [("4", v4, "192.0.2.200-207"), ("6", v6, "2001:db8::200-207")];
+        let tests = move || {
+            let rig = Rig::build_with(program.command, program.port, program.prepare)?;
+            ways.iter().try_for_each(|(_, device, from)| {
+                let device = format!("{device}:{}", program.port);
+                conforms(&rig, &device, from, program.service, program.least)
+            })
+        };
+        let trial = Trial::test(format!("host/{name}-over-ipv4-and-ipv6"), tests);
+        trials.push(trial.with_ignored_flag(forbidden || !there));
+    }
+    trials
+}
+
+/// Our own services, which bring what they are known for.
+pub(crate) fn discard_and_echo(rig: &Rig) -> Result<(), Failed> {
+    conforms(rig, "192.0.2.7:9", "192.0.2.236-239", "discard", 550)?;
+    conforms(rig, "192.0.2.7:7", "192.0.2.232-235", "echo", 450)
+}
+
+/// A service that is not what it is said to be ends the run before its first case.
+pub(crate) fn another(rig: &Rig) -> Result<(), Failed> {
+    let ran = run(rig, "192.0.2.7:9", "192.0.2.231", "echo", "none.json")?;
+    let words = "the service at 192.0.2.7:9 is not `echo`, of which it is said that it sends 7";
+    if ran.code == Some(3) && ran.errors.contains(words) {
+        return Ok(());
+    }
+    Err(format!("exit {:?}\n{}{}", ran.code, ran.out, ran.errors).into())
+}
+
+fn run(rig: &Rig, device: &str, from: &str, service: &str, json: &str) -> Result<Ran, Failed> {
+    let way = ["run", "-d", device, "--from", from, "--service", service];
+    let rest = [
+        "--profile",
+        "linux",
+        "--closed-port",
+        "10",
+        "--pcap",
+        "none",
+    ];
+    let json = ["-q", "--json", &rig.file(json)];
+    Ok(rig.tcpspec(&[&way[..], &rest, &json].concat())?)
+}
+
+/// A Linux host passes whatever its service can be asked, but for its known deviations.
+fn conforms(
+    rig: &Rig,
+    device: &str,
+    from: &str,
+    service: &str,
+    least: usize,
+) -> Result<(), Failed> {
+    let ran = run(rig, device, from, service, "service.json")?;
+    if ran.code != Some(0) {
+        return Err(format!("exit {:?}\n{}{}", ran.code, ran.out, ran.errors).into());
+    }
+    let report = std::fs::read_to_string(rig.file("service.json"))?;
+    let run: Value = serde_json::from_str(&report)?;
+    let cases = run["cases"].as_array().ok_or("no cases")?;
+    let passed = cases.iter().filter(|case| case["verdict"] == "pass");
+    let passed = passed.count();
+    if passed < least {
+        return Err(format!("only {passed} of {} cases passed", cases.len()).into());
+    }
+    Ok(())
+}
