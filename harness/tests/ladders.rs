@@ -95,6 +95,7 @@ impl Simulated for Faulty {
 }
 
 const SYN: u8 = 0x02;
+const RST: u8 = 0x04;
 
 #[rstest]
 // The connection ends where a challenge ACK is due.
@@ -121,6 +122,9 @@ const SYN: u8 = 0x02;
 #[case("bad-checksum", "3.5/passive-open[v6]", Segment(|segment| segment.bad_checksum = true))]
 // A reserved bit is set.
 #[case("reserved-bit", "3.5/passive-open[v4]", Segment(|segment| segment.reserved = 1))]
+// A reset for numbers that were borrowed from another connection is one too high.
+#[case("borrowed-numbers", "3.1/demultiplexing[v4]",
+       Segment(|segment| segment.seq += u32::from(segment.flags & RST != 0)))]
 fn a_failure_is_drawn(#[case] name: &str, #[case] id: &str, #[case] fault: Fault) {
     let suite = spec::load_one(&Sources::embedded(), id).unwrap();
     let profile = suite.profile("bundled").unwrap();

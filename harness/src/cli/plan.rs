@@ -334,16 +334,14 @@ pub(super) fn selection(
 
 /// The ids of the suite that `--suite` names.
 fn suite_ids(name: &str, catalogue: &Catalogue) -> Result<Vec<String>, Failure> {
-    match catalogue.suite(name) {
-        Some((_, cases)) => Ok(cases.iter().map(|case| case.id.clone()).collect()),
-        None => {
-            let known: Vec<String> = SUITES.iter().map(|(name, _)| format!("`{name}`")).collect();
-            Err(Failure::Usage(format!(
-                "no suite `{name}`; there is {}",
-                known.join(", ")
-            )))
-        }
-    }
+    let Some((_, cases)) = catalogue.suite(name) else {
+        let known: Vec<String> = SUITES.iter().map(|(name, _)| format!("`{name}`")).collect();
+        return Err(Failure::Usage(format!(
+            "no suite `{name}`; there is {}",
+            known.join(", ")
+        )));
+    };
+    Ok(cases.iter().map(|case| case.id.clone()).collect())
 }
 
 /// A path without what messages leave out as well.

@@ -28,7 +28,8 @@ fn read(list: &str) -> Vec<Deviation> {
     suite.deviations().to_vec()
 }
 
-fn record(id: &str, verdict: Verdict, symptoms: &[&str]) -> CaseRecord {
+/// The record of a case that showed these symptoms.
+pub(crate) fn record(id: &str, verdict: Verdict, symptoms: &[&str]) -> CaseRecord {
     let mismatch = |symptom: &&str| Mismatch {
         level: Level::Must,
         requirement: None,

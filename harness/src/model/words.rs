@@ -25,6 +25,8 @@ impl fmt::Display for Words<'_> {
 /// A value found near a variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Near {
+    /// The connection whose variable it is, if it is another one.
+    pub conn: Option<String>,
     /// The variable, `RCV.NXT`.
     pub variable: &'static str,
     /// How far the value is ahead of it.
@@ -38,9 +40,28 @@ const SMALL: u32 = 16;
 
 impl Near {
     /// The variable that says best what `value` is: `preferred` or another one that it equals,
-    /// else the nearest.
+    /// else the nearest; where none of its own connection is near, one of another: a segment may
+    /// carry numbers that were borrowed.
     pub fn find(
         scope: &Scope<'_>,
+        value: u32,
+        space: Space,
+        preferred: Option<Var>,
+    ) -> Option<Self> {
+        let own = Self::of_conn(scope, scope.own, value, space, preferred);
+        own.or_else(|| {
+            let mut others = scope.conns.iter().enumerate();
+            others.find_map(|(at, conn)| {
+                let near = Self::of_conn(scope, at, value, space, preferred)?;
+                let conn = Some(conn.name.clone());
+                Some(Self { conn, ..near })
+            })
+        })
+    }
+
+    fn of_conn(
+        scope: &Scope<'_>,
+        conn: usize,
         value: u32,
         space: Space,
         preferred: Option<Var>,
@@ -51,8 +72,9 @@ impl Near {
             Space::Clock => &[],
         };
         let candidates = preferred.iter().chain(of_space);
-        let near = candidates.filter_map(|&var| match scope.variable(scope.own, var)? {
+        let near = candidates.filter_map(|&var| match scope.variable(conn, var)? {
             Resolved::Seq(at, found) if found == space => Some(Self {
+                conn: None,
                 variable: var.name(),
                 ahead: seq::distance(value, at),
             }),
@@ -66,15 +88,23 @@ impl Near {
     pub fn stable(&self) -> String {
         match self.ahead {
             ahead if ahead.unsigned_abs() <= SMALL => self.to_string(),
-            ahead if ahead < 0 => format!("below {}", self.variable),
-            _ => format!("above {}", self.variable),
+            ahead if ahead < 0 => format!("below {}", self.name()),
+            _ => format!("above {}", self.name()),
+        }
+    }
+
+    /// `RCV.NXT`, or `a.RCV.NXT` of another connection.
+    fn name(&self) -> String {
+        match &self.conn {
+            None => self.variable.to_owned(),
+            Some(conn) => format!("{conn}.{}", self.variable),
         }
     }
 }
 
 impl fmt::Display for Near {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.variable)?;
+        f.write_str(&self.name())?;
         if self.ahead == 0 {
             Ok(())
         } else {

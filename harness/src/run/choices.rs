@@ -67,14 +67,21 @@ fn connects(steps: &[Step], conn: usize) -> bool {
     })
 }
 
-/// The connections as the record shows them.
+/// The connections as the record shows them. One on which no SYN ever went carries numbers that
+/// were borrowed from the first, and is shown by its initial numbers.
 pub(super) fn recorded(conns: &[Conn]) -> Vec<Connection> {
+    let numbers = |conn: &Conn| (conn.tcb.irs(), conn.tcb.sent.iss());
+    let borrowed = conns.first().map(numbers).unwrap_or_default();
+    let shown = |conn: &Conn| match numbers(conn) {
+        (None, None) => borrowed,
+        own => own,
+    };
     let connection = |conn: &Conn| Connection {
         name: conn.name.clone(),
         tester: conn.tuple.tester,
         device: conn.tuple.device,
-        irs: conn.tcb.irs(),
-        iss: conn.tcb.sent.iss(),
+        irs: shown(conn).0,
+        iss: shown(conn).1,
     };
     conns.iter().map(connection).collect()
 }

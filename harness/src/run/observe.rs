@@ -37,25 +37,12 @@ impl Runner<'_> {
         }
         let holds = reported == wanted;
         let text = format!("state {}", wanted.name());
-        let event = self.note(
-            now,
-            step,
-            EventKind::Checked {
-                text,
-                holds: Some(holds),
-            },
-        );
+        let event = self.checked(now, step, text, holds);
         self.log.events[event].state = Some(reported.name().to_owned());
         if !holds {
             let (wanted, reported) = (wanted.name(), reported.name());
-            let finding = Finding {
-                symptom: format!("state {reported}"),
-                headline: format!("expected {wanted}, the device reports {reported}"),
-                fields: Vec::new(),
-                event: Some(event),
-            };
-            let level = self.level(step);
-            self.log.find(step, level, finding);
+            let headline = format!("expected {wanted}, the device reports {reported}");
+            self.does_not_hold(step, event, format!("state {reported}"), headline);
         }
         Ok(Progress::Finished)
     }
@@ -63,6 +50,23 @@ impl Runner<'_> {
     pub(super) fn unchecked(&mut self, now: Instant, step: &Step, text: String) {
         self.log.leave_unchecked(step);
         self.note(now, step, EventKind::Checked { text, holds: None });
+    }
+
+    /// Notes what was compared; the event.
+    fn checked(&mut self, now: Instant, step: &Step, text: String, holds: bool) -> usize {
+        let holds = Some(holds);
+        self.note(now, step, EventKind::Checked { text, holds })
+    }
+
+    fn does_not_hold(&mut self, step: &Step, event: usize, symptom: String, headline: String) {
+        let finding = Finding {
+            symptom,
+            headline,
+            fields: Vec::new(),
+            event: Some(event),
+        };
+        let level = self.level(step);
+        self.log.find(step, level, finding);
     }
 
     pub(super) fn play_check(
@@ -80,23 +84,10 @@ impl Runner<'_> {
             .map(|right| format!(" and {right}"))
             .unwrap_or_default();
         let text = format!("check {}: {left}{right}", comparison.text);
-        let event = self.note(
-            now,
-            step,
-            EventKind::Checked {
-                text,
-                holds: Some(holds),
-            },
-        );
+        let event = self.checked(now, step, text, holds);
         if !holds {
-            let finding = Finding {
-                symptom: format!("check {}", comparison.text),
-                headline: format!("{} does not hold: {left}{right}", comparison.text),
-                fields: Vec::new(),
-                event: Some(event),
-            };
-            let level = self.level(step);
-            self.log.find(step, level, finding);
+            let headline = format!("{} does not hold: {left}{right}", comparison.text);
+            self.does_not_hold(step, event, format!("check {}", comparison.text), headline);
         }
         Ok(Progress::Finished)
     }
@@ -172,23 +163,10 @@ impl Runner<'_> {
         };
         let holds = pattern::judge(&scope, wanted, Some(value))?.holds;
         let text = format!("{text}, got {value}");
-        let event = self.note(
-            now,
-            step,
-            EventKind::Checked {
-                text,
-                holds: Some(holds),
-            },
-        );
+        let event = self.checked(now, step, text, holds);
         if !holds {
-            let finding = Finding {
-                symptom: format!("{verb} {name}"),
-                headline: format!("expected {name} to be {words}, the device reports {value}"),
-                fields: Vec::new(),
-                event: Some(event),
-            };
-            let level = self.level(step);
-            self.log.find(step, level, finding);
+            let headline = format!("expected {name} to be {words}, the device reports {value}");
+            self.does_not_hold(step, event, format!("{verb} {name}"), headline);
         }
         Ok(())
     }

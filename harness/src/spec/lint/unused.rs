@@ -3,6 +3,7 @@
 use super::Linted;
 use crate::spec::case::{Case, Expected, Expr, FastOpen, FastOpenPattern, Verb};
 use crate::spec::diagnostic::Diagnostic;
+use crate::spec::source::Span;
 use crate::spec::visit;
 use crate::spec::yaml::Node;
 
@@ -67,6 +68,9 @@ pub(super) fn parameters(linted: &Linted<'_>) -> Vec<Diagnostic> {
             collect(&entry.node, &mut used);
         }
     }
+    let unused = |span: Span, message: String| {
+        Diagnostic::warning("spec::unused-parameter", root.source(), span, message)
+    };
     let mut found = Vec::new();
     for parameter in root
         .get("cases")
@@ -79,14 +83,7 @@ pub(super) fn parameters(linted: &Linted<'_>) -> Vec<Diagnostic> {
         if !whole && !used.iter().any(|path| path.starts_with(&starts)) {
             let message =
                 format!("nothing uses the parameter `{name}`: its cases are all the same");
-            let source = root.source();
-            let span = parameter.key_span;
-            found.push(Diagnostic::warning(
-                "spec::unused-parameter",
-                source,
-                span,
-                message,
-            ));
+            found.push(unused(parameter.key_span, message));
             continue;
         }
         let rows = parameter.node.items().unwrap_or_default();
@@ -94,14 +91,7 @@ pub(super) fn parameters(linted: &Linted<'_>) -> Vec<Diagnostic> {
             let path = format!("{name}.{}", field.key);
             if !whole && field.key != "name" && !used.contains(&path) {
                 let message = format!("nothing uses the field `{}`", field.key);
-                let source = root.source();
-                let span = field.key_span;
-                found.push(Diagnostic::warning(
-                    "spec::unused-parameter",
-                    source,
-                    span,
-                    message,
-                ));
+                found.push(unused(field.key_span, message));
             }
         }
     }

@@ -1,8 +1,8 @@
 //! A fake player: every case shows, attempt by attempt, what its script says.
 
 use super::*;
+use crate::deviations;
 use rstest::rstest;
-use tcpspec_reports::record::{Family, Level, Mismatch};
 
 /// What an attempt shows: nothing wrong, a symptom, no judgement, or no record at all.
 #[derive(Clone, Copy, Debug)]
@@ -27,41 +27,11 @@ pub(in crate::worker) fn record(id: &str, shows: Shows) -> Option<CaseRecord> {
         Late => (Verdict::Inconclusive, None),
         Dies => return None,
     };
-    let mismatch = |symptom: &str| Mismatch {
-        level: Level::Must,
-        requirement: None,
-        step: None,
-        event: None,
-        symptom: symptom.to_owned(),
-        headline: String::new(),
-        fields: Vec::new(),
-    };
+    let symptoms: Vec<&str> = symptom.into_iter().collect();
     Some(CaseRecord {
-        id: id.to_owned(),
-        folder: String::new(),
-        section: String::new(),
-        title: String::new(),
-        family: Family::V4,
-        params: Vec::new(),
-        covers: Vec::new(),
-        level: Level::Must,
-        verdict,
         reason: (verdict == Verdict::Inconclusive).then(|| "too late".to_owned()),
-        known: None,
-        attempts: 1,
-        flaky: false,
-        earlier: Vec::new(),
-        unchecked: 0,
-        assertions: 1,
         seed: 7,
-        mismatches: symptom.map(mismatch).into_iter().collect(),
-        branches: Vec::new(),
-        connections: Vec::new(),
-        events: Vec::new(),
-        device_ns: 0,
-        wall_ns: 0,
-        file: String::new(),
-        capture: None,
+        ..deviations::tests::record(id, verdict, &symptoms)
     })
 }
 
