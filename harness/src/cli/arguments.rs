@@ -41,7 +41,7 @@ pub(super) enum Command {
     /// Run cases against a device; the default device is the bundled stack.
     Run(Box<RunArguments>),
     /// List specs, cases, devices, or requirements.
-    List(ListArguments),
+    List(Box<ListArguments>),
     /// Show specs as prose and ladder, with every default spelled out.
     Explain {
         #[arg(value_name = "SELECT", required = true, help = SELECT_HELP)]

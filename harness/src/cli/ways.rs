@@ -79,14 +79,52 @@ const REASONS: usize = 3;
 pub(super) fn table(ways: &[Way], total: usize) -> String {
     let mut text = format!("of {total} cases can be played with\n");
     for way in ways {
-        let _ = writeln!(text, "  {:<40} {:>5}", way.flags, way.cases);
+        let _ = writeln!(text, "  {:>5}  {}", way.cases, way.flags);
         for (reason, count) in way.rest.iter().take(REASONS) {
-            let _ = writeln!(text, "  {:>46}   not {count}: {reason}", "");
+            let _ = writeln!(text, "           {count:>5} not: {reason}");
         }
         let more: usize = way.rest.iter().skip(REASONS).map(|(_, count)| count).sum();
         if more > 0 {
-            let _ = writeln!(text, "  {:>46}   not {more} for other reasons", "");
+            let _ = writeln!(text, "           {more:>5} not: other reasons");
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::case::Family;
+    use crate::spec::{Sources, load};
+
+    #[test]
+    fn each_way_plays_what_the_others_cannot() {
+        let suite = load(&Sources::embedded()).unwrap_or_else(|wrong| panic!("{wrong}"));
+        let profile = suite.profile("linux").unwrap();
+        let cases = suite.cases(profile, &[Family::V4]).unwrap();
+        let reach = Reach::Service {
+            port: 7,
+            closed_port: Some(1),
+        };
+        let ways = all(&suite, &cases, reach, None);
+        for way in &ways {
+            let rest: usize = way.rest.iter().map(|(_, count)| count).sum();
+            assert_eq!(way.cases + rest, cases.len(), "{}", way.flags);
+        }
+        let played = |flags: &str| {
+            let way = ways.iter().find(|way| way.flags == flags);
+            way.map_or(0, |way| way.cases)
+        };
+        // LAST-ACK, sending and closing are what services bring.
+        assert!(played("no more than a port") < played("--service discard"));
+        assert!(played("--service chargen") < played("--service ssh"));
+        assert!(played("--service discard") < played("--service http"));
+        assert!(played("--service http") < played("--service redis"));
+        assert!(played("--service redis") < played("--agent: tcpspec agent"));
+        let text = table(&ways, cases.len());
+        assert!(
+            text.contains("not: changes settings of the whole host"),
+            "{text}"
+        );
+    }
 }

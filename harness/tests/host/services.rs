@@ -19,6 +19,8 @@ struct Program {
     prepare: fn(&Path) -> std::io::Result<()>,
     /// Fewer cases than these can pass only if something is wrong.
     least: usize,
+    /// So many octets a spec of its own has it send.
+    sends: Option<usize>,
 }
 
 const PROGRAMS: [Program; 2] = [
@@ -30,6 +32,8 @@ const PROGRAMS: [Program; 2] = [
         service: "redis",
         prepare: |_| Ok(()),
         least: 1000,
+        // The reply to PING.
+        sends: Some(7),
     },
     Program {
         name: "nginx",
@@ -39,6 +43,7 @@ const PROGRAMS: [Program; 2] = [
         service: "http",
         prepare: configure_nginx,
         least: 800,
+        sends: None,
     },
 ];
 
@@ -77,6 +82,9 @@ pub(crate) fn of_others(forbidden: bool) -> Vec<Trial> {
             let rig = Rig::build_with(program.command, program.port, program.prepare)?;
             ways.iter().try_for_each(|(_, device, from)| {
                 let device = format!("{device}:{}", program.port);
+                if let Some(count) = program.sends {
+                    sends(&rig, &device, from, program.service, count)?;
+                }
                 conforms(&rig, &device, from, program.service, program.least)
             })
         };
@@ -84,6 +92,36 @@ pub(crate) fn of_others(forbidden: bool) -> Vec<Trial> {
         trials.push(trial.with_ignored_flag(forbidden || !there));
     }
     trials
+}
+
+/// A spec of a user has the service send so many octets, one more is refused by name.
+fn sends(rig: &Rig, device: &str, from: &str, service: &str, count: usize) -> Result<(), Failed> {
+    for (count, words) in [
+        (count, "1 pass"),
+        (2, "sends 2 octets, which no request draws"),
+    ] {
+        let file = rig.file(&format!("send-{count}.yaml"));
+        let steps =
+            format!("  - call: {{send: {count}}}\n  - expect: {{flags: ACK, data: {count}}}\n");
+        let head = "spec: 1\ntitle: So many octets\ncovers: [RFC9293-3.10.2-2]\n";
+        std::fs::write(&file, format!("{head}start: ESTABLISHED\nsteps:\n{steps}"))?;
+        let way = [
+            "run",
+            &file,
+            "-d",
+            device,
+            "--from",
+            from,
+            "--service",
+            service,
+        ];
+        let ran = rig.tcpspec(&[&way[..], &["--pcap", "none"]].concat())?;
+        let out = ran.out.split_whitespace().collect::<Vec<_>>().join(" ");
+        if !out.contains(words) {
+            return Err(format!("exit {:?}\n{}{}", ran.code, ran.out, ran.errors).into());
+        }
+    }
+    Ok(())
 }
 
 /// Our own services, which bring what they are known for.

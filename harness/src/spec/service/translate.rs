@@ -61,9 +61,9 @@ impl Service {
         })
     }
 
-    /// The least number of octets that it can be made to send, to try it.
-    pub fn least_reply(&self) -> Option<usize> {
-        let least = |exchange: &Exchange| match exchange {
+    /// A number of octets that it can be made to send, to try it: by the first of its replies.
+    pub fn tried_reply(&self) -> Option<usize> {
+        let count = |exchange: &Exchange| match exchange {
             Exchange::Echo => 7,
             Exchange::Fixed { reply, .. } => reply.len(),
             Exchange::Filled {
@@ -73,7 +73,7 @@ impl Service {
                 ..
             } => before.len() + fill.len() + after.len(),
         };
-        self.exchanges.iter().map(least).min()
+        self.exchanges.first().map(count)
     }
 
     /// It can be made to close first.

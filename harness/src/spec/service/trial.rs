@@ -28,7 +28,7 @@ impl Service {
             let expect = "  - expect: {flags: ACK}\n  - silence: 200ms\n";
             add("text", &title, "ESTABLISHED", &(inject.to_owned() + expect));
         }
-        if let Some(count) = self.least_reply() {
+        if let Some(count) = self.tried_reply() {
             let title = format!("it sends {count} octets when it is asked to as {service}");
             let call = format!("  - call: {{send: {count}}}\n");
             let expect = format!("  - expect: {{flags: ACK, data: {count}, within: 5s}}\n");
