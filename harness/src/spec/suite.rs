@@ -323,10 +323,10 @@ fn read_specs(
         }
     }
     let mut deviations = Vec::new();
+    // Where the catalogue is left out, nobody asks whether it has what they name.
+    let known = Some(&catalogue).filter(|catalogue| !catalogue.is_empty());
     for source in sources.folder("deviations") {
-        match Document::read(source)
-            .and_then(|document| deviations::read(&document, Some(&catalogue)))
-        {
+        match Document::read(source).and_then(|document| deviations::read(&document, known)) {
             Ok(list) => deviations.extend(list),
             Err(wrong) => faults.extend(wrong.0),
         }
