@@ -130,7 +130,9 @@ impl AsFd for PacketSocket {
     }
 }
 
-pub(super) fn link_address(index: u32, protocol: u16, mac: [u8; 6]) -> io::Result<LinkAddr> {
+/// The address of a station on the interface with that index, or, with a protocol, of what is
+/// wanted from there.
+pub fn link_address(index: u32, protocol: u16, mac: [u8; 6]) -> io::Result<LinkAddr> {
     let mut address = [0; 8];
     address[..6].copy_from_slice(&mac);
     let raw = libc::sockaddr_ll {

@@ -50,6 +50,8 @@ pub struct Replays<'a> {
     leniency: Leniency<'a>,
     /// More failures than these are not chance.
     limit: usize,
+    /// The way to the device loses packets: a symptom has to come every time.
+    is_lossy: bool,
     /// Cases that went wrong at least once.
     wrong: usize,
     /// Failures that stand.
@@ -65,11 +67,26 @@ struct Held {
     attempts: Vec<CaseRecord>,
     /// Symptoms that nobody foretold, of any attempt.
     symptoms: BTreeSet<String>,
+    /// Those that came with every attempt that failed.
+    constant: BTreeSet<String>,
     /// Attempts that failed, and attempts without a judgement.
     failed: u32,
     unjudged: u32,
     /// Why the last attempt has no record, if it has none.
     lost: Option<String>,
+}
+
+impl Held {
+    /// An attempt failed with these symptoms.
+    fn note(&mut self, strange: Vec<String>) {
+        let strange: BTreeSet<String> = strange.into_iter().collect();
+        if self.symptoms.is_empty() {
+            self.constant.clone_from(&strange);
+        } else {
+            self.constant.retain(|symptom| strange.contains(symptom));
+        }
+        self.symptoms.extend(strange);
+    }
 }
 
 impl<'a> Replays<'a> {
@@ -78,16 +95,20 @@ impl<'a> Replays<'a> {
         Self {
             leniency,
             limit: ALWAYS.max(cases / ONE_IN),
+            is_lossy: false,
             wrong: 0,
             stand: 0,
             held: BTreeMap::new(),
         }
     }
 
-    /// Over a network that loses packets: as many as one case in `one_in` may fail by chance.
+    /// Over a network that loses packets. As many as one case in `one_in` may fail by chance, and
+    /// the loss of the same packet comes again in one of some thousand cases: so a failure stands
+    /// only if one symptom comes with every attempt.
     #[must_use]
     pub fn of_a_network(mut self, one_in: usize, cases: usize) -> Self {
         self.limit = ALWAYS.max(cases / one_in);
+        self.is_lossy = true;
         self
     }
 
@@ -110,8 +131,9 @@ impl<'a> Replays<'a> {
             let came_again = strange
                 .iter()
                 .any(|symptom| held.symptoms.contains(symptom));
-            held.symptoms.extend(strange);
-            !came_again && held.failed <= retries && self.wrong <= self.limit
+            held.note(strange);
+            let is_settled = came_again && !self.is_lossy;
+            !is_settled && held.failed <= retries && self.wrong <= self.limit
         };
         held.seed = record.seed;
         held.lost = None;
@@ -224,6 +246,10 @@ impl<'a> Replays<'a> {
         let strange = !held.symptoms.is_empty();
         if record.verdict != Verdict::Inconclusive {
             record.flaky = strange && (self.leniency.strange)(&record).is_empty();
+            if strange && !record.flaky && held.constant.is_empty() && self.is_lossy {
+                record.verdict = Verdict::Inconclusive;
+                record.reason = Some(differently(&held.symptoms));
+            }
         } else if strange {
             record.reason = Some(once(&held.symptoms, record.reason.as_deref()));
         }
@@ -246,6 +272,15 @@ impl<'a> Replays<'a> {
 
 fn settled(record: CaseRecord) -> Answer {
     Answer::Case(Box::new(record))
+}
+
+/// Why a case that failed every time, and every time in another way, has no judgement.
+fn differently(symptoms: &BTreeSet<String>) -> String {
+    let symptoms: Vec<&str> = symptoms.iter().map(String::as_str).collect();
+    format!(
+        "every attempt failed in another way, as over a network that loses packets: `{}`",
+        symptoms.join("`, `")
+    )
 }
 
 /// Why a case that failed has no judgement.

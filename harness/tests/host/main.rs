@@ -4,7 +4,10 @@
 //! Where the machine forbids namespaces, or lacks `unshare`, `nsenter` and `ip`, every test is
 //! shown as ignored.
 
+mod cable;
+mod care;
 mod comparison;
+mod enemy;
 mod rig;
 mod service;
 mod services;
@@ -15,7 +18,6 @@ use serde_json::Value;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
 
 /// The first argument that makes this program the service.
 const SERVE: &str = "serve";
@@ -24,11 +26,17 @@ const SERVE: &str = "serve";
 type Test = fn(&Rig) -> Result<(), Failed>;
 
 fn main() -> ExitCode {
-    if std::env::args().nth(1).as_deref() == Some(SERVE) {
-        return service::serve();
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    match words.first().map(String::as_str) {
+        Some(SERVE) => return service::serve(),
+        Some("cable") => return cable::carry(words.get(1).map_or("", String::as_str)),
+        Some("plague") => return enemy::plague(),
+        Some("tables") => return care::tables(),
+        Some("leave") => return care::leave(),
+        _ => {}
     }
     let arguments = Arguments::from_args();
-    let tests: [(&str, Test); 12] = [
+    let tests: [(&str, Test); 22] = [
         ("host/linux-over-ipv4", |rig| conforms(rig, &V4)),
         ("host/linux-over-ipv6", |rig| conforms(rig, &V6)),
         ("host/linux-with-an-agent", with_an_agent),
@@ -44,6 +52,18 @@ fn main() -> ExitCode {
         ("host/a-host-that-dies", |_| dies()),
         ("host/discard-and-echo", services::discard_and_echo),
         ("host/a-service-that-is-another", services::another),
+        ("host/a-host-that-falls-silent", |_| care::falls_silent()),
+        ("host/an-address-of-our-own", |_| care::own_address()),
+        ("host/what-killed-runs-leave", |_| care::leftovers()),
+        ("host/two-testers-at-once", |_| care::two_at_once()),
+        ("host/ctrl-c", |_| care::interrupted()),
+        ("host/few-packets-and-connections", care::gently),
+        ("host/in-a-vlan", |_| care::in_a_vlan()),
+        ("host/over-a-network-that-loses", |_| {
+            care::in_spite_of_loss()
+        }),
+        ("host/among-enemies", |_| care::among_enemies()),
+        ("host/dry-run", |_| care::rehearsed()),
     ];
     let forbidden = rig::forbidden();
     if let Some(reason) = &forbidden {
@@ -237,14 +257,11 @@ fn dies() -> Result<(), Failed> {
     let mut arguments = V4.arguments().to_vec();
     let rest = ["10", "-j", "16", "--pcap", "none", "-q", "--json", &report];
     arguments.extend(rest);
-    let ran = thread::scope(|scope| {
+    let ran = thread::scope(|scope| -> Result<_, Failed> {
         let run = scope.spawn(|| rig.tcpspec(&arguments));
-        thread::sleep(Duration::from_secs(8));
-        let cut = rig.on_the_host(&["ip", "link", "set", "host0", "down"]);
-        cut.and(
-            run.join()
-                .unwrap_or_else(|_| Err(std::io::Error::other("it panicked"))),
-        )
+        care::busy(&rig)?;
+        rig.on_the_host(&["ip", "link", "set", "host0", "down"])?;
+        Ok(run.join().map_err(|_| "it panicked")??)
     })?;
     if ran.code != Some(3) {
         return Err(format!("exit {:?}\n{}{}", ran.code, ran.out, ran.errors).into());

@@ -8,16 +8,29 @@ use tempfile::TempDir;
 
 /// Makes the network and waits until its standard input ends. The service's program and its
 /// argument are `$1` and `$2`, `tcpspec` is `$3`, `$4` are settings that are pinned, and `$5` is
-/// one more program for the host, which listens on port `$6`.
+/// one more program for the host, which listens on port `$6`; `$7` is what lies between tester and
+/// host, if it is more than a wire.
 const SCRIPT: &str = r#"
 set -e
 ip link set lo up
 unshare --net sleep infinity & host=$!
 trap 'kill $host' EXIT
 while [ "$(readlink /proc/$host/ns/net)" = "$(readlink /proc/self/ns/net)" ]; do sleep 0.01; done
-ip link add tester0 type veth peer name host0 address 02:00:00:00:00:07
-ip link set host0 netns $host
 on() { nsenter --target $host --net "$@"; }
+cable=
+if [ -n "$7" ]; then
+  ip link add tester0 type veth peer name outer0
+  ip link set outer0 netns $host
+  on ip link add inner0 type veth peer name host0 address 02:00:00:00:00:07
+  for end in outer0 inner0; do
+    on sh -c "echo 1 > /proc/sys/net/ipv6/conf/$end/disable_ipv6" || true
+    on ip link set $end arp off up
+  done
+  nsenter --target $host --net "$1" cable "$7" & cable=$!
+else
+  ip link add tester0 type veth peer name host0 address 02:00:00:00:00:07
+  ip link set host0 netns $host
+fi
 for each in 'ip 192.0.2.1/24 2001:db8::1/64 tester0' 'on_ip 192.0.2.7/24 2001:db8::7/64 host0'; do
   set -- $each "$@"
   case $1 in ip) how=;; *) how=on;; esac
@@ -29,13 +42,14 @@ done
 on ip address add 192.0.2.8/24 dev host0
 on ip link set host0 gso_max_segs 1
 on ip link set lo up
-on "$1" "$2" & service=$!
+nsenter --target $host --net "$1" "$2" & service=$!
 for each in $4; do
   on sh -c "echo ${each#*=} > /proc/sys/net/ipv4/${each%%=*}" || true
 done
-on "$3" agent --whole-host --listen 192.0.2.7:30700 --allow 192.0.2.1 --token rig >/dev/null & agent=$!
-on sh -c "exec ${5:-sleep infinity}" >/dev/null & other=$!
-trap 'kill $agent $service $other $host' EXIT
+nsenter --target $host --net "$3" \
+  agent --whole-host --listen 192.0.2.7:30700 --allow 192.0.2.1 --token rig >/dev/null & agent=$!
+nsenter --target $host --net sh -c "exec ${5:-sleep infinity}" >/dev/null & other=$!
+trap 'kill $agent $service $other $cable $host' EXIT
 for port in 9 30700 $6; do
   until on ss -Hltn "sport = :$port" | grep -q LISTEN; do kill -0 $other; sleep 0.01; done
 done
@@ -90,7 +104,12 @@ pub(crate) fn forbidden() -> Option<String> {
 impl Rig {
     /// Makes the network; the error says what went wrong.
     pub(crate) fn build() -> Result<Self, String> {
-        Self::build_with("", "", |_| Ok(()))
+        Self::made(["", "", ""], |_| Ok(()))
+    }
+
+    /// Makes it with a cable of that kind.
+    pub(crate) fn build_over(cable: &str) -> Result<Self, String> {
+        Self::made(["", "", cable], |_| Ok(()))
     }
 
     /// Makes the network with one more program on the host, that listens on this port; it is run
@@ -98,6 +117,14 @@ impl Rig {
     pub(crate) fn build_with(
         program: &str,
         port: &str,
+        prepare: impl FnOnce(&Path) -> io::Result<()>,
+    ) -> Result<Self, String> {
+        Self::made([program, port, ""], prepare)
+    }
+
+    /// A program, its port, and a cable: the last words of the script.
+    fn made(
+        words: [&str; 3],
         prepare: impl FnOnce(&Path) -> io::Result<()>,
     ) -> Result<Self, String> {
         let folder = TempDir::new().map_err(|error| error.to_string())?;
@@ -111,7 +138,7 @@ impl Rig {
             .arg(super::SERVE)
             .arg(env!("CARGO_BIN_EXE_tcpspec"))
             .arg(pinned()?)
-            .args([program, port])
+            .args(words)
             .current_dir(folder.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -145,6 +172,20 @@ impl Rig {
         let mut command = vec![env!("CARGO_BIN_EXE_tcpspec")];
         command.extend(arguments);
         run(&self.tester.id().to_string(), &command)
+    }
+
+    /// Starts `tcpspec` beside the host.
+    pub(crate) fn spawn(&self, arguments: &[&str]) -> io::Result<Child> {
+        let mut command = vec![env!("CARGO_BIN_EXE_tcpspec")];
+        command.extend(arguments);
+        let mut command = entered(&self.tester.id().to_string(), &command);
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()
+    }
+
+    /// Starts a command on the host.
+    pub(crate) fn spawn_on_the_host(&self, command: &[&str]) -> io::Result<Child> {
+        let mut command = entered(&self.host, command);
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()
     }
 
     /// The output of a command beside the host.
@@ -182,19 +223,34 @@ fn pinned() -> Result<String, String> {
     Ok(words.collect())
 }
 
+/// Runs `tcpspec` where the test runs.
+pub(crate) fn tcpspec_here(arguments: &[&str]) -> io::Result<Ran> {
+    ran(Command::new(env!("CARGO_BIN_EXE_tcpspec")).args(arguments))
+}
+
 fn run(target: &str, command: &[&str]) -> io::Result<Ran> {
+    ran(&mut entered(target, command))
+}
+
+/// A command in the namespaces of that process. The program takes the place of `nsenter`.
+fn entered(target: &str, command: &[&str]) -> Command {
     let users: &[&str] = if is_root() {
         &[]
     } else {
         &["--user", "--preserve-credentials"]
     };
-    let output = Command::new("nsenter")
+    let mut entered = Command::new("nsenter");
+    entered
         .args(["--target", target, "--net"])
         .args(users)
         .arg("--")
         .args(command)
-        .stdin(Stdio::null())
-        .output()?;
+        .stdin(Stdio::null());
+    entered
+}
+
+fn ran(command: &mut Command) -> io::Result<Ran> {
+    let output = command.stdin(Stdio::null()).output()?;
     Ok(Ran {
         code: output.status.code(),
         out: String::from_utf8_lossy(&output.stdout).into_owned(),

@@ -45,17 +45,15 @@ fn local_port(line: &str) -> Option<u16> {
 
 fn largest_gap((first, last): (u16, u16), used: &BTreeSet<u16>) -> RangeInclusive<u16> {
     let is_free = |port: u16| !(first..=last).contains(&port) && !used.contains(&port);
-    let mut best = (0, FIRST_PORT);
-    let mut length = 0;
-    for port in FIRST_PORT..=u16::MAX {
-        length = if is_free(port) { length + 1 } else { 0 };
-        if length > best.0 {
-            best = (length, port);
+    let (mut best, mut length) = (0..0, 0);
+    for port in u32::from(FIRST_PORT)..=u32::from(u16::MAX) {
+        length = if is_free(port as u16) { length + 1 } else { 0 };
+        if length > best.len() as u32 {
+            best = port + 1 - length..port + 1;
         }
     }
-    let (length, end) = best;
-    // An empty range, where there is none.
-    end + 1 - length.max(1) + u16::from(length == 0)..=end
+    // A range of ports is written with its last one, and one without any as going down.
+    best.start.max(1) as u16..=best.end.saturating_sub(1) as u16
 }
 
 #[cfg(test)]

@@ -75,6 +75,7 @@ pub(super) fn ethertype_of(packet: &[u8]) -> EtherType {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use rstest::rstest;
 
     #[rstest]
@@ -93,6 +94,29 @@ mod tests {
         assert_eq!(Frame::read(&octets), Some(frame));
         for short in 0..header {
             assert_eq!(Frame::read(&octets[..short]), None, "{short} octets");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_from_the_wire_panics(octets in prop::collection::vec(any::<u8>(), 0..60)) {
+            if let Some(frame) = Frame::read(&octets) {
+                prop_assert!(octets.ends_with(frame.payload));
+            }
+        }
+
+        #[test]
+        fn a_tag_hides_nothing(
+            tag in 0_u16..4096,
+            rest in prop::collection::vec(any::<u8>(), 0..9),
+        ) {
+            let mut octets = vec![2; 12];
+            octets.extend([0x81, 0x00]);
+            octets.extend(tag.to_be_bytes());
+            octets.extend(&rest);
+            let read = Frame::read(&octets);
+            prop_assert_eq!(read.is_some(), rest.len() >= 2);
+            prop_assert!(read.is_none_or(|frame| frame.vlan == Some(tag)));
         }
     }
 }

@@ -15,4 +15,5 @@ mod station;
 pub use mailbox::Mailbox;
 pub use pace::Held;
 pub use route::{Way, is_ours, way_to};
+pub use socket::{Arrived, FrameSocket};
 pub use station::{Plan, Station, StationError};

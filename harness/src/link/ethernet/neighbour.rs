@@ -262,6 +262,7 @@ fn group_mac(group: Ipv6Addr) -> MacAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use rstest::rstest;
 
     const US: MacAddr = MacAddr(2, 0, 0, 0, 0, 7);
@@ -318,5 +319,46 @@ mod tests {
         assert!(message(&question).is_some());
         question[14 + 50] ^= 1;
         assert_eq!(message(&question), None);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_from_the_wire_panics(octets in prop::collection::vec(any::<u8>(), 0..120)) {
+            for ethertype in [EtherTypes::Arp, EtherTypes::Ipv6] {
+                let _ = read(&Frame {
+                    from: THEM,
+                    to: US,
+                    vlan: None,
+                    ethertype,
+                    payload: &octets,
+                });
+            }
+        }
+
+        /// What is nearly right is the hardest: one octet is another, and the end is missing.
+        #[test]
+        fn nearly_right_messages_do_no_harm(
+            v6 in any::<bool>(),
+            at in 0_usize..90,
+            octet in any::<u8>(),
+            length in 0_usize..90,
+        ) {
+            let (target, from) = if v6 {
+                ("2001:db8::7", "2001:db8::9")
+            } else {
+                ("192.0.2.7", "192.0.2.9")
+            };
+            let (target, from) = (target.parse().unwrap(), from.parse().unwrap());
+            for mut octets in [
+                who(target, from, US, None),
+                here(target, THEM, (from, US), None),
+            ] {
+                if let Some(place) = octets.get_mut(at) {
+                    *place = octet;
+                }
+                octets.truncate(length.max(1));
+                let _ = message(&octets);
+            }
+        }
     }
 }

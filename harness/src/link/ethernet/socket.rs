@@ -25,28 +25,28 @@ const PATIENCE_MS: i64 = 20;
 
 /// A frame as it came in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Arrived {
+pub struct Arrived {
     /// When, on the kernel's real-time clock, since the Unix epoch.
-    pub(super) stamp: Duration,
+    pub stamp: Duration,
     /// The VLAN whose tag the kernel has taken off.
-    pub(super) vlan: Option<u16>,
+    pub vlan: Option<u16>,
     /// Its sender left the checksum to hardware that the frame never passed (a virtual link).
-    pub(super) unfinished: bool,
+    pub unfinished: bool,
     /// Its sender left the cutting into segments to such hardware too: octets of text in each.
-    pub(super) segment: Option<u16>,
+    pub segment: Option<u16>,
     /// From the Ethernet header on.
-    pub(super) octets: Vec<u8>,
+    pub octets: Vec<u8>,
 }
 
 /// The socket. Dropping it leaves promiscuous mode.
 #[derive(Debug)]
-pub(super) struct FrameSocket {
+pub struct FrameSocket {
     socket: OwnedFd,
 }
 
 impl FrameSocket {
     /// Opens it on the interface with that index. Needs CAP_NET_RAW.
-    pub(super) fn open(index: u32) -> io::Result<Self> {
+    pub fn open(index: u32) -> io::Result<Self> {
         let socket = socket(
             AddressFamily::Packet,
             SockType::Raw,
@@ -74,7 +74,7 @@ impl FrameSocket {
     }
 
     /// Sends a frame.
-    pub(super) fn send(&self, frame: &[u8]) -> io::Result<()> {
+    pub fn send(&self, frame: &[u8]) -> io::Result<()> {
         let parts = [IoSlice::new(&[0; OFFLOADS]), IoSlice::new(frame)];
         let flags = MsgFlags::empty();
         sendmsg::<()>(self.socket.as_raw_fd(), &parts, &[], flags, None)?;
@@ -82,7 +82,7 @@ impl FrameSocket {
     }
 
     /// Sends frames, one after the other, as many as the kernel takes at once.
-    pub(super) fn send_all(&self, frames: &[Vec<u8>]) -> io::Result<()> {
+    pub fn send_all(&self, frames: &[Vec<u8>]) -> io::Result<()> {
         for batch in frames.chunks(BATCH) {
             let mut headers = MultiHeaders::<LinkAddr>::preallocate(batch.len(), None);
             let parts = batch
@@ -102,7 +102,7 @@ impl FrameSocket {
     }
 
     /// The next frame; `None` if none came within a while.
-    pub(super) fn receive(&self, buffer: &mut Vec<u8>) -> io::Result<Option<Arrived>> {
+    pub fn receive(&self, buffer: &mut Vec<u8>) -> io::Result<Option<Arrived>> {
         buffer.resize(OFFLOADS + LARGEST_FRAME, 0);
         let mut control = nix::cmsg_space!(nix::sys::time::TimeSpec, [u8; AUXILIARY]);
         let mut slices = [IoSliceMut::new(buffer)];
@@ -141,7 +141,7 @@ impl FrameSocket {
     }
 
     /// Frames that found the receive buffer full since this was last asked.
-    pub(super) fn dropped(&self) -> io::Result<u64> {
+    pub fn dropped(&self) -> io::Result<u64> {
         Ok(u64::from(
             packet_socket::statistics(self.socket.as_fd())?.tp_drops,
         ))

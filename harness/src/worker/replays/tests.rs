@@ -63,7 +63,10 @@ fn attempt(replays: &mut Replays, id: &str, shows: Shows) -> Vec<Answer> {
 
 /// Plays a case until something stands; how often it was played, and what stands.
 fn play(retries: u32, script: &[Shows]) -> (usize, Answer) {
-    let mut replays = Replays::new(leniency(retries), 1);
+    play_with(Replays::new(leniency(retries), 1), script)
+}
+
+fn play_with(mut replays: Replays, script: &[Shows]) -> (usize, Answer) {
     for (at, shows) in script.iter().enumerate() {
         let mut settled = attempt(&mut replays, "a", *shows);
         assert_eq!(settled.is_empty(), !replays.jobs().is_empty());
@@ -73,6 +76,28 @@ fn play(retries: u32, script: &[Shows]) -> (usize, Answer) {
         assert_eq!(replays.jobs()[0].seed, 7, "the replay has the same seed");
     }
     panic!("nothing stands after {script:?}");
+}
+
+#[rstest]
+#[case::a_symptom_that_stays(&[Fail("x"), Fail("x"), Fail("x")], 3, Verdict::Fail, false)]
+#[case::twice_is_chance(&[Fail("x"), Fail("x"), Pass], 3, Verdict::Pass, true)]
+#[case::one_that_changes(&[Fail("x"), Fail("x"), Fail("y")], 3, Verdict::Inconclusive, false)]
+#[case::what_was_foretold(&[Known], 1, Verdict::Fail, false)]
+fn over_a_network(
+    #[case] script: &[Shows],
+    #[case] played: usize,
+    #[case] verdict: Verdict,
+    #[case] flaky: bool,
+) {
+    let replays = Replays::new(leniency(2), 1).of_a_network(4, 1);
+    let (attempts, answer) = play_with(replays, script);
+    let Answer::Case(record) = answer else {
+        panic!("{answer:?}");
+    };
+    assert_eq!(
+        (attempts, record.verdict, record.flaky),
+        (played, verdict, flaky)
+    );
 }
 
 #[rstest]

@@ -1,0 +1,336 @@
+//! A run does no harm: not to the device, not to the machine that it runs on, not to other
+//! testers; and neither a bad network nor a bad neighbour makes it say what is not so.
+
+use super::cable::{LOSSY, TAGGED, VLAN};
+use super::rig::{Ran, Rig};
+use super::{V4, Way, column};
+use libtest_mimic::Failed;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+use std::net::Ipv4Addr;
+use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
+use tcpspec::link::firewall::{self, Guarded};
+
+/// A process that cannot be there: Linux has no such numbers.
+const NOBODY: u32 = 4_300_000;
+/// So many connections, and a run is well under way.
+const ENOUGH: u32 = 40;
+/// What most of these tests play: some hundred cases without an agent.
+const SOME: [&str; 2] = ["3.5", "3.10.7.4"];
+const QUIET: [&str; 3] = ["--pcap", "none", "-q"];
+
+/// Prints the firewall tables of testers.
+pub(crate) fn tables() -> ExitCode {
+    match firewall::tables() {
+        Ok(tables) => print!("{}", tables.join(" ")),
+        Err(error) => print!("{error}"),
+    }
+    ExitCode::SUCCESS
+}
+
+/// Leaves a firewall table as a killed tester on an old kernel does.
+pub(crate) fn leave() -> ExitCode {
+    let guarded = Guarded {
+        from: Ipv4Addr::new(192, 0, 2, 7).into(),
+        to: Ipv4Addr::new(192, 0, 2, 1).into(),
+        ports: 20_000..=20_001,
+    };
+    match firewall::leave_behind(NOBODY, &guarded) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Over this machine's own address its kernel does not say a word, and the rule goes with the run.
+pub(crate) fn own_address() -> Result<(), Failed> {
+    let rig = Rig::build()?;
+    let own = [
+        "run",
+        "-d",
+        V4.device,
+        "--own-address",
+        "--profile",
+        "linux",
+    ];
+    let rest = ["--closed-port", "10"];
+    let ran = rig.tcpspec(&[&own[..], &rest, &QUIET, &SOME].concat())?;
+    expect(&ran, 0)?;
+    let counters = rig.on_the_tester(&["cat", "/proc/net/snmp"])?;
+    if column(&counters, "Tcp:", "OutSegs") != Some("0") {
+        return Err(format!("the tester's kernel spoke:\n{counters}").into());
+    }
+    nothing_is_left(&rig)?;
+    // Killed in the middle, it leaves no rule, process or connection of the kernel's either.
+    let mut run = rig.spawn(&[&own[..], &rest, &QUIET, &SOME].concat())?;
+    let table = format!("tcpspec-{}", run.id());
+    for _ in 0..100 {
+        if helper(&rig, "tables")?.contains(&table) {
+            break;
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    if !helper(&rig, "tables")?.contains(&table) {
+        return Err("there was no rule while it ran".into());
+    }
+    thread::sleep(Duration::from_secs(1));
+    run.kill()?;
+    run.wait()?;
+    nothing_is_left(&rig)
+}
+
+fn nothing_is_left(rig: &Rig) -> Result<(), Failed> {
+    let tables = helper(rig, "tables")?;
+    let addresses = rig.on_the_tester(&["ip", "-o", "-4", "address", "show", "dev", "tester0"])?;
+    let link = rig.on_the_tester(&["ip", "-d", "link", "show", "tester0"])?;
+    if tables.is_empty() && addresses.lines().count() == 1 && link.contains("promiscuity 0") {
+        return Ok(());
+    }
+    Err(format!("left: `{tables}`\n{addresses}{link}").into())
+}
+
+/// Waits until a run is well under way: the host has accepted connections.
+pub(crate) fn busy(rig: &Rig) -> Result<(), Failed> {
+    for _ in 0..600 {
+        let counters = rig.on_the_host(&["cat", "/proc/net/snmp"])?;
+        let opens = column(&counters, "Tcp:", "PassiveOpens").unwrap_or("0");
+        if opens.parse::<u32>()? > ENOUGH {
+            return Ok(());
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+    Err("the run did not begin".into())
+}
+
+fn helper(rig: &Rig, what: &str) -> Result<String, Failed> {
+    let exe = std::env::current_exe()?.display().to_string();
+    Ok(rig.on_the_tester(&[&exe, what])?)
+}
+
+/// What a killed run left on an old kernel is found, named, and removed when that is asked for.
+pub(crate) fn leftovers() -> Result<(), Failed> {
+    let rig = Rig::build()?;
+    let table = format!("tcpspec-{NOBODY}");
+    helper(&rig, "leave")?;
+    let found = rig.tcpspec(&["doctor"])?;
+    if !found.out.contains(&table) || helper(&rig, "tables")? != table {
+        return Err(format!("not found, or removed unasked:\n{}", found.out).into());
+    }
+    let removed = rig.tcpspec(&["doctor", "--fix"])?;
+    if removed.out.contains("removed") && helper(&rig, "tables")?.is_empty() {
+        return Ok(());
+    }
+    Err(removed.out.into())
+}
+
+/// Two testers at once do not see each other, though they have the same seed.
+pub(crate) fn two_at_once() -> Result<(), Failed> {
+    let rig = Rig::build()?;
+    let run = |from| {
+        let (arguments, seed) = (Way { from, ..V4 }.arguments(), ["10", "--seed", "7"]);
+        rig.tcpspec(&[&arguments[..], &seed, &QUIET, &SOME].concat())
+    };
+    let (one, other) = thread::scope(|scope| {
+        let one = scope.spawn(|| run("192.0.2.200-201"));
+        (run("192.0.2.210-211"), one.join())
+    });
+    expect(&one?, 0)?;
+    expect(&other.map_err(|_| "it panicked")??, 0)
+}
+
+/// A host that is there, and whose TCP says nothing any more: what is left is inconclusive.
+pub(crate) fn falls_silent() -> Result<(), Failed> {
+    let rig = Rig::build()?;
+    let report = rig.file("report.json");
+    let rest = ["10", "-j", "8", "--json", &report];
+    let mut run = rig.spawn(&[&V4.arguments()[..], &rest, &QUIET].concat())?;
+    busy(&rig)?;
+    rig.on_the_host(&["ip", "route", "add", "blackhole", "192.0.2.200/30"])?;
+    let code = run.wait()?.code();
+    let cases = cases(&report)?;
+    let failed = count(&cases, "fail");
+    let mute = cases.iter().filter(|case| {
+        let reason = case["reason"].as_str().unwrap_or_default();
+        reason.contains("does not answer a SYN any more")
+    });
+    if code == Some(3) && failed == 0 && mute.count() > 0 && count(&cases, "pass") > 0 {
+        return Ok(());
+    }
+    Err(format!("exit {code:?}, {failed} failed").into())
+}
+
+/// Ctrl-C in the middle of long cases ends them, and leaves nothing open on the host.
+pub(crate) fn interrupted() -> Result<(), Failed> {
+    let rig = Rig::build()?;
+    let report = rig.file("report.json");
+    let rest = ["10", "--slow", "--json", &report];
+    let mut run = rig.spawn(&[&V4.arguments()[..], &rest, &QUIET].concat())?;
+    busy(&rig)?;
+    kill(Pid::from_raw(run.id().cast_signed()), Signal::SIGINT)?;
+    let code = run.wait()?.code();
+    let states = ["state", "established", "state", "syn-recv"];
+    let open =
+        rig.on_the_host(&[&["ss", "-Htan"], &states[..], &["dst", "192.0.2.200/30"]].concat())?;
+    let passed = count(&cases(&report)?, "pass");
+    if code == Some(130) && open.trim().is_empty() && passed > 0 {
+        return Ok(());
+    }
+    Err(format!("exit {code:?}, {passed} passed, the host has\n{open}").into())
+}
+
+/// Few packets and few half-open connections at once make a run slow, and nothing else.
+pub(crate) fn gently(rig: &Rig) -> Result<(), Failed> {
+    let way = Way {
+        from: "192.0.2.216",
+        ..V4
+    };
+    let rest = ["10", "--max-pps", "100", "--max-half-open", "2", "3.5"];
+    expect(
+        &rig.tcpspec(&[&way.arguments()[..], &rest, &QUIET].concat())?,
+        0,
+    )
+}
+
+/// A host in a VLAN is reached with its tag, and not without.
+pub(crate) fn in_a_vlan() -> Result<(), Failed> {
+    let rig = Rig::build_over(TAGGED)?;
+    let ran = |more: &[&str]| {
+        rig.tcpspec(&[&V4.arguments()[..], &["10"], &QUIET, more, &["3.5"]].concat())
+    };
+    expect(&ran(&["--vlan", VLAN])?, 0)?;
+    let without = ran(&[])?;
+    if without.code == Some(3) && without.errors.contains("does not answer ARP") {
+        return Ok(());
+    }
+    expect(&without, 3)
+}
+
+/// One frame in a hundred is lost, either way: of three runs one case at most fails.
+pub(crate) fn in_spite_of_loss() -> Result<(), Failed> {
+    let rig = Rig::build_over(LOSSY)?;
+    let (mut failed, mut again) = (Vec::new(), 0);
+    for run in 0..3 {
+        let report = rig.file(&format!("report{run}.json"));
+        let rest = ["10", "--json", &report];
+        rig.tcpspec(&[&V4.arguments()[..], &rest, &QUIET, &SOME].concat())?;
+        let cases = cases(&report)?;
+        again += cases
+            .iter()
+            .filter(|case| case["attempts"].as_u64() > Some(1))
+            .count();
+        let fails = cases
+            .iter()
+            .filter(|case| case["verdict"] == "fail" && case["known"].is_null());
+        failed.extend(fails.map(|case| case["id"].to_string()));
+    }
+    if again == 0 {
+        return Err("nothing was lost".into());
+    }
+    if failed.len() > 1 {
+        return Err(format!(
+            "failed, though only packets were lost: {}",
+            failed.join(" ")
+        )
+        .into());
+    }
+    Ok(())
+}
+
+/// Garbage, and segments that lie, neither crash the tester nor hold it up.
+pub(crate) fn among_enemies() -> Result<(), Failed> {
+    let rig = Rig::build()?;
+    let exe = std::env::current_exe()?.display().to_string();
+    let report = rig.file("report.json");
+    let rest = ["10", "--retries", "0", "--json", &report];
+    let arguments = [&V4.arguments()[..], &rest, &QUIET, &SOME].concat();
+    let ran = thread::scope(|scope| -> Result<Ran, Failed> {
+        let run = scope.spawn(|| rig.tcpspec(&arguments));
+        // Before, it would take the tester's address, and there would be no run.
+        let begun = busy(&rig);
+        let mut enemy = rig.spawn_on_the_host(&[&exe, "plague"])?;
+        let ran = run.join();
+        enemy.kill()?;
+        enemy.wait()?;
+        begun?;
+        ran.map_err(|_| "it panicked")?.map_err(Failed::from)
+    })?;
+    let cases = cases(&report)?;
+    let played = cases.len() - count(&cases, "skipped");
+    let broke = |text: &str| text.contains("panic");
+    let is_fine = matches!(ran.code, Some(0 | 1 | 3)) && played > 100;
+    if is_fine && !broke(&ran.errors) && !cases.iter().any(|case| broke(&case.to_string())) {
+        return Ok(());
+    }
+    Err(format!("exit {:?}, {played} played\n{}", ran.code, ran.errors).into())
+}
+
+/// What would be sent is shown without a device or any powers; strangers are sent nothing.
+pub(crate) fn rehearsed() -> Result<(), Failed> {
+    let ran = |arguments: &[&str]| super::rig::tcpspec_here(arguments);
+    let dry = [
+        "run",
+        "--dry-run",
+        "--seed",
+        "7",
+        "-d",
+        "192.0.2.7:9",
+        "--from",
+        "192.0.2.200",
+    ];
+    let shown = ran(&[&dry[..], &["3.5/passive-open"]].concat())?;
+    expect(&shown, 0)?;
+    let lines: Vec<&str> = shown.out.lines().map(str::trim).collect();
+    let has = |words: &str| {
+        lines
+            .iter()
+            .any(|line| line.starts_with("192.0.2.200:") && line.contains(words))
+    };
+    if !has(" > 192.0.2.7:9  <SEQ=IRS><CTL=SYN>") || !has("<CTL=RST>  (what stays open)") {
+        return Err(shown.out.into());
+    }
+    for (device, from) in [
+        ("203.0.112.9", "203.0.112.10"),
+        ("::ffff:8.8.8.8", "::ffff:8.8.8.9"),
+    ] {
+        // Malformed segments are for nobody's ears without leave, and neither are floods.
+        for select in ["3.10.7.4/bad-checksum", "3.1"] {
+            let stranger = ran(&["run", "-d", device, "--from", from, select])?;
+            if stranger.code != Some(2) || !stranger.errors.contains("--i-may-test-this-host") {
+                return expect(&stranger, 2);
+            }
+        }
+    }
+    expect(
+        &ran(&[
+            "run",
+            "-d",
+            "224.0.0.1",
+            "--from",
+            "192.0.2.9",
+            "--i-may-test-this-host",
+        ])?,
+        2,
+    )
+}
+
+fn cases(report: &str) -> Result<Vec<Value>, Failed> {
+    let run: Value = serde_json::from_str(&std::fs::read_to_string(report)?)?;
+    Ok(run["cases"].as_array().ok_or("no cases")?.clone())
+}
+
+fn count(cases: &[Value], verdict: &str) -> usize {
+    let has = |case: &&Value| case["verdict"] == verdict && case["known"].is_null();
+    cases.iter().filter(has).count()
+}
+
+fn expect(ran: &Ran, code: i32) -> Result<(), Failed> {
+    if ran.code == Some(code) {
+        return Ok(());
+    }
+    Err(format!("exit {:?}\n{}{}", ran.code, ran.out, ran.errors).into())
+}
