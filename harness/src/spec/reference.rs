@@ -3,6 +3,7 @@
 use super::claims::{self, CLAIMS, OBSERVABLES, POLICIES, Values};
 use super::deviations::DEVIATION;
 use super::profiles::{PROFILE, SLACK};
+use super::service::{REPLY, SERVICE};
 use super::table::{self, Entry, Shape};
 use std::fmt::Write as _;
 
@@ -48,6 +49,8 @@ pub fn reference() -> String {
         ("OBSERVABLES", entries(OBSERVABLES)),
         ("POLICIES", policies()),
         ("DEVIATION", entries(DEVIATION)),
+        ("SERVICE", entries(SERVICE)),
+        ("REPLY", entries(REPLY)),
     ];
     let mut page = PROSE.to_owned();
     for (name, text) in tables {

@@ -22,7 +22,7 @@ const fn entry(name: &'static str, shape: Shape, doc: &'static str) -> Entry {
     Entry { name, shape, doc }
 }
 
-const TEXT: Shape = Shape::Special("`\"text\"`, or `{hex: \"16 03\"}`");
+const TEXT: Shape = Shape::Special("text, or {hex: \"16 03\"}");
 
 /// Fields of a service.
 pub const SERVICE: &[Entry] = &[
@@ -34,7 +34,7 @@ pub const SERVICE: &[Entry] = &[
     entry("title", Shape::Text, "what it is, one line"),
     entry(
         "says_first",
-        Shape::Special("`{ends: text}`, or `endless`"),
+        Shape::Special("{ends: text}, or endless"),
         "what it says before it is asked: something that ends with this text, or no end of octets",
     ),
     entry(
@@ -49,7 +49,7 @@ pub const SERVICE: &[Entry] = &[
     ),
     entry(
         "replies",
-        Shape::Special("`echo`, or a list of replies"),
+        Shape::Special("echo, or a list of replies"),
         "requests with replies of which every octet is known",
     ),
     entry(

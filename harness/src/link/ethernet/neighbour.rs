@@ -29,8 +29,9 @@ const ADVERTISEMENT: u8 = 136;
 /// Options (RFC 4861 §4.6.1).
 const SOURCE_LINK_LAYER: u8 = 1;
 const TARGET_LINK_LAYER: u8 = 2;
-/// Solicited and override (RFC 4861 §4.4).
-const SOLICITED_OVERRIDE: u8 = 0x60;
+/// Flags of an advertisement (RFC 4861 §4.4).
+const SOLICITED: u8 = 0x40;
+const OVERRIDE: u8 = 0x20;
 /// Discovery messages with another hop limit came from beyond the link (RFC 4861 §7.1).
 const HOP_LIMIT: u8 = 255;
 
@@ -162,18 +163,28 @@ pub(super) fn here(
         }
         (IpAddr::V6(owner), (IpAddr::V6(from), to)) => {
             let option = Some((TARGET_LINK_LAYER, mac));
-            let body = discovery(ADVERTISEMENT, SOLICITED_OVERRIDE, owner, option);
-            // RFC 4861 §7.2.4: whoever asks without an address is answered by way of all nodes.
-            let (to_ip, to) = if from.is_unspecified() {
+            // RFC 4861 §7.2.4: whoever asks without an address is answered by way of all nodes,
+            // and nobody is told that it was solicited.
+            let (flags, to_ip, to) = if from.is_unspecified() {
                 let all = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
-                (all, group_mac(all))
+                (OVERRIDE, all, group_mac(all))
             } else {
-                (from, to)
+                (SOLICITED | OVERRIDE, from, to)
             };
+            let body = discovery(ADVERTISEMENT, flags, owner, option);
             in_frame(body, [owner, to_ip], [mac, to], vlan)
         }
         // Nobody asks for an address of one family from an address of the other.
         _ => Vec::new(),
+    }
+}
+
+/// The frame that tells everybody, without having been asked, that `owner` is at `mac` from now on
+/// (RFC 5227 §2.3, RFC 4861 §7.2.6): some may know an earlier tester by that address.
+pub(super) fn announcement(owner: IpAddr, mac: MacAddr, vlan: Option<u16>) -> Vec<u8> {
+    match owner {
+        IpAddr::V4(_) => who(owner, owner, mac, vlan),
+        IpAddr::V6(_) => here(owner, mac, (Ipv6Addr::UNSPECIFIED.into(), mac), vlan),
     }
 }
 
@@ -295,6 +306,24 @@ mod tests {
         for short in 0..question.len() {
             assert_eq!(message(&question[..short]), None, "{short} octets");
         }
+    }
+
+    #[test]
+    fn an_announcement_is_for_everybody_and_was_not_asked_for() {
+        let v4: IpAddr = "192.0.2.7".parse().unwrap();
+        let told = announcement(v4, US, None);
+        let frame = Frame::read(&told).unwrap();
+        assert!(frame.to.is_broadcast());
+        // RFC 5227 §2.3: a request for the sender's own address.
+        let (target, from, mac) = (v4, v4, US);
+        assert_eq!(read(&frame), Some(Message::Who { target, from, mac }));
+        let v6: IpAddr = "2001:db8::7".parse().unwrap();
+        let told = announcement(v6, US, None);
+        let frame = Frame::read(&told).unwrap();
+        assert_eq!(frame.to, MacAddr::new(0x33, 0x33, 0, 0, 0, 1));
+        let here = Message::Here { owner: v6, mac: US };
+        assert_eq!(read(&frame), Some(here));
+        assert_eq!(frame.payload[IPV6 + 4], OVERRIDE, "and not solicited");
     }
 
     #[test]

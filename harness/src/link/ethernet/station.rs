@@ -122,6 +122,7 @@ impl Station {
         let mut shared = Shared::new(plan)?;
         if !plan.own {
             shared.claim()?;
+            shared.announce()?;
         }
         shared.device_mac = shared.resolve()?;
         let shared = Arc::new(shared);
@@ -354,6 +355,15 @@ impl Shared {
             }
         }
         Ok(())
+    }
+
+    /// Tells everybody where our addresses are.
+    fn announce(&self) -> Result<(), StationError> {
+        self.addresses.iter().try_for_each(|address| {
+            let frame = neighbour::announcement(*address, self.mac, self.vlan);
+            let sent = self.socket.send(&frame);
+            sent.map_err(|error| StationError::Refused("announce an address", error))
+        })
     }
 
     /// The link-layer address of the next hop.
