@@ -1,4 +1,5 @@
-//! What a connection costs in memory: an idle one, and one in TIME-WAIT.
+//! What a connection costs in memory: an idle one, one that is idle after a request and its answer,
+//! and one in TIME-WAIT.
 //!
 //! Two hosts in one process open connections to each other; the resident set of the process,
 //! divided by what was opened, is everything that a connection takes, maps and schedule included.
@@ -26,7 +27,15 @@ fn main() {
     }
     // Both ends of each are here.
     let idle = (resident() - start) / u64::from(2 * CONNECTIONS);
-    println!("an idle connection takes {idle} octets, one in TIME-WAIT {time_wait}");
+    let mut hosts = Hosts::new();
+    let start = resident();
+    for number in 0..CONNECTIONS {
+        let (a, b) = hosts.open(number);
+        hosts.talk(a, b);
+    }
+    let used = (resident() - start) / u64::from(2 * CONNECTIONS);
+    println!("an idle connection takes {idle} octets, {used} after a request and its answer;");
+    println!("one in TIME-WAIT takes {time_wait}");
 }
 
 struct Hosts {
@@ -66,6 +75,20 @@ impl Hosts {
         self.exchange();
         let accepted = self.server.accept(self.listener).expect("established");
         (id, accepted)
+    }
+
+    /// A request of 200 octets and an answer of 1000.
+    fn talk(&mut self, client: ConnectionId, server: ConnectionId) {
+        let mut octets = [0; 2000];
+        let given = self.client.send(NOW, client, &octets[..200], false);
+        given.expect("open");
+        self.exchange();
+        self.server.recv(NOW, server, &mut octets).expect("arrived");
+        let given = self.server.send(NOW, server, &octets[..1000], false);
+        given.expect("open");
+        self.exchange();
+        self.client.recv(NOW, client, &mut octets).expect("arrived");
+        self.exchange();
     }
 
     /// The client closes first, so that TIME-WAIT is its own.

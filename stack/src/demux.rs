@@ -1,26 +1,62 @@
 //! Which connection a segment belongs to, and the ISN of a new one (RFC 9293 §3.4.1, RFC 6528).
 //!
-//! The tables are ordered: a stranger cannot make them slow, and nothing depends on chance.
+//! A stranger cannot make the tables slow, and nothing depends on chance.
 
 use crate::fast_open::Cookie;
+use crate::index::Index;
 use crate::seq::SeqNum;
 use crate::tcb::Tcb;
 use crate::time::Instant;
 use crate::{ConnectionId, State};
-use siphasher::sip::SipHasher24;
-use std::collections::BTreeMap;
+use siphasher::sip::{SipHasher13, SipHasher24};
 use std::hash::{Hash, Hasher};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// Local and remote socket.
 pub(crate) type Sockets = (SocketAddr, SocketAddr);
 
+/// Local and remote socket without what IPv6 keeps beside an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Ends {
+    local: IpAddr,
+    remote: IpAddr,
+    ports: (u16, u16),
+}
+
+impl Ends {
+    /// The first of all in order.
+    pub(crate) const LEAST: Self = Self {
+        local: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        remote: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        ports: (0, 0),
+    };
+}
+
+impl From<Sockets> for Ends {
+    fn from((local, remote): Sockets) -> Self {
+        Self {
+            local: local.ip(),
+            remote: remote.ip(),
+            ports: (local.port(), remote.port()),
+        }
+    }
+}
+
+impl From<Ends> for Sockets {
+    fn from(ends: Ends) -> Self {
+        (
+            SocketAddr::new(ends.local, ends.ports.0),
+            SocketAddr::new(ends.remote, ends.ports.1),
+        )
+    }
+}
+
 /// All connections of a host.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Connections {
     slots: Vec<Slot>,
     free: Vec<u32>,
-    by_sockets: BTreeMap<Sockets, u32>,
+    by_sockets: Index,
 }
 
 #[derive(Debug, Default)]
@@ -30,6 +66,15 @@ struct Slot {
 }
 
 impl Connections {
+    /// None yet.
+    pub(crate) fn new(secret: Secret) -> Self {
+        Self {
+            slots: Vec::new(),
+            free: Vec::new(),
+            by_sockets: Index::new(secret),
+        }
+    }
+
     /// Reserves the id of a new connection, to be followed by `insert`.
     pub(crate) fn reserve(&mut self) -> ConnectionId {
         let slot = self.free.pop().unwrap_or_else(|| {
@@ -44,26 +89,26 @@ impl Connections {
 
     /// Puts in a connection under its reserved id and its sockets.
     pub(crate) fn insert(&mut self, tcb: Tcb) {
-        let slot = tcb.id.slot;
-        self.link((tcb.local, tcb.remote), slot);
+        let (slot, sockets) = (tcb.id.slot, (tcb.local, tcb.remote));
+        if let Some(former) = self.find(sockets) {
+            self.unlink(sockets, former);
+        }
         self.slots[slot as usize].tcb = Some(Box::new(tcb));
+        self.by_sockets.insert(sockets, slot);
     }
 
     /// The connection between these sockets.
     pub(crate) fn find(&self, sockets: Sockets) -> Option<u32> {
-        self.by_sockets.get(&sockets).copied()
-    }
-
-    /// Segments between these sockets find the connection in this slot.
-    pub(crate) fn link(&mut self, sockets: Sockets, slot: u32) {
-        self.by_sockets.insert(sockets, slot);
+        let is_it = |slot| {
+            self.at(slot)
+                .is_some_and(|tcb| (tcb.local, tcb.remote) == sockets)
+        };
+        self.by_sockets.find(sockets, is_it)
     }
 
     /// No segment finds the connection any more.
     pub(crate) fn unlink(&mut self, sockets: Sockets, slot: u32) {
-        if self.find(sockets) == Some(slot) {
-            self.by_sockets.remove(&sockets);
-        }
+        self.by_sockets.remove(sockets, slot);
     }
 
     /// Forgets the connection; its id is never used again.
@@ -156,11 +201,31 @@ impl Secret {
         Cookie::of_eight(hasher.finish().to_be_bytes())
     }
 
+    /// Where a table of connections keeps these sockets.
+    pub(crate) fn place(self, (local, remote): Sockets) -> u32 {
+        let mut octets = [0; 36];
+        let (addresses, ports) = octets.split_at_mut(32);
+        let (ours, theirs) = addresses.split_at_mut(16);
+        put_address(ours, local.ip());
+        put_address(theirs, remote.ip());
+        ports[..2].copy_from_slice(&local.port().to_be_bytes());
+        ports[2..].copy_from_slice(&remote.port().to_be_bytes());
+        // A table may use the faster variant: only whoever sees the places could learn from them.
+        SipHasher13::new_with_key(&self.0).hash(&octets) as u32
+    }
+
     fn hash(self, sockets: Sockets, purpose: u8) -> u64 {
         let mut hasher = SipHasher24::new_with_key(&self.0);
         sockets.hash(&mut hasher);
         hasher.write_u8(purpose);
         hasher.finish()
+    }
+}
+
+fn put_address(into: &mut [u8], address: IpAddr) {
+    match address {
+        IpAddr::V4(v4) => into[..4].copy_from_slice(&v4.octets()),
+        IpAddr::V6(v6) => into.copy_from_slice(&v6.octets()),
     }
 }
 

@@ -5,7 +5,7 @@
 //! once it has nothing more to say. So the eight checks of RFC 9293 §3.10.7.4 are written once.
 //! It deliberately decides nothing: which SYN gets an entry is [`crate::stack`]'s question.
 
-use crate::demux::Sockets;
+use crate::demux::{Ends, Sockets};
 use crate::ecn::EcnState;
 use crate::segment::{Control, Ecn, Segment, SynOptions, Timestamps};
 use crate::seq::{SeqNum, WireWindow};
@@ -14,7 +14,6 @@ use crate::timeouts::Timer;
 use crate::timestamps::TimestampState;
 use crate::{Config, Instant, ListenerId, State, UserTimeout};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, SocketAddr};
 
 /// A peer's SYN, as far as it has to be remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +61,28 @@ impl Request {
     }
 }
 
+/// What the block of a passive OPEN remembers of its beginning.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Handshake {
+    /// The peer's SYN.
+    request: Request,
+    /// Its place in the order in which SYNs arrived.
+    pub(crate) arrival: u64,
+    /// When the SYN,ACK was sent last.
+    pub(crate) sent_at: Instant,
+}
+
+impl Handshake {
+    /// Nothing was sent yet.
+    pub(crate) fn of(request: Request) -> Self {
+        Self {
+            request,
+            arrival: 0,
+            sent_at: Instant::ZERO,
+        }
+    }
+}
+
 /// A connection in SYN-RECEIVED that waits for an ACK.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HalfOpen {
@@ -94,7 +115,7 @@ pub(crate) struct HalfOpen {
 impl HalfOpen {
     /// What has to be remembered of a block; `None` if only the whole block will do.
     pub(crate) fn of(tcb: &Tcb, config: &Config) -> Option<Self> {
-        let (Origin::Passive(listener), Some(request)) = (tcb.origin, &tcb.request) else {
+        let (Origin::Passive(listener), Some(handshake)) = (tcb.origin, &tcb.handshake) else {
             return None;
         };
         let untouched = tcb.snd.nxt == tcb.snd.iss + 1
@@ -111,45 +132,18 @@ impl HalfOpen {
         }
         Some(Self {
             listener,
-            arrival: tcb.arrival,
-            request: **request,
+            arrival: handshake.arrival,
+            request: handshake.request,
             iss: tcb.snd.iss,
             retransmits: tcb.retransmits,
             edge: tcb.rcv.edge,
-            sent_at: tcb.syn_sent_at,
+            sent_at: handshake.sent_at,
             deadline: tcb.timers.next()?,
             ts: tcb.ts,
             ecn: tcb.ecn,
             challenges: tcb.challenges,
             soft_error: tcb.soft_error,
         })
-    }
-}
-
-/// Local and remote socket without what IPv6 keeps beside an address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Ends {
-    local: IpAddr,
-    remote: IpAddr,
-    ports: (u16, u16),
-}
-
-impl From<Sockets> for Ends {
-    fn from((local, remote): Sockets) -> Self {
-        Self {
-            local: local.ip(),
-            remote: remote.ip(),
-            ports: (local.port(), remote.port()),
-        }
-    }
-}
-
-impl From<Ends> for Sockets {
-    fn from(ends: Ends) -> Self {
-        (
-            SocketAddr::new(ends.local, ends.ports.0),
-            SocketAddr::new(ends.remote, ends.ports.1),
-        )
     }
 }
 
@@ -205,12 +199,7 @@ impl SynCache {
 
     /// The entry of a listener that came first.
     pub(crate) fn oldest(&self, listener: ListenerId) -> Option<Sockets> {
-        let nobody = Ends {
-            local: IpAddr::from([0; 4]),
-            remote: IpAddr::from([0; 4]),
-            ports: (0, 0),
-        };
-        let (owner, _, ends) = self.by_age.range((listener, 0, nobody)..).next()?;
+        let (owner, _, ends) = self.by_age.range((listener, 0, Ends::LEAST)..).next()?;
         (*owner == listener).then(|| (*ends).into())
     }
 }

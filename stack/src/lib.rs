@@ -25,6 +25,7 @@ mod ecn;
 mod fast_open;
 mod half_open;
 mod icmp;
+mod index;
 mod listeners;
 mod path_mtu;
 mod rack;

@@ -7,6 +7,8 @@ use crate::Instant;
 use std::net::IpAddr;
 use std::time::Duration;
 
+const NEVER: Instant = Instant(u64::MAX);
+
 /// What is known of the path to the peer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PathMtu {
@@ -18,8 +20,8 @@ pub(crate) struct PathMtu {
     least: u16,
     /// The largest packet sent since the estimate fell for the last time (RFC 5927 §7.2).
     largest_sent: u16,
-    /// When a larger packet may be tried.
-    raise_at: Option<Instant>,
+    /// When a larger packet may be tried; never, while none was too large.
+    raise_at: Instant,
 }
 
 impl PathMtu {
@@ -34,7 +36,7 @@ impl PathMtu {
             link,
             least,
             largest_sent: least,
-            raise_at: None,
+            raise_at: NEVER,
         }
     }
 
@@ -63,15 +65,15 @@ impl PathMtu {
         }
         self.estimate = claim.max(self.least);
         self.largest_sent = self.least;
-        self.raise_at = Some(now + patience);
+        self.raise_at = now + patience;
         true
     }
 
     /// Time passes: in the end a larger packet is tried, as large as the own link allows.
     pub(crate) fn age(&mut self, now: Instant) {
-        if self.raise_at.is_some_and(|at| now >= at) {
+        if now >= self.raise_at {
             self.estimate = self.link;
-            self.raise_at = None;
+            self.raise_at = NEVER;
         }
     }
 }

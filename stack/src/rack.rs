@@ -7,7 +7,7 @@
 
 use crate::ranges::Ranges;
 use crate::seq::SeqNum;
-use crate::time::Instant;
+use crate::time::{Instant, Nanos};
 use crate::work;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -51,9 +51,10 @@ pub(crate) struct Rack {
     /// `RACK.segment`: when it was sent, and its end.
     newest: Option<(Instant, SeqNum)>,
     /// `RACK.rtt`.
-    rtt: Duration,
-    /// `RACK.min_RTT`: of this window and of the one before it.
-    min_rtt: [Option<Duration>; 2],
+    rtt: Nanos,
+    /// `RACK.min_RTT`: of this window and of the one before it; the longest time if there was no
+    /// sample.
+    min_rtt: [Nanos; 2],
     /// When this window began.
     window: Instant,
     /// `RACK.fack`.
@@ -73,10 +74,10 @@ impl Rack {
     pub(crate) fn new(iss: SeqNum) -> Self {
         Self {
             flights: VecDeque::new(),
-            lost: Ranges::at_most(usize::MAX),
+            lost: Ranges::at_most(u32::MAX),
             newest: None,
-            rtt: Duration::ZERO,
-            min_rtt: [None, None],
+            rtt: Nanos::default(),
+            min_rtt: [Nanos::MAX; 2],
             window: Instant::ZERO,
             fack: iss,
             reordering_seen: false,
@@ -92,20 +93,28 @@ impl Rack {
         self.flights.push_back(flight);
     }
 
+    /// Nothing is in flight: gives back the memory that this took.
+    pub(crate) fn give_back(&mut self) {
+        if self.flights.is_empty() {
+            self.flights = VecDeque::new();
+        }
+    }
+
     /// A round-trip time was measured (§6.2, step 1).
     pub(crate) fn sample(&mut self, rtt: Duration, now: Instant) {
         if now.since(self.window) > MIN_RTT_WINDOW {
-            self.min_rtt = [None, self.min_rtt[0]];
+            self.min_rtt = [Nanos::MAX, self.min_rtt[0]];
             self.window = now;
         }
-        let least = self.min_rtt[0].map_or(rtt, |least| least.min(rtt));
-        self.min_rtt[0] = Some(least);
+        self.min_rtt[0] = self.min_rtt[0].min(rtt.into());
     }
 
     fn min_rtt(&self) -> Duration {
         let [this, last] = self.min_rtt;
-        let least = this.into_iter().chain(last).min();
-        least.unwrap_or(Duration::ZERO)
+        match this.min(last) {
+            Nanos::MAX => Duration::ZERO,
+            least => least.into(),
+        }
     }
 
     /// Segments were delivered (§6.2, steps 2 and 3), in ascending order of their ends;
@@ -142,7 +151,7 @@ impl Rack {
             }
         }
         if let Some(at) = latest {
-            self.rtt = now.since(at);
+            self.rtt = now.since(at).into();
         }
     }
 
@@ -197,7 +206,7 @@ impl Rack {
         outstanding: impl Fn(&Flight) -> bool,
         mut lost: impl FnMut(&mut Ranges, &Flight),
     ) -> Option<Duration> {
-        let deadline = self.rtt + self.reo_wnd(about);
+        let deadline = Duration::from(self.rtt) + self.reo_wnd(about);
         while let Some(flight) = self.flights.front().copied() {
             work::steps(1);
             if outstanding(&flight) {
@@ -236,7 +245,7 @@ impl Rack {
         now: Instant,
         about: &Circumstances,
     ) {
-        let deadline = self.rtt + self.reo_wnd(about);
+        let deadline = Duration::from(self.rtt) + self.reo_wnd(about);
         self.lost.clear();
         self.flights.clear();
         for segment in segments {

@@ -14,12 +14,12 @@ pub(crate) struct Ranges {
     /// How many numbers they hold together.
     octets: u32,
     /// How many ranges there may be.
-    most: usize,
+    most: u32,
 }
 
 impl Ranges {
     /// An empty set of at most so many ranges.
-    pub(crate) fn at_most(most: usize) -> Self {
+    pub(crate) fn at_most(most: u32) -> Self {
         Self {
             sorted: Vec::new(),
             octets: 0,
@@ -72,7 +72,7 @@ impl Ranges {
     /// is not taken.
     pub(crate) fn insert(&mut self, left: SeqNum, right: SeqNum) -> u32 {
         let touched = self.touched(left, right);
-        if touched.is_empty() && self.sorted.len() >= self.most {
+        if touched.is_empty() && self.sorted.len() >= self.most as usize {
             return 0;
         }
         work::steps(self.sorted.len() - touched.start);

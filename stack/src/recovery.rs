@@ -85,6 +85,12 @@ impl Recovery {
         }
     }
 
+    /// Nothing is in flight: gives back the memory that this took.
+    pub(crate) fn give_back(&mut self) {
+        self.delivered = Vec::new();
+        self.rack.give_back();
+    }
+
     /// A round-trip time was measured.
     pub(crate) fn sample(&mut self, rtt: Duration, now: Instant) {
         self.rack.sample(rtt, now);
@@ -315,7 +321,7 @@ fn deliver(
     dsack: bool,
     cx: &mut Context<'_>,
 ) {
-    let recovery = &mut *tcb.recovery;
+    let recovery = &mut tcb.recovery;
     let mut delivered = std::mem::take(&mut recovery.delivered);
     for &(left, right) in news {
         recovery.rack.lost.remove(left, right);
@@ -363,7 +369,7 @@ pub(crate) fn detect_loss(tcb: &mut Tcb, cx: &mut Context<'_>) {
         board,
         cut_at,
         ..
-    } = &mut *tcb.recovery;
+    } = &mut tcb.recovery;
     let mut again = false;
     let outstanding = |flight: &Flight| {
         let sent = queue.find(flight.end - 1).filter(|_| flight.end.after(una));

@@ -3,6 +3,7 @@
 //! It deliberately knows neither segments nor timers: samples go in, the RTO comes out.
 
 use crate::Config;
+use crate::time::Nanos;
 use std::time::Duration;
 
 /// The clock granularity G.
@@ -11,26 +12,29 @@ const GRANULARITY: Duration = Duration::from_millis(1);
 /// SRTT, RTTVAR and RTO of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rtt {
-    srtt: Option<Duration>,
-    rttvar: Duration,
-    rto: Duration,
+    srtt: Nanos,
+    rttvar: Nanos,
+    rto: Nanos,
     backoff: u32,
+    /// There was a sample.
+    sampled: bool,
 }
 
 impl Rtt {
     /// Before the first sample (§2.1).
     pub(crate) fn new(config: &Config) -> Self {
         Self {
-            srtt: None,
-            rttvar: Duration::ZERO,
-            rto: config.initial_rto,
+            srtt: Nanos::default(),
+            rttvar: Nanos::default(),
+            rto: config.initial_rto.into(),
             backoff: 0,
+            sampled: false,
         }
     }
 
     /// The RTO, backed off as it stands.
     pub(crate) fn rto(&self) -> Duration {
-        self.rto
+        self.rto.into()
     }
 
     /// How often the RTO was doubled since the last sample.
@@ -40,37 +44,35 @@ impl Rtt {
 
     /// SRTT, once there is a sample.
     pub(crate) fn srtt(&self) -> Option<Duration> {
-        self.srtt
+        self.sampled.then_some(self.srtt.into())
     }
 
     /// RTTVAR.
     pub(crate) fn rttvar(&self) -> Duration {
-        self.rttvar
+        self.rttvar.into()
     }
 
     /// Takes a sample of an unambiguous round trip.
     pub(crate) fn sample(&mut self, r: Duration, config: &Config) {
-        let srtt = match self.srtt {
+        let (srtt, rttvar) = match self.srtt() {
             // RFC 6298 §2.2: SRTT <- R, RTTVAR <- R/2.
-            None => {
-                self.rttvar = r / 2;
-                r
-            }
+            None => (r, r / 2),
             // RFC 6298 §2.3, with alpha = 1/8 and beta = 1/4; RTTVAR comes first.
             Some(srtt) => {
-                self.rttvar = (self.rttvar * 3 + srtt.abs_diff(r)) / 4;
-                (srtt * 7 + r) / 8
+                let rttvar = (self.rttvar() * 3 + srtt.abs_diff(r)) / 4;
+                ((srtt * 7 + r) / 8, rttvar)
             }
         };
-        self.srtt = Some(srtt);
+        (self.srtt, self.rttvar) = (srtt.into(), rttvar.into());
+        self.sampled = true;
         self.backoff = 0;
-        let rto = srtt + GRANULARITY.max(self.rttvar * 4);
-        self.rto = rto.clamp(config.min_rto, config.max_rto);
+        let rto = srtt + GRANULARITY.max(rttvar * 4);
+        self.rto = rto.clamp(config.min_rto, config.max_rto).into();
     }
 
     /// The timer expired (§5.5).
     pub(crate) fn back_off(&mut self, config: &Config) {
-        self.rto = (self.rto * 2).min(config.max_rto);
+        self.rto = (self.rto() * 2).min(config.max_rto).into();
         self.backoff += 1;
     }
 
@@ -82,11 +84,12 @@ impl Rtt {
         //   MUST be re-initialized to 3 seconds when data transmission
         //   begins (i.e., after the three-way handshake completes).
         self.backoff = 0;
-        if self.srtt.is_none() {
-            self.rto = Duration::from_secs(3);
+        let least = Duration::from_secs(3);
+        self.rto = if self.sampled {
+            self.rto().max(least).into()
         } else {
-            self.rto = self.rto.max(Duration::from_secs(3));
-        }
+            least.into()
+        };
     }
 }
 

@@ -14,27 +14,51 @@ use crate::tcb::Rcv;
 const REMEMBERED: usize = 8;
 
 /// What selective acknowledgments report beside what the queue holds.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct SackReport {
+    /// Made when the first segment comes out of order, or twice: on most connections none does.
+    memory: Option<Box<Memory>>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Memory {
     /// Sequence numbers of the last segments that came out of order, the newest first.
     newest: [SeqNum; REMEMBERED],
     /// How many there are.
     known: u8,
     /// Octets that came again, for the next ACK to report once (RFC 2883 §4).
-    pub(crate) duplicate: Option<SackBlock>,
+    duplicate: Option<SackBlock>,
 }
 
 impl SackReport {
     /// A segment that begins at `seq` came out of order.
     pub(crate) fn arrived(&mut self, seq: SeqNum) {
-        let known = usize::from(self.known);
-        let place = self.newest[..known]
+        let memory = self.memory.get_or_insert_default();
+        let known = usize::from(memory.known);
+        let place = memory.newest[..known]
             .iter()
             .position(|newest| *newest == seq);
         let place = place.unwrap_or(known.min(REMEMBERED - 1));
-        self.known = self.known.max(place as u8 + 1);
-        self.newest[..=place].rotate_right(1);
-        self.newest[0] = seq;
+        memory.known = memory.known.max(place as u8 + 1);
+        memory.newest[..=place].rotate_right(1);
+        memory.newest[0] = seq;
+    }
+
+    /// These octets came again; the next ACK reports the last such.
+    pub(crate) fn came_again(&mut self, duplicate: SackBlock) {
+        self.memory.get_or_insert_default().duplicate = Some(duplicate);
+    }
+
+    /// What came again and has not been reported.
+    pub(crate) fn duplicate(&self) -> Option<SackBlock> {
+        self.memory.as_ref()?.duplicate
+    }
+
+    /// An ACK has left.
+    pub(crate) fn reported(&mut self) {
+        if let Some(memory) = &mut self.memory {
+            memory.duplicate = None;
+        }
     }
 
     /// The blocks for an ACK, `most` at most.
@@ -44,7 +68,10 @@ impl SackReport {
         //   (1) A D-SACK block is only used to report a duplicate contiguous
         //       sequence of data received by the receiver in the most recent
         //       packet.
-        if let Some(duplicate) = self.duplicate {
+        let Some(memory) = &self.memory else {
+            return report;
+        };
+        if let Some(duplicate) = memory.duplicate {
             report.push(duplicate);
         }
         if !rcv.queue.has_held() {
@@ -57,7 +84,7 @@ impl SackReport {
         //   block of data containing the segment which triggered this ACK,
         //   unless that segment advanced the Acknowledgment Number field in
         //   the header.
-        let recent = self.newest[..usize::from(self.known)].iter();
+        let recent = memory.newest[..usize::from(memory.known)].iter();
         let recent = recent.filter_map(|seq| {
             let offset = seq.since(rcv.nxt) as usize;
             rcv.queue.held_around(offset)
@@ -114,7 +141,11 @@ mod tests {
 
     /// Takes text as the seventh check does, and returns the blocks of its ACK.
     fn takes(rcv: &mut Rcv, seq: SeqNum, len: u32) -> Vec<(u32, u32)> {
-        rcv.sack.duplicate = duplicate(rcv, seq, len);
+        if let Some(duplicate) = duplicate(rcv, seq, len) {
+            rcv.sack.came_again(duplicate);
+        } else {
+            rcv.sack.reported();
+        }
         let (start, end) = (seq.latest(rcv.nxt), seq + len);
         if end.after(start) {
             let text = vec![7; end.since(start) as usize];

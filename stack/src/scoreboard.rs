@@ -12,7 +12,7 @@ use crate::work;
 
 /// Separate ranges that are kept; what would be one more counts as not acknowledged, which costs
 /// a retransmission at worst.
-const MAX_RANGES: usize = 256;
+const MAX_RANGES: u32 = 256;
 /// DupThresh (RFC 5681 §3.2).
 pub(crate) const DUP_THRESH: u32 = 3;
 

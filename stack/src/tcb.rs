@@ -6,7 +6,7 @@ use crate::buffers::{ReceiveQueue, SendQueue};
 use crate::congestion::{Congestion, Sender};
 use crate::ecn::EcnState;
 use crate::fast_open::FastOpen;
-use crate::half_open::Request;
+use crate::half_open::Handshake;
 use crate::path_mtu::PathMtu;
 use crate::recovery::Recovery;
 use crate::rtt::Rtt;
@@ -15,7 +15,7 @@ use crate::segment::{SackBlocks, Segment, Timestamps};
 use crate::seq::{SeqNum, Window, WindowScale, WireWindow};
 use crate::timeouts::{Timer, Timers};
 use crate::timestamps::TimestampState;
-use crate::user_timeout::Advice;
+use crate::user_timeout::UserTimeouts;
 use crate::wire::{TCP_HEADER_LEN, TIMESTAMPS_LEN, header_len, most_sack_blocks};
 use crate::{
     CallError, CloseReason, Config, ConnectionId, Counters, Event, Instant, KeepAlive, ListenerId,
@@ -23,7 +23,6 @@ use crate::{
 };
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
 
 /// A connection.
 #[derive(Debug)]
@@ -58,8 +57,8 @@ pub(crate) struct Tcb {
     pub(crate) congestion: Congestion,
     /// Explicit congestion notification (RFC 3168).
     pub(crate) ecn: EcnState,
-    /// Loss recovery by SACK, in a block of its own.
-    pub(crate) recovery: Box<Recovery>,
+    /// Loss recovery by SACK.
+    pub(crate) recovery: Recovery,
     /// Fast Open (RFC 7413), if it was tried.
     pub(crate) fast_open: Option<Box<FastOpen>>,
     /// What has to be sent although no data asks for it.
@@ -74,8 +73,6 @@ pub(crate) struct Tcb {
     pub(crate) probe_backoff: u32,
     /// Settings of the socket.
     pub(crate) settings: Settings,
-    /// User timeouts that were said and heard (RFC 5482).
-    pub(crate) advice: Advice,
     /// Which events the application has been given and not used up.
     pub(crate) told: Told,
     /// Challenge ACKs (RFC 5961 §7).
@@ -84,12 +81,8 @@ pub(crate) struct Tcb {
     pub(crate) path_mtu: PathMtu,
     /// The last soft ICMP error: type and code.
     pub(crate) soft_error: Option<(u8, u8)>,
-    /// The SYN of a passive OPEN, until the handshake is complete.
-    pub(crate) request: Option<Box<Request>>,
-    /// Its place in the order in which SYNs arrived.
-    pub(crate) arrival: u64,
-    /// When the SYN of this side was sent last.
-    pub(crate) syn_sent_at: Instant,
+    /// What a passive OPEN remembers until the handshake is complete.
+    pub(crate) handshake: Option<Box<Handshake>>,
     /// It stands in the queue of connections that may have something to send.
     pub(crate) in_output: bool,
 }
@@ -236,8 +229,8 @@ pub(crate) struct Settings {
     pub(crate) rcvbuf: u32,
     pub(crate) sndbuf: u32,
     pub(crate) keepalive: Option<Box<KeepAlive>>,
-    pub(crate) user_timeout: Option<Duration>,
-    pub(crate) advertised_timeout: Option<Duration>,
+    /// What was set, said and heard about user timeouts: nothing on most connections.
+    pub(crate) user_timeouts: Option<Box<UserTimeouts>>,
     pub(crate) reports: bool,
     pub(crate) ttl: u8,
     pub(crate) tos: u8,
@@ -253,8 +246,7 @@ impl Settings {
             // RFC 9293 §3.8.4 (MUST-25):
             //   on or off for each TCP connection (MUST-24), and they MUST default to off
             keepalive: None,
-            user_timeout: None,
-            advertised_timeout: None,
+            user_timeouts: None,
             reports: true,
             ttl: config.ttl,
             tos: 0,
@@ -270,11 +262,8 @@ impl Settings {
         if let Some(keepalive) = options.keepalive {
             self.keepalive = (!keepalive.idle.is_zero()).then(|| Box::new(keepalive));
         }
-        if let Some(timeout) = options.user_timeout {
-            self.user_timeout = Some(timeout).filter(|timeout| !timeout.is_zero());
-        }
-        if let Some(timeout) = options.advertised_timeout {
-            self.advertised_timeout = Some(timeout).filter(|timeout| !timeout.is_zero());
+        if options.user_timeout.is_some() || options.advertised_timeout.is_some() {
+            self.user_timeouts.get_or_insert_default().apply(options);
         }
         self.reports = options.reports.unwrap_or(self.reports);
         self.ttl = options.ttl.unwrap_or(self.ttl);
@@ -327,7 +316,7 @@ impl Tcb {
             timers: Timers::default(),
             congestion: Congestion::new(iss, config),
             ecn: EcnState::default(),
-            recovery: Box::new(Recovery::new(iss, config)),
+            recovery: Recovery::new(iss, config),
             fast_open: None,
             owed: Owed::default(),
             retransmits: 0,
@@ -335,14 +324,11 @@ impl Tcb {
             probes: 0,
             probe_backoff: 0,
             settings,
-            advice: Advice::default(),
             told: Told::default(),
             challenges: Challenges::default(),
             path_mtu: PathMtu::of_link(config.mtu, local.ip()),
             soft_error: None,
-            request: None,
-            arrival: 0,
-            syn_sent_at: Instant::ZERO,
+            handshake: None,
             in_output: false,
         }
     }
@@ -393,6 +379,14 @@ impl Tcb {
     /// The sequence number that follows everything the user wants sent, FIN included.
     pub(crate) fn snd_end(&self) -> SeqNum {
         self.snd.queue.end() + u32::from(self.snd.closing)
+    }
+
+    /// Gives back what was allocated for segments in flight, while none is.
+    pub(crate) fn give_back(&mut self) {
+        if !self.has_unacked() {
+            self.snd.queue.give_back();
+            self.recovery.give_back();
+        }
     }
 
     /// Our FIN has been sent and acknowledged.

@@ -44,3 +44,24 @@ impl AddAssign<Duration> for Instant {
         *self = *self + duration;
     }
 }
+
+/// A duration in half of the room, for blocks that hold many. It saturates.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Nanos(u64);
+
+impl Nanos {
+    /// Longer than all others.
+    pub(crate) const MAX: Self = Self(u64::MAX);
+}
+
+impl From<Duration> for Nanos {
+    fn from(duration: Duration) -> Self {
+        Self(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX))
+    }
+}
+
+impl From<Nanos> for Duration {
+    fn from(nanos: Nanos) -> Self {
+        Self::from_nanos(nanos.0)
+    }
+}

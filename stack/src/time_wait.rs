@@ -4,21 +4,21 @@
 //! timers but one. The block of the connection goes as soon as the application has given it up.
 //! What segments do to a record is in [`crate::arrives::time_wait`].
 
-use crate::demux::Sockets;
+use crate::demux::{Ends, Secret, Sockets};
+use crate::index::Index;
 use crate::schedule::Schedule;
 use crate::segment::{Control, Segment};
 use crate::seq::{SeqNum, WireWindow};
 use crate::tcb::{Challenges, Tcb};
 use crate::timestamps::TimestampState;
 use crate::{Config, ConnectionId, Instant};
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// A connection in TIME-WAIT.
 #[derive(Clone, Debug)]
 pub(crate) struct TimeWait {
     /// Local and remote socket.
-    pub(crate) sockets: Sockets,
+    ends: Ends,
     /// The connection, as long as the application has not given it up.
     pub(crate) owner: Option<ConnectionId>,
     /// SND.NXT.
@@ -46,7 +46,7 @@ impl TimeWait {
         let mut ts = tcb.ts;
         ts.last_ack_sent = tcb.rcv.nxt;
         Self {
-            sockets: (tcb.local, tcb.remote),
+            ends: (tcb.local, tcb.remote).into(),
             owner: tcb.owned.then_some(tcb.id),
             snd_nxt: tcb.snd.nxt,
             rcv_nxt: tcb.rcv.nxt,
@@ -57,6 +57,11 @@ impl TimeWait {
             ip: (tcb.settings.ttl, tcb.settings.tos),
             until: now + config.msl * 2,
         }
+    }
+
+    /// Local and remote socket.
+    pub(crate) fn sockets(&self) -> Sockets {
+        self.ends.into()
     }
 
     /// `<SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>`.
@@ -78,34 +83,43 @@ impl TimeWait {
 }
 
 /// All records of a host.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct TimeWaits {
     records: Vec<Option<TimeWait>>,
     free: Vec<u32>,
-    by_sockets: BTreeMap<Sockets, u32>,
+    by_sockets: Index,
     /// All last equally long, so that the first to end is the oldest as well.
     schedule: Schedule,
 }
 
 impl TimeWaits {
+    /// None yet.
+    pub(crate) fn new(secret: Secret) -> Self {
+        Self {
+            records: Vec::new(),
+            free: Vec::new(),
+            by_sockets: Index::new(secret),
+            schedule: Schedule::default(),
+        }
+    }
+
     /// Adds a record; one for the same sockets goes.
     pub(crate) fn add(&mut self, record: TimeWait) {
-        self.remove(record.sockets);
+        let sockets = record.sockets();
+        self.remove(sockets);
         let slot = self.free.pop().unwrap_or_else(|| {
             self.records.push(None);
             self.records.len() as u32 - 1
         });
         self.schedule.set(slot, Some(record.until));
-        self.by_sockets.insert(record.sockets, slot);
+        self.by_sockets.insert(sockets, slot);
         self.records[slot as usize] = Some(record);
     }
 
     /// Takes the record between these sockets away.
     pub(crate) fn remove(&mut self, sockets: Sockets) -> Option<TimeWait> {
-        if self.by_sockets.is_empty() {
-            return None;
-        }
-        let slot = self.by_sockets.remove(&sockets)?;
+        let slot = self.slot(sockets)?;
+        self.by_sockets.remove(sockets, slot);
         self.schedule.set(slot, None);
         self.free.push(slot);
         self.records[slot as usize].take()
@@ -117,13 +131,13 @@ impl TimeWaits {
         if self.by_sockets.len() <= limit {
             return None;
         }
-        self.remove(self.records[slot as usize].as_ref()?.sockets)
+        self.remove(self.records[slot as usize].as_ref()?.sockets())
     }
 
     /// Takes a record away whose time has come.
     pub(crate) fn expire(&mut self, now: Instant) -> Option<TimeWait> {
         let slot = self.schedule.due(now)?;
-        self.remove(self.records[slot as usize].as_ref()?.sockets)
+        self.remove(self.records[slot as usize].as_ref()?.sockets())
     }
 
     /// How many there are.
@@ -138,8 +152,7 @@ impl TimeWaits {
 
     /// The record between these sockets.
     pub(crate) fn find(&self, sockets: Sockets) -> Option<&TimeWait> {
-        let slot = *self.by_sockets.get(&sockets)?;
-        self.records[slot as usize].as_ref()
+        self.records[self.slot(sockets)? as usize].as_ref()
     }
 
     /// Changes the record between these sockets; its end may move.
@@ -148,10 +161,19 @@ impl TimeWaits {
         sockets: Sockets,
         change: impl FnOnce(&mut TimeWait) -> T,
     ) -> Option<T> {
-        let slot = *self.by_sockets.get(&sockets)?;
+        let slot = self.slot(sockets)?;
         let record = self.records[slot as usize].as_mut()?;
         let result = change(record);
         self.schedule.set(slot, Some(record.until));
         Some(result)
+    }
+
+    fn slot(&self, sockets: Sockets) -> Option<u32> {
+        let ends = Ends::from(sockets);
+        let is_it = |slot: u32| {
+            let record = self.records[slot as usize].as_ref();
+            record.is_some_and(|record| record.ends == ends)
+        };
+        self.by_sockets.find(sockets, is_it)
     }
 }

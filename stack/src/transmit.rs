@@ -378,8 +378,8 @@ fn note_data(tcb: &mut Tcb, plan: Plan, end: SeqNum, cx: &mut Context<'_>) {
         let rescue = plan.what == What::Again { rescue: true };
         recovery::sent_again(tcb, Again { seq, end, rescue });
     }
-    if plan.what == What::Syn {
-        tcb.syn_sent_at = cx.now;
+    if let Some(handshake) = tcb.handshake.as_mut().filter(|_| plan.what == What::Syn) {
+        handshake.sent_at = cx.now;
     }
     tcb.congestion.sent(plan.len, cx.now);
     // RFC 6298 §5.1:
@@ -422,7 +422,7 @@ fn build<'a>(tcb: &'a mut Tcb, plan: Plan, cx: &mut Context<'_>) -> Segment<'a> 
     };
     let user_timeout = user_timeout_beside(tcb, &options, cx);
     // RFC 2883 §4, rule (1): a duplicate is reported once.
-    tcb.rcv.sack.duplicate = None;
+    tcb.rcv.sack.reported();
     let urgent = tcb.snd.up.filter(|up| !syn && up.after(plan.seq));
     let urgent = urgent.map(|up| u16::try_from(up.since(plan.seq)).unwrap_or(u16::MAX));
     let queue: &SendQueue = &tcb.snd.queue;
@@ -462,7 +462,7 @@ fn user_timeout_beside(
         cx.counters.user_timeouts_put_off += 1;
         return None;
     }
-    tcb.advice.given |= !others.is_syn();
+    user_timeout::given(tcb, others.is_syn());
     Some(due)
 }
 

@@ -7,7 +7,7 @@
 
 use crate::segment::Segment;
 use crate::tcb::{Context, Tcb};
-use crate::{Config, timeouts};
+use crate::{Config, SocketOptions, timeouts};
 use std::time::Duration;
 
 /// The value of a User Timeout option (RFC 5482 §3.3), as on the wire.
@@ -43,21 +43,45 @@ impl UserTimeout {
     }
 }
 
-/// What a connection knows of the other end's user timeout.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Advice {
+/// What was set, said and heard about the user timeout of a connection, under the names of
+/// RFC 5482 §3.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct UserTimeouts {
+    /// USER_TIMEOUT, if the application has set it.
+    set: Option<Duration>,
+    /// ADV_UTO, if the option is enabled.
+    advertised: Option<Duration>,
     /// REMOTE_UTO.
-    pub(crate) remote: Option<Duration>,
+    remote: Option<Duration>,
     /// The own value has been in a segment other than a SYN.
-    pub(crate) given: bool,
+    given: bool,
+}
+
+impl UserTimeouts {
+    /// Takes over what `options` says; zero takes back.
+    pub(crate) fn apply(&mut self, options: &SocketOptions) {
+        let unless_zero = |timeout: Duration| Some(timeout).filter(|timeout| !timeout.is_zero());
+        if let Some(timeout) = options.user_timeout {
+            self.set = unless_zero(timeout);
+        }
+        if let Some(timeout) = options.advertised_timeout {
+            self.advertised = unless_zero(timeout);
+            // RFC 5482 §3:
+            //   A host that supports the UTO option SHOULD include one in the next
+            //   possible outgoing segment whenever it starts using a new user timeout
+            //   for the connection.
+            self.given = false;
+        }
+    }
 }
 
 /// Takes the option of an acceptable segment.
 pub(crate) fn hear(tcb: &mut Tcb, segment: &Segment<'_>, cx: &Context<'_>) {
-    if tcb.settings.advertised_timeout.is_some()
+    let own = tcb.settings.user_timeouts.as_mut();
+    if let Some(own) = own.filter(|own| own.advertised.is_some())
         && let Some(heard) = segment.user_timeout.and_then(UserTimeout::duration)
     {
-        tcb.advice.remote = Some(heard);
+        own.remote = Some(heard);
         // The keep-alive timer may be too short for it.
         timeouts::heard(tcb, cx.now, cx.config);
     }
@@ -68,8 +92,16 @@ pub(crate) fn option(tcb: &Tcb, syn: bool) -> Option<UserTimeout> {
     // RFC 5482 §3:
     //   connection that has enabled UTO options SHOULD include a UTO option
     //   in the first packet that does not have the SYN flag set.
-    let advertised = tcb.settings.advertised_timeout?;
-    (syn || !tcb.advice.given).then(|| UserTimeout::of(advertised))
+    let own = tcb.settings.user_timeouts.as_ref()?;
+    let due = own.advertised.filter(|_| syn || !own.given);
+    due.map(UserTimeout::of)
+}
+
+/// The option is in a segment that leaves now.
+pub(crate) fn given(tcb: &mut Tcb, syn: bool) {
+    if let Some(own) = &mut tcb.settings.user_timeouts {
+        own.given |= !syn;
+    }
 }
 
 /// USER_TIMEOUT; without one, R2 counts.
@@ -77,22 +109,19 @@ pub(crate) fn effective(tcb: &Tcb, config: &Config) -> Option<Duration> {
     // RFC 5482 §3.1:
     //   If the CHANGEABLE flag is false, USER_TIMEOUT MUST NOT
     //   be changed, regardless of the received UTO option.
-    if tcb.settings.user_timeout.is_some() {
-        return tcb.settings.user_timeout;
-    }
-    adopted(tcb, config)
+    let own = tcb.settings.user_timeouts.as_ref()?;
+    own.set.or_else(|| adopted(tcb, config))
 }
 
 /// The user timeout that follows from an exchange of options.
 pub(crate) fn adopted(tcb: &Tcb, config: &Config) -> Option<Duration> {
-    let changeable = tcb.settings.user_timeout.is_none();
+    let own = tcb.settings.user_timeouts.as_ref()?;
+    let (advertised, remote) = (own.advertised?, own.remote?);
     // RFC 5482 §3.3:
     //   Connections in other
     //   states MUST use the default timeout values defined in [RFC0793] and
     //   [RFC1122].
-    let advertised = tcb.settings.advertised_timeout?;
-    let remote = tcb.advice.remote?;
-    if !changeable || !tcb.state.is_synchronized() {
+    if own.set.is_some() || !tcb.state.is_synchronized() {
         return None;
     }
     // RFC 5482 §3.1:

@@ -2,7 +2,7 @@
 
 use super::negotiate;
 use crate::config::SynFin;
-use crate::half_open::Request;
+use crate::half_open::{Handshake, Request};
 use crate::segment::{Control, Segment, SynOptions};
 use crate::tcb::{Context, Tcb};
 use crate::{Config, State};
@@ -66,7 +66,8 @@ pub(crate) fn open(
         tcb.congestion.begin(&tcb.sender(cx.now), 0, cx.config);
     }
     tcb.update_send_window(segment, tcb.snd.iss);
-    tcb.request = Some(Box::new(Request::of(segment, options)));
+    let request = Request::of(segment, options);
+    tcb.handshake = Some(Box::new(Handshake::of(request)));
     tcb.state = State::SynReceived;
 }
 

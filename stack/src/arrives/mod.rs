@@ -197,7 +197,7 @@ fn react(tcb: &mut Tcb, reaction: Reaction) {
 
 /// Both SYNs are acknowledged.
 pub(crate) fn establish(tcb: &mut Tcb, cx: &mut Context<'_>) {
-    tcb.request = None;
+    tcb.handshake = None;
     // A CLOSE that came in SYN-RECEIVED has waited for this.
     tcb.state = if tcb.snd.closing {
         State::FinWait1

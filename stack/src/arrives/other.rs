@@ -106,7 +106,9 @@ fn came_again(tcb: &mut Tcb, segment: &Segment<'_>, config: &Config) {
     let plain = !segment.is_syn() && !segment.is_rst() && segment.ack.is_some();
     if tcb.sack && config.dsack && plain && !segment.text.is_empty() {
         let first = sack::duplicate(&tcb.rcv, segment.seq, segment.text.len() as u32);
-        tcb.rcv.sack.duplicate = first.or(tcb.rcv.sack.duplicate);
+        if let Some(duplicate) = first {
+            tcb.rcv.sack.came_again(duplicate);
+        }
     }
 }
 
@@ -402,7 +404,7 @@ fn seventh_text(tcb: &mut Tcb, segment: &Segment<'_>, cx: &mut Context<'_>) -> C
     } else {
         cx.counters.out_of_order += 1;
     }
-    let news = offset > 0 || had_gap || tcb.rcv.sack.duplicate.is_some();
+    let news = offset > 0 || had_gap || tcb.rcv.sack.duplicate().is_some();
     acknowledge_text(tcb, news, cx);
     Continue(())
 }

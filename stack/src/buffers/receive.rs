@@ -8,6 +8,9 @@ use std::ops::Range;
 /// tiny segments cannot make the list long.
 const MAX_PIECES: usize = 128;
 
+/// An empty queue keeps so many octets at most for what comes next.
+const KEPT: usize = 4096;
+
 /// Octets up to RCV.NXT that the user has not read, and pieces beyond RCV.NXT.
 ///
 /// The caller only inserts what lies in the receive window, which bounds the memory.
@@ -89,6 +92,9 @@ impl ReceiveQueue {
         work::steps(self.held.len());
         for piece in &mut self.held {
             *piece = piece.start - len..piece.end - len;
+        }
+        if self.octets.is_empty() && self.octets.capacity() > KEPT {
+            self.octets = VecDeque::new();
         }
         len
     }

@@ -17,6 +17,9 @@ pub(crate) struct SendQueue {
     sent: VecDeque<Sent>,
 }
 
+/// An empty queue keeps so many octets at most for what comes next.
+const KEPT: usize = 4096;
+
 /// A segment of the retransmission queue.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sent {
@@ -97,10 +100,22 @@ impl SendQueue {
             self.sent.pop_front();
             work::steps(1);
         }
+        if self.octets.capacity() > KEPT && self.sent.is_empty() {
+            self.give_back();
+        }
         if let Some(partly) = self.sent.front_mut() {
             partly.seq = partly.seq.latest(una);
         }
         acked
+    }
+
+    /// Nothing waits and nothing is in flight: gives back the memory that this took.
+    pub(crate) fn give_back(&mut self) {
+        if self.len() == 0 && self.sent.is_empty() {
+            self.octets = Vec::new();
+            self.gone = 0;
+            self.sent = VecDeque::new();
+        }
     }
 
     /// SEG.LEN of the longest segment in flight.

@@ -71,6 +71,6 @@ pub(crate) fn status_of_record(record: &TimeWait, now: Instant) -> Status {
         rcv_wnd: record.rcv_wnd,
         timestamps: record.ts.enabled,
         timers: vec![(Timer::TimeWait, record.until)],
-        ..Status::bare(record.sockets, State::TimeWait, now)
+        ..Status::bare(record.sockets(), State::TimeWait, now)
     }
 }

@@ -134,7 +134,7 @@ proptest! {
             let segment = naive[index as usize];
             rack.delivered(&[segment], Instant(now * MS), |_| false);
             let about = about(false, 1);
-            let (newest, deadline) = (rack.newest, rack.rtt + rack.reo_wnd(&about));
+            let (newest, deadline) = (rack.newest, Duration::from(rack.rtt) + rack.reo_wnd(&about));
             let expected: Vec<u32> = (0..12)
                 .filter(|index| !gone[*index as usize])
                 .filter(|index| {

@@ -136,7 +136,7 @@ proptest! {
         let near = near.iter().map(|&(at, len)| (una + at, una + at + len));
         for block in far.chain(near) {
             board.update(&[block], &out);
-            prop_assert!(board.sacked().as_slice().len() <= MAX_RANGES);
+            prop_assert!(board.sacked().as_slice().len() <= MAX_RANGES as usize);
             prop_assert!(board.sacked().octets() <= len);
             prop_assert!(board.set_pipe(&out) <= len);
         }

@@ -156,13 +156,13 @@ impl Stack {
         &mut self,
         now: Instant,
         listener: ListenerId,
-        mut tcb: Tcb,
+        tcb: Tcb,
         request: Request,
         text: &[u8],
     ) {
         let (id, opened) = (tcb.id, tcb.fast_opened());
         self.arrivals += 1;
-        tcb.arrival = self.arrivals;
+        let arrival = self.arrivals;
         self.connections.insert(tcb);
         if let Some(queues) = self.listeners.get_mut(listener) {
             queues.half_open += 1;
@@ -174,6 +174,7 @@ impl Stack {
                 ..request.segment()
             };
             listen::open(tcb, &syn, request.options, cx);
+            arrived_as(tcb, arrival);
         });
         if opened {
             self.fast_opened(listener, id);
@@ -241,7 +242,7 @@ impl Stack {
             let _ = transmit::next(&mut tcb, &mut cx);
         }
         tcb.timers.start(Timer::Retransmission, entry.deadline);
-        tcb.arrival = entry.arrival;
+        arrived_as(&mut tcb, entry.arrival);
         tcb.rcv.edge = entry.edge;
         tcb.ts = entry.ts;
         tcb.ecn = entry.ecn;
@@ -438,5 +439,12 @@ impl Stack {
         }
         self.counters.active_open_drops += 1;
         Err(CallError::Resources)
+    }
+}
+
+/// Notes the place of a SYN in the order of arrival.
+fn arrived_as(tcb: &mut Tcb, arrival: u64) {
+    if let Some(handshake) = &mut tcb.handshake {
+        handshake.arrival = arrival;
     }
 }

@@ -66,12 +66,13 @@ const MAX_REPLIES: usize = 4096;
 impl Stack {
     /// A host with these addresses. All that it chooses at random follows from `secret`.
     pub fn new(config: Config, addresses: &[IpAddr], secret: [u8; 16]) -> Self {
+        let secret = Secret::new(secret);
         Self {
             config,
             addresses: addresses.to_vec(),
-            secret: Secret::new(secret),
-            connections: Connections::default(),
-            time_waits: TimeWaits::default(),
+            secret,
+            connections: Connections::new(secret),
+            time_waits: TimeWaits::new(secret),
             listeners: Listeners::default(),
             half_open: SynCache::default(),
             servers: Servers::default(),

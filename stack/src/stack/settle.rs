@@ -89,6 +89,10 @@ impl Stack {
             self.ended(id, origin, sockets, owned);
         } else if before < State::Established && after >= State::Established {
             self.took_over(sockets, now);
+            // Many connections are idle from here on.
+            if let Some(tcb) = self.connections.at_mut(slot) {
+                tcb.give_back();
+            }
         }
         match (before == State::TimeWait, after == State::TimeWait) {
             (false, true) => self.enter_time_wait(slot, now),
@@ -137,7 +141,7 @@ impl Stack {
         self.schedule.set(slot, None);
         let owes = std::mem::take(&mut tcb.owed).ack;
         let record = TimeWait::of(tcb, now, &self.config);
-        let (sockets, owned) = (record.sockets, tcb.owned);
+        let (sockets, owned) = (record.sockets(), tcb.owned);
         if owes {
             self.reply(sockets, record.acknowledgment(now), record.ip);
         }
@@ -241,12 +245,5 @@ pub(super) fn options_changed(
     }
     if options.user_timeout.is_some() {
         tcb.timers.stop(Timer::User);
-    }
-    if options.advertised_timeout.is_some() {
-        // RFC 5482 §3:
-        //   A host that supports the UTO option SHOULD include one in the next
-        //   possible outgoing segment whenever it starts using a new user timeout
-        //   for the connection.
-        tcb.advice.given = false;
     }
 }
