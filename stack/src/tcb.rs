@@ -558,7 +558,7 @@ impl Rcv {
 
     /// There is something for a SACK option to report.
     fn has_report(&self) -> bool {
-        self.sack.duplicate.is_some() || self.queue.has_held()
+        self.sack.duplicate().is_some() || self.queue.has_held()
     }
 
     /// RCV.WND, octets.
