@@ -101,6 +101,11 @@ impl Context {
 
     /// The suite; a selection that is an existing file is loaded as well.
     fn suite(&self, select: &[String]) -> Result<Suite, Failure> {
+        crate::spec::read(&self.sources(select)?).map_err(Failure::Specs)
+    }
+
+    /// The files of the suite.
+    fn sources(&self, select: &[String]) -> Result<Sources, Failure> {
         let unreadable = |path: &Path, error: std::io::Error| {
             Failure::Usage(format!(
                 "cannot read specs from {}: {error}",
@@ -116,7 +121,7 @@ impl Context {
                 .with_file(&path)
                 .map_err(|error| unreadable(&path, error))?;
         }
-        crate::spec::read(&sources).map_err(Failure::Specs)
+        Ok(sources)
     }
 }
 

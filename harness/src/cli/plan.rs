@@ -9,7 +9,7 @@ use crate::select::{Selection, Selector, Shard, Subject};
 use crate::spec::case::{Case, Family};
 use crate::spec::profile::Profile;
 use crate::spec::service::Service;
-use crate::spec::{Catalogue, Diagnostics, SUITES, Suite};
+use crate::spec::{self, Catalogue, Diagnostics, SUITES, Suite};
 use std::net::IpAddr;
 use std::path::Path;
 use tcpspec_reports::text;
@@ -146,34 +146,38 @@ impl Plan {
         filter: &FilterArguments,
         slow: bool,
     ) -> Result<Self, Failure> {
-        Self::made(context, target, select, filter, slow, Suite::cases)
+        let suite = context.suite(select)?;
+        Self::made(suite, target, select, filter, slow, Suite::cases)
     }
 
-    /// As [`Plan::make`], for a list: without steps, unless it takes them to tell what is meant.
+    /// As [`Plan::make`], for a list: without steps, unless it takes them to tell what is meant,
+    /// and without deviations; with the catalogue if it is to be listed, or to tell what is meant.
     pub(super) fn outline(
         context: &Context,
         target: Target,
         select: &[String],
         filter: &FilterArguments,
+        requirements: bool,
     ) -> Result<Self, Failure> {
-        let needs_steps = !filter.filters.is_empty() || target.looks_at_steps();
-        let unroll = if needs_steps {
-            Suite::cases
-        } else {
-            Suite::outline
-        };
-        Self::made(context, target, select, filter, true, unroll)
+        if !filter.filters.is_empty() || target.looks_at_steps() {
+            return Self::make(context, target, select, filter, true);
+        }
+        let mut sources = context.sources(select)?.without("deviations");
+        if select.is_empty() && filter.suite.is_none() && !requirements {
+            sources = sources.without("requirements");
+        }
+        let suite = spec::read_heads(&sources).map_err(Failure::Specs)?;
+        Self::made(suite, target, select, filter, true, Suite::outline)
     }
 
     fn made(
-        context: &Context,
+        suite: Suite,
         target: Target,
         select: &[String],
         filter: &FilterArguments,
         slow: bool,
         unroll: Unroll,
     ) -> Result<Self, Failure> {
-        let suite = context.suite(select)?;
         let selection = selection(select, filter, suite.catalogue())?;
         let mut profile = suite
             .profile(target.profile_name())

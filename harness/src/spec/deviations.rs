@@ -164,6 +164,11 @@ impl CaseGlob {
             })
     }
 
+    /// True for the id of a spec some cases of which the glob may mean.
+    pub(super) fn matches_spec(&self, id: &str) -> bool {
+        self.path.is_match(id)
+    }
+
     /// As it was written.
     pub fn text(&self) -> &str {
         &self.text

@@ -35,6 +35,8 @@ pub(super) struct Setting<'a> {
     profile: Option<&'a Profile>,
     /// Steps are left out: what remains is enough for a list.
     outline: bool,
+    /// Of IPv4 and of IPv6.
+    constants: [Constants; 2],
     /// Preambles that were read before: the same few serve all cases.
     read: RefCell<BTreeMap<PreambleKey, Rc<ReadPreamble>>>,
 }
@@ -56,6 +58,7 @@ impl<'a> Setting<'a> {
             preambles,
             profile,
             outline: false,
+            constants: [Family::V4, Family::V6].map(|family| constants(profile, family)),
             read: RefCell::default(),
         }
     }
@@ -65,6 +68,14 @@ impl<'a> Setting<'a> {
         Self {
             outline: true,
             ..self
+        }
+    }
+
+    fn constants(&self, family: Family) -> Constants {
+        let [v4, v6] = self.constants;
+        match family {
+            Family::V4 => v4,
+            Family::V6 => v6,
         }
     }
 
@@ -90,7 +101,7 @@ impl<'a> Setting<'a> {
         reader.scope.conns = vec!["a".to_owned()];
         reader.shifts = vec![Some(0)];
         reader.heard = vec![Heard::default()];
-        reader.scope.constants = constants(self.profile, family);
+        reader.scope.constants = self.constants(family);
         let steps = reader.steps(&chain.steps);
         (steps, reader.faults)
     }
@@ -120,7 +131,7 @@ fn case(
     reader.family = Some(family);
     reader.families.clone_from(&spec.families);
     reader.scope.parameters = spec.bound(chosen);
-    reader.scope.constants = constants(setting.profile, family);
+    reader.scope.constants = setting.constants(family);
     let root = spec.document.root();
     let Some(fields) = reader.fields(&root, "a spec", &[FILE]) else {
         return Err(reader.faults);

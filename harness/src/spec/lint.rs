@@ -11,6 +11,7 @@ use super::case::{
     Case, Expected, Family, FlagsPattern, Pattern, Refusal, SegmentPattern, Step, Verb,
 };
 use super::catalogue::Catalogue;
+use super::deviations::CaseGlob;
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::expand::{self, Setting};
 use super::head::{self, Spec};
@@ -284,11 +285,14 @@ fn flags_text(flags: &[FlagsPattern]) -> String {
 
 /// Entries of the deviation list whose globs, or some of them, mean no case of any device.
 pub(super) fn deviations(deviations: &[super::Deviation], specs: &[Spec]) -> Vec<Diagnostic> {
-    let ids: Vec<String> = specs.iter().flat_map(Spec::case_ids).collect();
+    let is_used = |glob: &CaseGlob| {
+        let mut named = specs.iter().filter(|spec| glob.matches_spec(&spec.id));
+        named.any(|spec| spec.case_ids().iter().any(|id| glob.matches(id)))
+    };
     let mut found = Vec::new();
     for entry in deviations {
         let unused = entry.cases.iter();
-        let unused = unused.filter(|glob| !ids.iter().any(|id| glob.matches(id)));
+        let unused = unused.filter(|glob| !is_used(glob));
         let unused: Vec<String> = unused.map(|glob| format!("`{}`", glob.text())).collect();
         if unused.is_empty() {
             continue;

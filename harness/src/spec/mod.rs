@@ -41,4 +41,4 @@ pub use head::{Spec, family_name};
 pub use lint::SLOW;
 pub use reference::reference;
 pub use schema::schema;
-pub use suite::{FileNames, Sources, Suite, case_names, load, load_one, read};
+pub use suite::{FileNames, Sources, Suite, case_names, load, load_one, read, read_heads};

@@ -172,6 +172,14 @@ impl Sources {
         self
     }
 
+    /// Without the files of a folder: `requirements`, `deviations`.
+    #[must_use]
+    pub fn without(mut self, folder: &str) -> Self {
+        let is_inside = |path: &str| path.split_once('/').is_some_and(|(have, _)| have == folder);
+        self.files.retain(|path, _| !is_inside(path));
+        self
+    }
+
     /// Folder, name and file of each spec, in the order of sections.
     fn specs(&self) -> Vec<(&str, &str, &Arc<Source>)> {
         let mut all: Vec<_> = self
@@ -256,15 +264,21 @@ pub fn load(sources: &Sources) -> Result<Suite, Diagnostics> {
 /// Reads everything but the steps: what is wrong with them, [`Suite::cases`] and [`Suite::lint`]
 /// find when they unroll them. The error holds all that is wrong with all files, steps included.
 pub fn read(sources: &Sources) -> Result<Suite, Diagnostics> {
-    read_specs(sources, |_, _| true)
+    read_specs(sources, |_, _| true, Document::read)
+}
+
+/// As [`read`], as far as [`Suite::outline`] needs it: what stands before the steps. What is wrong
+/// behind that is found by whoever reads the steps.
+pub fn read_heads(sources: &Sources) -> Result<Suite, Diagnostics> {
+    // What is wrong is told together with all that is.
+    read_specs(sources, |_, _| true, Document::read_head).or_else(|_| read(sources))
 }
 
 /// As [`load`], with the one spec that a case belongs to.
 pub fn load_one(sources: &Sources, case_id: &str) -> Result<Suite, Diagnostics> {
     let wanted = spec_of_case(case_id);
-    let suite = read_specs(sources, |folder, name| {
-        Some((head::section(folder), name)) == wanted
-    })?;
+    let is_wanted = |folder: &str, name: &str| Some((head::section(folder), name)) == wanted;
+    let suite = read_specs(sources, is_wanted, Document::read)?;
     Diagnostics(suite.check()).or(suite)
 }
 
@@ -292,9 +306,13 @@ pub fn case_names(sources: &Sources) -> Vec<FileNames> {
         .collect()
 }
 
+/// Reads a spec's file, or its head.
+type SpecReader = fn(&Arc<Source>) -> Result<Document, Diagnostics>;
+
 fn read_specs(
     sources: &Sources,
     wanted: impl Fn(&str, &str) -> bool,
+    reader: SpecReader,
 ) -> Result<Suite, Diagnostics> {
     let mut files = sources.specs();
     files.retain(|(folder, name, _)| wanted(folder, name));
@@ -303,7 +321,7 @@ fn read_specs(
         let read = parallel::map(
             &files,
             || (),
-            |(), (folder, name, file)| read_spec(folder, name, file),
+            |(), (folder, name, file)| read_spec(folder, name, file, reader),
         );
         let catalogue = catalogue.join();
         (catalogue.unwrap_or_else(|panic| resume_unwind(panic)), read)
@@ -405,14 +423,19 @@ fn read_catalogue(
 }
 
 /// A spec, and what is wrong with it.
-fn read_spec(folder: &str, name: &str, source: &Arc<Source>) -> (Option<Spec>, Vec<Diagnostic>) {
+fn read_spec(
+    folder: &str,
+    name: &str,
+    source: &Arc<Source>,
+    read: SpecReader,
+) -> (Option<Spec>, Vec<Diagnostic>) {
     let mut faults = Vec::new();
     if !source.name.ends_with(".yaml") {
         let message = "the name of a spec ends in `.yaml`";
         let fault = Diagnostic::error("spec::extension", source, Span::default(), message);
         faults.push(fault);
     }
-    let document = match Document::read(source) {
+    let document = match read(source) {
         Ok(document) => Arc::new(document),
         Err(wrong) => {
             faults.extend(wrong.0);
@@ -539,7 +562,8 @@ impl Suite {
         let mut cases = Vec::new();
         for trial in service.trials() {
             let file = format!("{}/{}.yaml", service.name, trial.name);
-            let (spec, wrong) = read_spec("service", trial.name, &Source::new(&file, trial.text));
+            let source = Source::new(&file, trial.text);
+            let (spec, wrong) = read_spec("service", trial.name, &source, Document::read);
             let spec = Diagnostics(wrong).or(spec)?;
             let all: Vec<&Spec> = spec.iter().collect();
             for case in self.cases_of(&all, profile, &[family])? {

@@ -42,6 +42,21 @@ fn names_are_those_of_the_cases() {
 }
 
 #[test]
+fn heads_are_enough_for_an_outline() {
+    let shown = |suite: Suite| {
+        let cases = suite.outline(suite.profile("bundled").unwrap(), &FAMILIES);
+        let shown = cases.unwrap().into_iter();
+        let shown = shown.map(|case| (case.id, case.title, case.covers, case.skip));
+        shown.collect::<Vec<_>>()
+    };
+    let sources = Sources::embedded();
+    let heads = shown(read_heads(&sources).unwrap());
+    assert_eq!(heads, shown(embedded()));
+    let bare = sources.without("deviations").without("requirements");
+    assert_eq!(heads, shown(read_heads(&bare).unwrap()));
+}
+
+#[test]
 fn one_spec_is_found_by_a_case() {
     let id = "3.10.7.4/rst-validation[state=CLOSING,rst=inside,v6]";
     let suite = load_one(&Sources::embedded(), id).unwrap();

@@ -54,7 +54,16 @@ static NOWHERE: Place = Place {
 impl Document {
     /// Reads a file with places.
     pub(super) fn read(source: &Arc<Source>) -> Result<Self, Diagnostics> {
-        let (value, place) = places::read(source)?;
+        Self::read_text(source, &source.text)
+    }
+
+    /// Reads a spec as far as its steps, where they come last: in a list, half of the work.
+    pub(super) fn read_head(source: &Arc<Source>) -> Result<Self, Diagnostics> {
+        Self::read_text(source, head(&source.text))
+    }
+
+    fn read_text(source: &Arc<Source>, text: &str) -> Result<Self, Diagnostics> {
+        let (value, place) = places::read(source, text)?;
         Ok(Self {
             source: Arc::clone(source),
             value,
@@ -87,6 +96,18 @@ impl Document {
             source: &self.source,
         }
     }
+}
+
+/// The text up to the key `steps`, if nothing but steps stands behind it; else the whole text.
+fn head(text: &str) -> &str {
+    const STEPS: &str = "\nsteps:";
+    let Some(at) = text.find(STEPS) else {
+        return text;
+    };
+    let (head, steps) = text.split_at(at + STEPS.len());
+    let is_inside = |line: &str| line.is_empty() || line.starts_with([' ', '-', '#']);
+    let are_last = steps.lines().skip(1).all(is_inside);
+    if are_last { head } else { text }
 }
 
 /// A value and its place.
@@ -251,5 +272,21 @@ fn scalar(value: &Value) -> Option<Cow<'_, str>> {
         Value::Bool(true) => Some(Cow::Borrowed("true")),
         Value::Bool(false) => Some(Cow::Borrowed("false")),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("a: 1\nsteps:\n  - x\n", "a: 1\nsteps:")]
+    #[case("a: 1\nsteps: [\n  x]\n", "a: 1\nsteps:")]
+    #[case("a: 1\nsteps:\n- x\n\n# y\n", "a: 1\nsteps:")]
+    #[case("a: 1\nsteps:\n  - x\nb: 2\n", "a: 1\nsteps:\n  - x\nb: 2\n")]
+    #[case("a: steps:\n", "a: steps:\n")]
+    fn a_head_ends_where_only_steps_are_left(#[case] text: &str, #[case] expected: &str) {
+        assert_eq!(head(text), expected);
     }
 }

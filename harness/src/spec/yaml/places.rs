@@ -15,8 +15,9 @@ const MAX_DEPTH: usize = 32;
 /// Most keys of one map.
 const MAX_KEYS: usize = 512;
 
-/// The values of a file and their places, or how it breaks the rules that specs add to YAML.
-pub(super) fn read(source: &Arc<Source>) -> Result<(Value, Place), Diagnostics> {
+/// The values of a file, or of the beginning `text` of one, and their places; or how it breaks the
+/// rules that specs add to YAML.
+pub(super) fn read(source: &Arc<Source>, text: &str) -> Result<(Value, Place), Diagnostics> {
     if source.text.len() > MAX_FILE {
         let message = format!("this file is larger than {MAX_FILE} octets");
         let fault = Diagnostic::error("yaml::too-large", source, Span::default(), message);
@@ -28,7 +29,7 @@ pub(super) fn read(source: &Arc<Source>) -> Result<(Value, Place), Diagnostics> 
         return Err(Diagnostics(builder.faults));
     }
     builder.refuse_tabs();
-    let mut parser = Parser::new_from_str(&source.text);
+    let mut parser = Parser::new_from_str(text);
     while let Some(next) = parser.next_event() {
         let more = match next {
             Ok((event, span)) => builder.event(&event, span),
