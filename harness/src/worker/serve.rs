@@ -10,6 +10,7 @@ use crate::link::Kind;
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{SigSet, Signal};
 use std::io::{self, Write};
+use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
@@ -50,7 +51,9 @@ fn serve(parent: Option<&str>) -> Result<(), String> {
         identity: Kernel::identity(),
         link: Kind::available().name().to_owned(),
     })?;
-    let reaper = Reaper::new(reaper::THREADS).map_err(|error| format!("a thread: {error}"))?;
+    let threads = NonZeroUsize::new(jobs.len()).unwrap_or(NonZeroUsize::MIN);
+    let reaper = Reaper::new(threads.min(reaper::THREADS));
+    let reaper = reaper.map_err(|error| format!("a thread: {error}"))?;
     run(&loaded, &order, &reaper, jobs)
 }
 
