@@ -25,7 +25,7 @@ pub enum Kind {
     Request,
     /// Answers a request, with a result.
     Response(Result),
-    /// Tells what happened meanwhile; the result is not always [`Result::OK`] from release 1.2.0 on.
+    /// Tells what happened meanwhile; from release 1.2.0 on not always with [`Result::OK`].
     Event(Result),
 }
 

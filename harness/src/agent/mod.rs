@@ -110,6 +110,7 @@ impl Agent {
     }
 
     /// Gives the whole host over to tests: its settings change as cases need it, and are put back.
+    #[must_use]
     pub fn give_host(mut self) -> Self {
         self.host = Some(WholeHost::new(memory::forget));
         self

@@ -197,7 +197,11 @@ impl UpperTester {
         };
         let made = Socket::new(Domain::for_address(at), kind, None).and_then(|socket| {
             socket.set_nonblocking(true)?;
-            socket.set_reuse_address(protocol == Protocol::Tcp)?;
+            if protocol == Protocol::Tcp {
+                socket.set_reuse_address(true)?;
+                // RFC 6093 §3: urgent data is part of the stream.
+                socket.set_out_of_band_inline(true)?;
+            }
             Ok(socket)
         });
         let socket = made.map_err(|_| Outcome::NOT_CREATED)?;

@@ -228,8 +228,8 @@ impl External {
             traces.note(tcp.end());
         }
         match &mut self.agent {
-            Some(agent) if !packet.payload().is_empty() => agent
-                .on_data(tuple)
+            Some(agent) if !packet.payload().is_empty() || !tcp.has(bit::SYN) => agent
+                .on_segment(tuple, !packet.payload().is_empty())
                 .map_err(broken("have the application read")),
             _ => Ok(()),
         }

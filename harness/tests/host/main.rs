@@ -8,9 +8,11 @@ mod cable;
 mod care;
 mod comparison;
 mod enemy;
+mod garbage;
 mod rig;
 mod service;
 mod services;
+mod upper_tester;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use rig::Rig;
@@ -21,6 +23,8 @@ use std::thread;
 
 /// The first argument that makes this program the service.
 const SERVE: &str = "serve";
+/// The one that makes it throw garbage at an agent.
+const SHOUT: &str = "shout";
 
 /// What a test does with the network.
 type Test = fn(&Rig) -> Result<(), Failed>;
@@ -33,16 +37,28 @@ fn main() -> ExitCode {
         Some("plague") => return enemy::plague(),
         Some("tables") => return care::tables(),
         Some("leave") => return care::leave(),
+        Some(SHOUT) => return garbage::throw(words.get(1).map_or("", String::as_str)),
         _ => {}
     }
     let arguments = Arguments::from_args();
-    let tests: [(&str, Test); 22] = [
+    let tests: [(&str, Test); 25] = [
         ("host/linux-over-ipv4", |rig| conforms(rig, &V4)),
         ("host/linux-over-ipv6", |rig| conforms(rig, &V6)),
         ("host/linux-with-an-agent", with_an_agent),
         (
             "host/linux-as-the-kernel-device-sees-it",
             comparison::same_verdicts,
+        ),
+        ("host/the-standard-primitives", |_| {
+            upper_tester::three_ways()
+        }),
+        (
+            "host/an-agent-that-is-greeted-over-udp",
+            upper_tester::greeted,
+        ),
+        (
+            "host/an-agent-that-was-shouted-at",
+            upper_tester::after_garbage,
         ),
         ("host/an-agent-that-wants-another-token", wrong_token),
         ("host/nothing-stays-open", |_| nothing_stays_open()),

@@ -48,9 +48,11 @@ for each in $4; do
 done
 nsenter --target $host --net "$3" \
   agent --whole-host --listen 192.0.2.7:30700 --allow 192.0.2.1 --token rig >/dev/null & agent=$!
+nsenter --target $host --net "$3" agent --listen 192.0.2.7:30701 --allow 192.0.2.1 --no-token \
+  --standard-only >/dev/null & upper_tester=$!
 nsenter --target $host --net sh -c "exec ${5:-sleep infinity}" >/dev/null & other=$!
-trap 'kill $agent $service $other $cable $host' EXIT
-for port in 9 30700 $6; do
+trap 'kill $agent $upper_tester $service $other $cable $host' EXIT
+for port in 9 30700 30701 $6; do
   until on ss -Hltn "sport = :$port" | grep -q LISTEN; do kill -0 $other; sleep 0.01; done
 done
 echo $host
@@ -188,6 +190,23 @@ impl Rig {
         command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()
     }
 
+    /// Has garbage thrown at an agent; what stays open is closed when the child is dropped.
+    pub(crate) fn shout_at(&self, agent: &str) -> Result<Shouter, String> {
+        let exe = std::env::current_exe().map_err(|error| error.to_string())?;
+        let exe = exe.display().to_string();
+        let mut command = entered(&self.tester.id().to_string(), &[&exe, super::SHOUT, agent]);
+        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let mut shouter = Shouter(child.map_err(|error| error.to_string())?);
+        let mut idlers = String::new();
+        if let Some(out) = shouter.0.stdout.take() {
+            let _ = BufReader::new(out).read_line(&mut idlers);
+        }
+        match idlers.trim().parse() {
+            Ok(1_u32..) => Ok(shouter),
+            _ => Err(format!("the garbage did not reach {agent}")),
+        }
+    }
+
     /// The output of a command beside the host.
     pub(crate) fn on_the_tester(&self, command: &[&str]) -> io::Result<String> {
         Ok(run(&self.tester.id().to_string(), command)?.out)
@@ -196,6 +215,17 @@ impl Rig {
     /// The output of a command on the host.
     pub(crate) fn on_the_host(&self, command: &[&str]) -> io::Result<String> {
         Ok(run(&self.host, command)?.out)
+    }
+}
+
+/// Holds idle connections to an agent.
+#[derive(Debug)]
+pub(crate) struct Shouter(Child);
+
+impl Drop for Shouter {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        let _ = self.0.wait();
     }
 }
 

@@ -176,7 +176,8 @@ fn what_waits_for_room_is_sent_before_the_end() {
     let mut tester = tester();
     let (mut peer, socket) = accepted(&mut tester);
     let mut asked = 0;
-    while send(&mut tester, socket, &[7; 60_000], 0) == Ok(Vec::new()) {
+    let much = vec![7; 60_000];
+    while send(&mut tester, socket, &much, 0) == Ok(Vec::new()) {
         asked += 60_000;
     }
     assert!(asked > 1 << 20, "there is room for {asked} only");

@@ -101,6 +101,7 @@ impl Abilities {
             }
             Err(error) if error.kind() == io::ErrorKind::InvalidData => return Err(error),
             Ok(Greeting::Refused(_)) => return Ok(Self::Standard(stranger(&mut line, release))),
+            Err(error) if !is_known => return Err(error),
             // It does not say a word to what it does not know, or hangs up.
             Err(_) => {
                 let mut line = Line::open(contact)?;
@@ -245,11 +246,11 @@ impl Agent {
         }
     }
 
-    /// Data is about to be sent to the application.
-    pub(super) fn on_data(&mut self, tuple: FourTuple) -> io::Result<()> {
+    /// A segment with an ACK is about to be sent, with octets for the application or without.
+    pub(super) fn on_segment(&mut self, tuple: FourTuple, has_data: bool) -> io::Result<()> {
         match self {
             Self::Extended(_) => Ok(()),
-            Self::Standard(agent) => agent.on_data(tuple),
+            Self::Standard(agent) => agent.on_segment(tuple, has_data),
         }
     }
 
@@ -292,3 +293,6 @@ impl AsFd for Agent {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

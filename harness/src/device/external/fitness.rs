@@ -3,7 +3,7 @@
 
 use super::agent::{Abilities, Standards};
 use crate::spec::case::{
-    Application, Branch, Call, Case, Flags, Inject, SocketSettings, Step, Verb,
+    AppEvent, Application, Branch, Call, Case, Expr, Flags, Inject, SocketSettings, Step, Var, Verb,
 };
 use crate::spec::service::Service;
 use std::collections::BTreeSet;
@@ -132,6 +132,12 @@ fn unfit_for_standards(case: &Case, scan: &Scan, standards: Standards) -> Option
              which has them",
         );
     }
+    if scan.fed_before_accept && scan.listens && application.reads {
+        return lacks(
+            "sends octets before the connection is accepted; RECEIVE_AND_FORWARD drops what comes \
+             before it",
+        );
+    }
     if scan.fed_after_shutdown && !standards.shutdown {
         return lacks("receives after it has closed its side; there is no SHUTDOWN");
     }
@@ -223,6 +229,10 @@ struct Scan<'c> {
     shut: BTreeSet<usize>,
     /// One of those gets octets.
     fed_after_shutdown: bool,
+    /// Connections whose handshake a SYN of the tester has begun, and nothing has ended.
+    half_open: BTreeSet<usize>,
+    /// One of those gets octets that are its own as soon as it is accepted.
+    fed_before_accept: bool,
 }
 
 impl<'c> Scan<'c> {
@@ -246,7 +256,11 @@ impl<'c> Scan<'c> {
                         self.fed.insert(step.conn);
                         self.fed_after_shutdown |= self.shut.contains(&step.conn);
                     }
+                    self.handshake(step.conn, inject);
                     self.fin |= ends_the_stream(inject);
+                }
+                Verb::App(wait) if wait.event == AppEvent::Accepted => {
+                    self.half_open.remove(&step.conn);
                 }
                 Verb::Flood(_) => self.flood = true,
                 Verb::InjectIcmp(error) => self.path_mtu |= error.mtu.is_some(),
@@ -257,6 +271,18 @@ impl<'c> Scan<'c> {
                 }
                 _ => {}
             }
+        }
+    }
+
+    fn handshake(&mut self, conn: usize, inject: &Inject) {
+        let has = |flag| inject.flags.contains(flag);
+        if has(Flags::SYN) && !has(Flags::ACK) {
+            self.half_open.insert(conn);
+        }
+        if inject.data.is_some() {
+            self.fed_before_accept |= self.half_open.contains(&conn) && comes_in_turn(inject);
+        } else if has(Flags::ACK) {
+            self.half_open.remove(&conn);
         }
     }
 
@@ -299,10 +325,23 @@ fn ends_the_stream(inject: &Inject) -> bool {
     inject.counts && inject.flags.contains(Flags::FIN)
 }
 
+/// The application gets octets of the segment as soon as there is a connection.
+fn comes_in_turn(inject: &Inject) -> bool {
+    let is_next = |seq: &Expr| matches!(seq, Expr::Var { var, .. } if *var == Var::RcvNxt);
+    let begins_in_turn = match &inject.seq {
+        Some(Expr::Sub(seq, _)) => is_next(seq),
+        Some(seq) => is_next(seq),
+        None => false,
+    };
+    inject.counts && (begins_in_turn || inject.flags.contains(Flags::SYN))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::builders::{ack, call, case, open, opened};
+    use crate::agent::primitives::Release;
+    use crate::run::builders::{ack, call, case, open, opened, step};
+    use crate::spec::case::Payload;
     use rstest::rstest;
 
     const REACH: Reach = Reach::Service {
@@ -358,5 +397,87 @@ mod tests {
             closed_port: Some(1),
         };
         assert_eq!(unfit(&closed, reach, None), None);
+    }
+
+    fn standards(shutdown: bool) -> Reach {
+        let (major, minor, patch) = (1, 2, 0);
+        Reach::Agent(Abilities::Standard(Standards {
+            release: Release {
+                major,
+                minor,
+                patch,
+            },
+            shutdown,
+            greets: false,
+        }))
+    }
+
+    fn with_data(conn: usize) -> Step {
+        let data = Some(Payload::Text(b"x".to_vec()));
+        let inject = Inject { data, ..ack() };
+        Step {
+            conn,
+            ..step("9", Verb::Inject(Box::new(inject)))
+        }
+    }
+
+    #[rstest]
+    #[case::accept(vec![call(Call::Accept)], "LISTEN_AND_ACCEPT")]
+    #[case::queue(vec![call(Call::Listen { backlog: Some(1) })], "a queue of its own")]
+    #[case::receive(vec![call(Call::Recv(Expr::Number(1)))], "RECEIVE_AND_FORWARD")]
+    fn what_the_primitives_cannot_say(#[case] then: Vec<Verb>, #[case] words: &str) {
+        let reason = unfit(&listening(then.clone()), standards(true), None).unwrap();
+        assert!(reason.contains(words), "{reason}");
+        let extension = Reach::Agent(Abilities::Extension);
+        assert_eq!(unfit(&listening(then), extension, None), None);
+    }
+
+    #[test]
+    fn one_connection_at_a_time_is_read() {
+        let mut one = listening(Vec::new());
+        one.steps.extend([with_data(0), with_data(0)]);
+        assert_eq!(unfit(&one, standards(true), None), None);
+        one.steps.push(with_data(1));
+        let reason = unfit(&one, standards(true), None).unwrap();
+        assert!(reason.contains("several connections"), "{reason}");
+        one.application.reads = false;
+        assert_eq!(unfit(&one, standards(true), None), None);
+    }
+
+    #[rstest]
+    #[case::in_turn(Var::RcvNxt, true)]
+    #[case::out_of_turn(Var::SndNxt, false)]
+    fn octets_before_the_accept_would_be_dropped(#[case] var: Var, #[case] dropped: bool) {
+        let syn = Inject {
+            flags: Flags::SYN,
+            ..ack()
+        };
+        let mut data = with_data(0);
+        if let Verb::Inject(inject) = &mut data.verb {
+            inject.seq = Some(Expr::Var { conn: None, var });
+        }
+        let begun = vec![
+            call(Call::Listen { backlog: None }),
+            Verb::Inject(Box::new(syn)),
+        ];
+        let mut early = case(begun.clone());
+        early.steps.push(data.clone());
+        let reason = unfit(&early, standards(true), None);
+        assert_eq!(reason.is_some(), dropped, "{reason:?}");
+        early.application.reads = false;
+        assert_eq!(unfit(&early, standards(true), None), None);
+        let mut in_time = case([begun, vec![Verb::Inject(Box::new(ack()))]].concat());
+        in_time.steps.push(data);
+        assert_eq!(unfit(&in_time, standards(true), None), None);
+    }
+
+    #[test]
+    fn closing_one_side_takes_shutdown_if_there_is_more_to_receive() {
+        let mut case = listening(vec![call(Call::ShutdownWrite)]);
+        assert_eq!(unfit(&case, standards(false), None), None);
+        case.steps.push(with_data(0));
+        assert_eq!(unfit(&case, standards(true), None), None);
+        let reason = unfit(&case, standards(false), None).unwrap();
+        assert!(reason.contains("SHUTDOWN"), "{reason}");
     }
 }

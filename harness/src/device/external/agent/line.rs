@@ -137,7 +137,7 @@ impl Line {
                 }
                 return Ok(answer);
             }
-            if Instant::now() >= end {
+            if !may_repeat || Instant::now() >= end {
                 return Err(late(patience, is_lossy && !may_repeat));
             }
             self.send(&pending.0, end)?;
@@ -202,6 +202,18 @@ impl Line {
         Ok(event)
     }
 
+    /// Waits for an event until then.
+    pub(super) fn wait_for_event(&mut self, until: Instant) -> io::Result<Option<Message>> {
+        loop {
+            if let Some(event) = self.next_event()? {
+                return Ok(Some(event));
+            }
+            if !self.wait(PollFlags::POLLIN, until)? {
+                return Ok(None);
+            }
+        }
+    }
+
     /// A copy of the request may be answered as well: that answer is nobody's.
     fn let_pass(&mut self, pending: &Pending) -> io::Result<()> {
         let until = Instant::now() + STRAGGLER;
@@ -218,6 +230,8 @@ impl Line {
                 Way::Datagrams(socket) => socket.recv(&mut self.buffer),
             };
             match (read, &self.way) {
+                // What it said before that counts.
+                (Ok(0), Way::Stream(_)) if self.held > 0 => return Ok(()),
                 (Ok(0), Way::Stream(_)) => {
                     let gone =
                         "the agent hung up (is this tester allowed, and is the token right?)";
@@ -294,8 +308,8 @@ impl Line {
         if left.is_zero() {
             return Ok(false);
         }
-        // A poll counts whole milliseconds, and none would not wait.
-        let left = left.max(Duration::from_millis(1));
+        // A poll counts whole milliseconds, and would wait for less.
+        let left = left + Duration::from_millis(1);
         let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
         let mut waited = [PollFd::new(self.as_fd(), what)];
         match poll(&mut waited, timeout) {

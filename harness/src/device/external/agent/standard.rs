@@ -8,7 +8,7 @@
 
 use super::line::{Line, PATIENCE, Pending, Repeat};
 use super::{Contact, Greeting, Standards, greet};
-use crate::agent::message::Result as Outcome;
+use crate::agent::message::{Message, Result as Outcome};
 use crate::agent::primitives::{
     ANY, Event, Primitive, Protocol, Request, SocketId, option, read_number,
 };
@@ -25,6 +25,8 @@ const CONNECTIONS: u16 = 16;
 /// How long the answer to CONNECT is waited for. Some agents give it when the attempt is over, and
 /// the segments that decide about it are still to be sent.
 const ATTEMPT: Duration = Duration::from_millis(20);
+/// How long the news of an accepted connection may be behind its handshake.
+const NEWS: Duration = Duration::from_millis(50);
 /// How long the end of a test is waited for.
 const FAREWELL: Duration = Duration::from_secs(1);
 /// Octets of SEND_DATA beside the data.
@@ -47,6 +49,8 @@ pub struct Standard {
     early: BTreeMap<ConnId, Vec<SocketSettings>>,
     /// Connections that octets were sent to, whether they are accepted or not.
     fed: BTreeSet<ConnId>,
+    /// Connections that were sent an ACK without octets: the last of a handshake, as a rule.
+    acknowledged: BTreeSet<ConnId>,
     seen: VecDeque<(ConnId, Seen)>,
 }
 
@@ -108,6 +112,7 @@ impl Standard {
             connections: BTreeMap::new(),
             early: BTreeMap::new(),
             fed: BTreeSet::new(),
+            acknowledged: BTreeSet::new(),
             seen: VecDeque::new(),
         })
     }
@@ -122,12 +127,26 @@ impl Standard {
         self.tuples.push((conn, tuple));
     }
 
-    /// Octets are about to be sent to the youngest owner of the tuple.
-    pub(super) fn on_data(&mut self, tuple: FourTuple) -> io::Result<()> {
+    /// A segment is about to be sent to the youngest owner of the tuple, with octets or not.
+    pub(super) fn on_segment(&mut self, tuple: FourTuple, has_data: bool) -> io::Result<()> {
         let owner = self.tuples.iter().rev().find(|(_, own)| *own == tuple);
         let Some(&(conn, _)) = owner.filter(|_| self.reads) else {
             return Ok(());
         };
+        if !has_data {
+            self.acknowledged.insert(conn);
+            return Ok(());
+        }
+        let is_listening = self.listeners.contains_key(&tuple.device.port());
+        if is_listening && self.acknowledged.contains(&conn) {
+            // Its handshake is over, so that the event is on its way.
+            let until = Instant::now() + NEWS;
+            while !self.connections.contains_key(&conn)
+                && let Some(event) = self.line.wait_for_event(until)?
+            {
+                self.on_event(&event)?;
+            }
+        }
         self.fed.insert(conn);
         self.forward(conn)
     }
@@ -147,17 +166,21 @@ impl Standard {
                 self.look_at_attempts();
                 break;
             };
-            match Event::read(&event) {
-                Some(Event::Accepted {
-                    listener,
-                    socket,
-                    peer,
-                }) => self.on_accepted(listener, socket, peer)?,
-                Some(Event::Received { full, payload }) => self.on_received(full, payload)?,
-                Some(Event::ReceivedDatagram { .. }) | None => {}
-            }
+            self.on_event(&event)?;
         }
         Ok(self.seen.pop_front())
+    }
+
+    fn on_event(&mut self, event: &Message) -> io::Result<()> {
+        match Event::read(event) {
+            Some(Event::Accepted {
+                listener,
+                socket,
+                peer,
+            }) => self.on_accepted(listener, socket, peer),
+            Some(Event::Received { full, payload }) => self.on_received(full, payload),
+            Some(Event::ReceivedDatagram { .. }) | None => Ok(()),
+        }
     }
 
     fn carry_out(&mut self, conn: ConnId, call: &AppCall) -> Result<(), Trouble> {
