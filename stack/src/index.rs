@@ -152,7 +152,9 @@ mod tests {
     proptest! {
         /// Whatever comes and goes: what is in is found, and nothing else.
         #[test]
-        fn it_is_an_ordered_table(moves in prop::collection::vec((0_u16..60, any::<bool>()), 0..400)) {
+        fn it_is_an_ordered_table(
+            moves in prop::collection::vec((0_u16..60, any::<bool>()), 0..400)
+        ) {
             let mut index = Index::new(Secret::new([7; 16]));
             let mut ports = BTreeMap::new();
             for (port, comes) in moves {
