@@ -3,6 +3,8 @@
 //! One trait serves both clocks. A device on the virtual clock also says when it next wants to
 //! act ([`Simulated`]); a device on the real clock says what to wait for ([`Waitable`]). What a
 //! device cannot do or tell it answers with `None` or a refusal; it never guesses.
+//!
+#![doc = include_str!("writing.md")]
 
 pub mod bundled;
 pub mod external;

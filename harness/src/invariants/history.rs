@@ -150,7 +150,8 @@ pub fn send_edge(tcb: &Tcb) -> Option<u32> {
     Some(tcb.snd_una()?.wrapping_add(tcb.snd_wnd()?))
 }
 
-/// A SYN,ACK answers the options of the SYN, and offers none of its own accord.
+/// A SYN,ACK answers the options of the SYN, and offers none of its own accord, but for
+/// SACK-permitted: RFC 2018 §2 lets any SYN carry it.
 fn offers(tcb: &Tcb, tcp: &Tcp, violations: &mut Vec<Violation>) {
     // In a simultaneous open the SYN,ACK repeats what the device's own SYN offered.
     if !tcp.has(bit::SYN | bit::ACK) || !tcb.sent.begins_anew(tcp) {
@@ -166,9 +167,6 @@ fn offers(tcb: &Tcb, tcp: &Tcp, violations: &mut Vec<Violation>) {
     };
     if options.ws.is_some() && offer.ws.is_none() {
         breaks("options", "RFC7323-2.2-4", "window scale");
-    }
-    if options.sack_ok && !offer.sack_ok {
-        breaks("sack", "RFC2018-2-2", "SACK-permitted");
     }
     if options.ts.is_some() && offer.ts.is_none() {
         breaks("timestamps", "RFC7323-3.2-2", "timestamps");
