@@ -14,6 +14,9 @@ use tcpspec_reports::record::Judged;
 /// How long a service may take for each segment that it sends.
 const PATIENCE: i64 = 5_000_000_000;
 
+/// Control bits that say nothing of what is meant here.
+const FREE: u8 = bit::PSH | bit::ECE;
+
 /// What a segment is to a tester who hears a service out.
 enum Word {
     /// The next octets of text.
@@ -45,7 +48,7 @@ impl Runner<'_> {
         let Some(owed) = self.lanes[conn].owed else {
             return false;
         };
-        let is_ack = tcp.flags & !bit::PSH == bit::ACK && tcp.is_empty();
+        let is_ack = tcp.flags & !FREE == bit::ACK && tcp.is_empty();
         let in_place = self.conns[conn].tcb.sent.nxt == Some(tcp.seq);
         if tcp.has(bit::RST) || tcp.has(bit::ACK) && seq::le(owed, tcp.ack) {
             self.lanes[conn].owed = None;
@@ -105,7 +108,7 @@ impl Runner<'_> {
 
     fn word(&self, step: &Step, is_copy: bool, tcp: &Tcp) -> Word {
         let in_place = self.conns[step.conn].seen.nxt == Some(tcp.seq);
-        let flags = tcp.flags & !bit::PSH;
+        let flags = tcp.flags & !FREE;
         match (
             flags == bit::ACK,
             flags == bit::ACK | bit::FIN,
