@@ -49,17 +49,9 @@ fn main() -> ExitCode {
             "host/linux-as-the-kernel-device-sees-it",
             comparison::same_verdicts,
         ),
-        ("host/the-standard-primitives", |_| {
-            upper_tester::three_ways()
-        }),
-        (
-            "host/an-agent-that-is-greeted-over-udp",
-            upper_tester::greeted,
-        ),
-        (
-            "host/an-agent-that-was-shouted-at",
-            upper_tester::after_garbage,
-        ),
+        ("host/the-standard-primitives", upper_tester::three_ways),
+        ("host/an-agent-greeted-over-udp", upper_tester::greeted),
+        ("host/an-agent-shouted-at", upper_tester::after_garbage),
         ("host/an-agent-that-wants-another-token", wrong_token),
         ("host/nothing-stays-open", |_| nothing_stays_open()),
         ("host/an-address-that-somebody-has", taken),

@@ -74,7 +74,7 @@ impl Way {
 
 /// What the primitives can express has the verdict that the extension gives; what they cannot is
 /// skipped with a reason that names them.
-pub(crate) fn three_ways() -> Result<(), Failed> {
+pub(crate) fn three_ways(_: &Rig) -> Result<(), Failed> {
     // An agent with the extension changes settings of its host, and leaves them till it ends.
     let rig = &Rig::build()?;
     let by_primitives = [(UDP, UDP.run(rig, &CASES)?), (TCP, TCP.run(rig, &CASES)?)];
