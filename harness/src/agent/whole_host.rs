@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::net::IpAddr;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Longest that a session waits for the others: cases of minutes are seldom, those of hours are
 /// played on a virtual clock.
@@ -75,16 +75,16 @@ impl WholeHost {
         let number = lent.next_number;
         lent.next_number += 1;
         lent.waiting.push_back(number);
-        let end = Instant::now() + PATIENCE;
-        while !lent.may_have(number, &wish) {
-            let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                lent.waiting.retain(|&waiting| waiting != number);
-                self.changed.notify_all();
-                return Err(io::ErrorKind::TimedOut.into());
-            }
-            let waited = self.changed.wait_timeout(lent, left);
-            lent = waited.unwrap_or_else(PoisonError::into_inner).0;
+        let must_wait = |lent: &mut Lent| !lent.may_have(number, &wish);
+        let waited = self
+            .changed
+            .wait_timeout_while(lent, PATIENCE, must_wait)
+            .unwrap_or_else(PoisonError::into_inner);
+        lent = waited.0;
+        if waited.1.timed_out() {
+            lent.waiting.retain(|&waiting| waiting != number);
+            self.changed.notify_all();
+            return Err(io::ErrorKind::TimedOut.into());
         }
         lent.waiting.pop_front();
         let alone = wish.alone;
