@@ -34,7 +34,7 @@ pub const BUNDLED: InProcess = InProcess {
 };
 
 /// Stacks of others that can be compiled in: the names of their features.
-pub const FOREIGN: [&str; 2] = ["smoltcp", "netstack3"];
+pub const FOREIGN: [&str; 1] = ["smoltcp"];
 
 /// What is compiled in.
 pub fn compiled_in() -> Vec<InProcess> {

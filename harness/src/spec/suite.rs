@@ -326,29 +326,13 @@ fn read_specs(
         let catalogue = catalogue.join();
         (catalogue.unwrap_or_else(|panic| resume_unwind(panic)), read)
     });
-    let mut profiles = BTreeMap::new();
-    for source in sources.folder("devices") {
-        match Document::read(source).and_then(|document| profiles::read(&document)) {
-            Ok(profile) => drop(profiles.insert(profile.device.clone(), profile)),
-            Err(wrong) => faults.extend(wrong.0),
-        }
-    }
-    let mut services = BTreeMap::new();
-    for source in sources.folder("services") {
-        match Document::read(source).and_then(|document| Service::read(&document)) {
-            Ok(service) => drop(services.insert(service.name.clone(), service)),
-            Err(wrong) => faults.extend(wrong.0),
-        }
-    }
-    let mut deviations = Vec::new();
+    let profiles = each(sources, "devices", &mut faults, profiles::read);
+    let services = each(sources, "services", &mut faults, Service::read);
     // Where the catalogue is left out, nobody asks whether it has what they name.
     let known = Some(&catalogue).filter(|catalogue| !catalogue.is_empty());
-    for source in sources.folder("deviations") {
-        match Document::read(source).and_then(|document| deviations::read(&document, known)) {
-            Ok(list) => deviations.extend(list),
-            Err(wrong) => faults.extend(wrong.0),
-        }
-    }
+    let deviations = each(sources, "deviations", &mut faults, |document| {
+        deviations::read(document, known)
+    });
     let preambles = preambles(sources)
         .map_err(|wrong| faults.extend(wrong.0))
         .ok();
@@ -371,14 +355,37 @@ fn read_specs(
         canaries,
         catalogue,
         preambles,
-        profiles,
-        services,
-        deviations,
+        profiles: by_name(profiles, |profile| &profile.device),
+        services: by_name(services, |service| &service.name),
+        deviations: deviations.into_iter().flatten().collect(),
     };
     if !faults.is_empty() {
         faults.extend(suite.check());
     }
     Diagnostics(faults).or(suite)
+}
+
+/// What `read` makes of each file of a folder.
+fn each<T>(
+    sources: &Sources,
+    folder: &str,
+    faults: &mut Vec<Diagnostic>,
+    read: impl Fn(&Document) -> Result<T, Diagnostics>,
+) -> Vec<T> {
+    let mut all = Vec::new();
+    for source in sources.folder(folder) {
+        match Document::read(source).and_then(|document| read(&document)) {
+            Ok(one) => all.push(one),
+            Err(wrong) => faults.extend(wrong.0),
+        }
+    }
+    all
+}
+
+fn by_name<T>(all: Vec<T>, name: impl Fn(&T) -> &String) -> BTreeMap<String, T> {
+    all.into_iter()
+        .map(|one| (name(&one).clone(), one))
+        .collect()
 }
 
 fn preambles(sources: &Sources) -> Result<Preambles, Diagnostics> {
