@@ -26,6 +26,7 @@ mod reference;
 mod schema;
 pub mod service;
 pub mod source;
+mod sources;
 mod suite;
 pub mod table;
 #[cfg(test)]
@@ -41,4 +42,5 @@ pub use head::{Spec, family_name};
 pub use lint::SLOW;
 pub use reference::reference;
 pub use schema::schema;
-pub use suite::{FileNames, Sources, Suite, case_names, load, load_one, read, read_heads};
+pub use sources::Sources;
+pub use suite::{FileNames, Suite, case_names, load, load_one, read, read_heads};
