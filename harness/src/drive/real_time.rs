@@ -158,11 +158,19 @@ impl<D: Waitable> Drive<'_, D> {
                 self.due = self.clock.now();
                 self.runner.on_called(now, self.due, outcome);
             }
-            Action::AskState(conn) => self.runner.on_state(self.device.state(now, conn)),
+            // Questions take their time: what comes after them is not late by it.
+            Action::AskState(conn) => {
+                self.runner.on_state(self.device.state(now, conn));
+                self.due = self.clock.now();
+            }
             Action::AskInfo(conn, field) => {
                 self.runner.on_value(self.device.info(now, conn, &field));
+                self.due = self.clock.now();
             }
-            Action::AskCounter(name) => self.runner.on_value(self.device.counter(now, &name)),
+            Action::AskCounter(name) => {
+                self.runner.on_value(self.device.counter(now, &name));
+                self.due = self.clock.now();
+            }
             Action::WaitUntil(_) | Action::Done => {}
         }
         Ok(())
