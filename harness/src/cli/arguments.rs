@@ -276,7 +276,7 @@ pub(super) struct RunArguments {
     #[arg(long, help_heading = "Judge")]
     pub allow_inconclusive: bool,
 
-    /// Cases side by side [default: the cores; on a real clock 256].
+    /// Cases side by side [default: the cores; on a real clock 512].
     #[arg(short, long, value_name = "N", help_heading = "Pace",
           value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,

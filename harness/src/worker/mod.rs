@@ -34,7 +34,7 @@ use tcpspec_reports::record::CaseRecord;
 /// The hidden subcommand.
 pub const SUBCOMMAND: &str = "worker";
 /// Cases side by side where nobody says: waiting costs next to nothing.
-pub const DEFAULT_JOBS: usize = 256;
+pub const DEFAULT_JOBS: usize = 512;
 /// How often what goes wrong is played again where nobody says.
 pub const DEFAULT_RETRIES: u32 = 2;
 /// What is kept of the worker's last words, octets.
