@@ -225,6 +225,8 @@ impl External {
         };
         let tuple = FourTuple { tester, device };
         if let Some(traces) = self.open.get_mut(&tuple) {
+            // The answer to a SYN may still be on the way when the case ends.
+            traces.answered |= tcp.has(bit::SYN);
             traces.note(tcp.end());
         }
         match &mut self.agent {
@@ -239,7 +241,7 @@ impl External {
 /// Where the RCV.NXT of a connection may be: an RST has to hit it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Traces {
-    /// The device has something open.
+    /// The device may have something open.
     answered: bool,
     /// The latest guesses: what the device acknowledged, and where our segments ended (it may
     /// have taken one and not have acknowledged it yet).
