@@ -108,6 +108,7 @@ fn station() -> Result<Station, Box<dyn std::error::Error>> {
         device: IpAddr::from(DEVICE),
         addresses: vec![IpAddr::from(TESTER)],
         own: false,
+        crowd: None,
         most_per_second: None,
         interface: None,
         vlan: None,

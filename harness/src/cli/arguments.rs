@@ -1,6 +1,6 @@
 //! The command line: one table, from which parser and help follow.
 
-use super::remote::{self, AddressRange, AgentAt};
+use super::remote::{self, AddressRange, AgentAt, FloodNetwork};
 use crate::select::Shard;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::{IpAddr, SocketAddr};
@@ -178,6 +178,11 @@ pub(super) struct HostArguments {
     /// connections, and from no others; it goes with the run.
     #[arg(long, conflicts_with = "from", help_heading = "Host")]
     pub own_address: bool,
+    /// Flood the device from this network, which it has to reach by way of the tester: on the
+    /// device, `ip route add 10.0.0.0/8 via` the address of `--from`.
+    #[arg(long, value_name = "NETWORK", value_parser = FloodNetwork::parse,
+          requires = "agent", conflicts_with = "own_address", help_heading = "Host")]
+    pub flood_from: Option<FloodNetwork>,
     /// The interface to the device [default: as the routing table has it].
     #[arg(long, value_name = "NAME", help_heading = "Host")]
     pub interface: Option<String>,

@@ -2,6 +2,7 @@
 //! side over one station.
 
 mod connection;
+mod flood;
 mod gate;
 mod ports;
 mod range;
@@ -10,11 +11,13 @@ mod round;
 mod watch;
 
 pub(super) use connection::{Connection, SETCAP, milliseconds, shed_powers};
+pub(super) use flood::FloodNetwork;
 pub(super) use range::AddressRange;
 pub(super) use round::Session;
 
 use super::Failure;
 use super::arguments::HostArguments;
+use crate::device::Crowd;
 use crate::device::external::{Abilities, Contact, Host, PORTS_PER_CASE, Reach, Transport, fit};
 use crate::link::ethernet::way_to;
 use crate::spec::case::{Case, Family};
@@ -96,6 +99,7 @@ impl Remote {
                 agent,
                 pinned: Vec::new(),
                 mtu: crate::link::MTU,
+                crowd: crowd(address, &from, arguments)?,
             },
             from,
             own: arguments.own_address,
@@ -192,7 +196,8 @@ impl Remote {
                 Err(reason) => case.skip = Some(reason),
             }
             if case.skip.is_none() {
-                case.skip = self.overload(case);
+                let flood = flood::unfit(case, self.host.crowd);
+                case.skip = flood.or_else(|| self.overload(case));
             }
         }
     }
@@ -245,6 +250,41 @@ fn addresses(
         ))
     })?;
     Ok(range.addresses())
+}
+
+/// The addresses that floods come from.
+fn crowd(
+    device: IpAddr,
+    from: &[IpAddr],
+    arguments: &HostArguments,
+) -> Result<Option<Crowd>, Failure> {
+    let Some(network) = arguments.flood_from else {
+        return Ok(None);
+    };
+    let crowd = network.crowd();
+    let usage = |words: String| Err(Failure::Usage(format!("--flood-from {network} {words}")));
+    if crowd.first.is_ipv4() != device.is_ipv4() {
+        return usage(format!(
+            "and the device {device} are of different IP versions"
+        ));
+    }
+    if let Some(address) = from
+        .iter()
+        .chain([&device])
+        .find(|address| network.contains(**address))
+    {
+        return usage(format!(
+            "has {address} in it; take a network that nobody lives in"
+        ));
+    }
+    if !arguments.i_may_test_this_host && !is_somebody_we_know(crowd.first) {
+        return usage(
+            "is a public network: the answers to a flood may reach those whose it is. If that \
+             cannot be: --i-may-test-this-host"
+                .to_owned(),
+        );
+    }
+    Ok(Some(crowd))
 }
 
 fn index_of(name: &String) -> Result<u32, Failure> {

@@ -44,7 +44,10 @@ pub(super) fn all(suite: &Suite, cases: &[Case], reach: Reach, own: Option<&Serv
     }));
     let agents = [
         ("--agent, with the standard primitives", standard),
-        ("--agent: tcpspec agent", Reach::Agent(Abilities::Extension)),
+        (
+            "--agent: tcpspec agent; --flood-from",
+            Reach::Agent(Abilities::Extension),
+        ),
     ];
     for (flags, reach) in agents {
         ways.push(way(flags.to_owned(), cases, &|case| {
@@ -120,7 +123,7 @@ mod tests {
         assert!(played("--service chargen") < played("--service ssh"));
         assert!(played("--service discard") < played("--service http"));
         assert!(played("--service http") < played("--service redis"));
-        assert!(played("--service redis") < played("--agent: tcpspec agent"));
+        assert!(played("--service redis") < played("--agent: tcpspec agent; --flood-from"));
         let text = table(&ways, cases.len());
         assert!(
             text.contains("not: changes settings of the whole host"),

@@ -11,8 +11,8 @@ mod fitness;
 mod ping;
 
 use super::{
-    AppCall, ConnId, Device, DeviceError, FourTuple, LinkInfo, Output, Ports, Refused, Setup,
-    Waitable,
+    AppCall, ConnId, Crowd, Device, DeviceError, FourTuple, LinkInfo, Output, Ports, Refused,
+    Setup, Waitable,
 };
 use crate::agent::extension::Ask;
 use crate::link::clock::CaseClock;
@@ -30,7 +30,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use agent::{Abilities, Agent, Contact, Standards, Transport};
-pub use fitness::{Reach, demand, fit};
+pub use fitness::{Reach, demand, fit, flooders};
 pub use ping::{Answered, Pinger, RoundTrip};
 
 /// How long a challenge ACK to our last RST is waited for.
@@ -63,6 +63,8 @@ pub struct Host {
     pub pinned: Vec<(String, String)>,
     /// Largest IP packet on the way to it, octets.
     pub mtu: u16,
+    /// Addresses that it reaches by way of the tester: floods come from them.
+    pub crowd: Option<Crowd>,
 }
 
 /// Why a case did not begin.
@@ -135,6 +137,8 @@ impl Host {
                 tester: tester.port(),
                 device,
             }),
+            // A case that floods is not played where there is no crowd.
+            crowd: self.crowd.unwrap_or(Crowd::of(case.family)),
         }
     }
 }
@@ -279,6 +283,10 @@ impl Device for External {
                 .get_or_insert(broken("name a connection")(error));
         }
         self.station.open(tuple.tester, &self.mailbox);
+        if self.agent.is_some() {
+            // No other case has that port: what it says to the crowd is for this one.
+            self.station.open(tuple.device, &self.mailbox);
+        }
         self.open.entry(tuple).or_default();
     }
 
@@ -291,6 +299,12 @@ impl Device for External {
             source,
         })?;
         Ok(at)
+    }
+
+    fn flood(&mut self, _now: Instant, packets: &[Vec<u8>]) -> Result<(), DeviceError> {
+        self.station
+            .send_all(packets)
+            .map_err(broken("inject packets"))
     }
 
     fn call(&mut self, _now: Instant, conn: ConnId, call: &AppCall) -> Result<(), Refused> {
@@ -414,6 +428,7 @@ impl Drop for External {
         }
         for tuple in self.open.keys() {
             self.station.close(tuple.tester);
+            self.station.close(tuple.device);
         }
     }
 }

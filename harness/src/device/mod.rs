@@ -7,12 +7,14 @@
 #![doc = include_str!("writing.md")]
 
 pub mod bundled;
+mod crowd;
 pub mod external;
 #[cfg(feature = "smoltcp")]
 pub mod foreign;
 mod in_process;
 pub mod kernel;
 
+pub use crowd::Crowd;
 pub use in_process::{BUNDLED, FOREIGN, InProcess, Make, compiled_in};
 
 use crate::spec::case::{Family, SocketSettings, State};
@@ -45,6 +47,8 @@ pub struct LinkInfo {
     pub mtu: u16,
     /// Ports that are given; `None`: the tester chooses both.
     pub ports: Option<Ports>,
+    /// Floods come from these addresses.
+    pub crowd: Crowd,
 }
 
 /// The first port on either side; further connections of a case take the tester's next ones.
@@ -151,6 +155,14 @@ pub trait Device {
 
     /// Hands the device an IP packet. Returns when it was on the link.
     fn inject(&mut self, now: Instant, packet: &[u8]) -> Result<Instant, DeviceError>;
+
+    /// Hands the device many IP packets, one after the other and as fast as it can be done.
+    fn flood(&mut self, now: Instant, packets: &[Vec<u8>]) -> Result<(), DeviceError> {
+        for packet in packets {
+            self.inject(now, packet)?;
+        }
+        Ok(())
+    }
 
     /// Makes the device's application act. SEND payloads and RECEIVE counts are already values.
     fn call(&mut self, now: Instant, conn: ConnId, call: &AppCall) -> Result<(), Refused>;

@@ -147,9 +147,7 @@ impl<D: Waitable> Drive<'_, D> {
                 self.due = sent;
             }
             Action::Flood(packets) => {
-                for packet in &packets {
-                    self.device.inject(now, packet)?;
-                }
+                self.device.flood(now, &packets)?;
                 self.due = self.clock.now();
             }
             Action::Call(conn, call) => {

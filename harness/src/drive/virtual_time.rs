@@ -104,11 +104,7 @@ fn step(
             let at = device.inject(now, &packet)?;
             runner.on_injected(at);
         }
-        Action::Flood(packets) => {
-            for packet in &packets {
-                device.inject(now, packet)?;
-            }
-        }
+        Action::Flood(packets) => device.flood(now, &packets)?,
         Action::Call(conn, call) => {
             let outcome = device.call(now, conn, &call);
             runner.on_called(now, now, outcome);

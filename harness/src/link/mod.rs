@@ -15,7 +15,7 @@ pub mod readiness;
 pub mod tun;
 pub mod veth;
 
-use crate::device::LinkInfo;
+use crate::device::{Crowd, LinkInfo};
 use netlink::{Netlink, Request};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use packet_socket::{PacketSocket, Tapped};
@@ -91,6 +91,7 @@ pub fn info(family: Family) -> LinkInfo {
         device: device_address(family),
         mtu: MTU,
         ports: None,
+        crowd: Crowd::of(family),
     }
 }
 

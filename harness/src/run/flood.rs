@@ -2,12 +2,13 @@
 //! the answers, which nobody expects and nobody minds.
 
 use super::{Action, Played, Progress, Runner, Running};
+use crate::device::Crowd;
 use crate::model::{Capture, Space, resolve::Copied};
 use crate::seed::Sequence;
 use crate::spec::case::Flood;
 use crate::time::Instant;
 use crate::wire::{self, Outgoing, Packet};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 use tcpspec_reports::record::EventKind;
 
@@ -15,17 +16,13 @@ use tcpspec_reports::record::EventKind;
 const BURST: u32 = 100;
 /// What is due within this time leaves together.
 const GRAIN: Duration = Duration::from_millis(1);
-/// The first address of those who flood: 10.0.0.1 and 2001:db8:f::1 for the first flood of a case,
-/// and as many addresses further on for each that follows.
-const FIRST_V4: u32 = 0x0a00_0001;
-const FIRST_V6: u128 = 0x2001_0db8_000f_0000_0000_0000_0000_0001;
-const ADDRESSES: u32 = 1 << 20;
 
 /// A flood that began.
 #[derive(Debug)]
 pub(super) struct Flooding {
     device: SocketAddr,
-    /// The number of its first address.
+    crowd: Crowd,
+    /// The number of its first address: each flood of a case has addresses of its own.
     first: u32,
     count: u32,
     sent: u32,
@@ -47,7 +44,8 @@ impl Runner<'_> {
         if self.floods.last().is_none_or(|flooding| flooding.over) {
             self.floods.push(Flooding {
                 device: self.conns[conn].tuple.device,
-                first: self.floods.len() as u32 * ADDRESSES,
+                crowd: self.crowd,
+                first: self.floods.iter().map(|flooding| flooding.count).sum(),
                 count: flood.count,
                 sent: 0,
                 replies: 0,
@@ -86,7 +84,7 @@ impl Runner<'_> {
         let Some((source, destination)) = packet.ends() else {
             return false;
         };
-        let Some(number) = number_of(destination.ip()) else {
+        let Some(number) = self.crowd.number_of(destination.ip()) else {
             return false;
         };
         let flooding = self.floods.iter_mut().find(|flooding| {
@@ -162,44 +160,10 @@ impl Flooding {
             options,
             payload,
             ..Outgoing::bare(
-                SocketAddr::new(address(number, self.device.is_ipv4()), port),
+                SocketAddr::new(self.crowd.address(number), port),
                 self.device,
                 tcp.flags,
             )
         }))
-    }
-}
-
-fn address(number: u32, v4: bool) -> IpAddr {
-    if v4 {
-        Ipv4Addr::from(FIRST_V4 + number).into()
-    } else {
-        Ipv6Addr::from(FIRST_V6 + u128::from(number)).into()
-    }
-}
-
-/// The number of an address of those who flood.
-fn number_of(address: IpAddr) -> Option<u32> {
-    match address {
-        IpAddr::V4(address) => u32::from(address).checked_sub(FIRST_V4),
-        IpAddr::V6(address) => {
-            let number = u128::from(address).checked_sub(FIRST_V6)?;
-            u32::try_from(number).ok()
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_number_has_an_address_of_its_own_that_leads_back_to_it() {
-        for number in [0, 1, 255, 65_536, 999_999, ADDRESSES * 3] {
-            for v4 in [true, false] {
-                assert_eq!(number_of(address(number, v4)), Some(number));
-            }
-        }
-        assert_eq!(number_of(Ipv4Addr::new(9, 255, 255, 255).into()), None);
     }
 }

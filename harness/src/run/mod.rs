@@ -22,7 +22,7 @@ mod one_of;
 mod quiet;
 mod service;
 
-use crate::device::{AppCall, ConnId, FourTuple, LinkInfo, Refused};
+use crate::device::{AppCall, ConnId, Crowd, FourTuple, LinkInfo, Refused};
 use crate::invariants::History;
 use crate::model::{Capture, Conn, Scope, Unresolved};
 use crate::spec::case::{Case, Level, State, Step, Verb};
@@ -86,6 +86,8 @@ pub struct Runner<'a> {
     question: Question,
     /// How many values of an `info` or `counter` step are known.
     asked: usize,
+    /// Where floods come from, and those that there were.
+    crowd: Crowd,
     floods: Vec<flood::Flooding>,
     log: Log,
     /// The last step is over; the case stays open until then.
@@ -153,6 +155,7 @@ impl<'a> Runner<'a> {
             annotating: None,
             question: Question::None,
             asked: 0,
+            crowd: link.crowd,
             floods: Vec::new(),
             log: Log::default(),
             closes: None,

@@ -8,6 +8,7 @@ mod cable;
 mod care;
 mod comparison;
 mod enemy;
+mod flood;
 mod garbage;
 mod rig;
 mod service;
@@ -41,7 +42,7 @@ fn main() -> ExitCode {
         _ => {}
     }
     let arguments = Arguments::from_args();
-    let tests: [(&str, Test); 25] = [
+    let tests: [(&str, Test); 26] = [
         ("host/linux-over-ipv4", |rig| conforms(rig, &V4)),
         ("host/linux-over-ipv6", |rig| conforms(rig, &V6)),
         ("host/linux-with-an-agent", with_an_agent),
@@ -71,6 +72,7 @@ fn main() -> ExitCode {
             care::in_spite_of_loss()
         }),
         ("host/among-enemies", |_| care::among_enemies()),
+        ("host/a-flood", |_| flood::floods()),
         ("host/dry-run", |_| care::rehearsed()),
     ];
     let forbidden = rig::forbidden();

@@ -48,6 +48,7 @@ impl Connection {
         give_up_powers()?;
         let (pinger, trip) = reach(remote, &station)?;
         let trip = trip.or_else(|| neighbour(&station));
+        see_crowd_routed(remote, &station)?;
         Ok(Self {
             station,
             pinger,
@@ -210,6 +211,27 @@ fn reach(
     }
 }
 
+/// What the host answers to somebody of the crowd has to come here: to nobody else, and to the
+/// specs that count it.
+fn see_crowd_routed(remote: &Remote, station: &Arc<Station>) -> Result<(), Failure> {
+    let Some(crowd) = remote.host.crowd else {
+        return Ok(());
+    };
+    let unheard = |error: io::Error| Failure::Environment(format!("cannot ping: {error}"));
+    for port in remote.host.ping_ports() {
+        let tester = SocketAddr::new(crowd.first, *remote.ports.start());
+        let pinger = Pinger::new(station, tester, SocketAddr::new(remote.host.address, port));
+        if pinger.measure().map_err(unheard)?.is_some() {
+            return Ok(());
+        }
+    }
+    Err(Failure::Environment(format!(
+        "{} does not answer {} by way of the tester: on the device, a route for the network of \
+         --flood-from has to lead to {}",
+        remote.host.address, crowd.first, remote.from[0]
+    )))
+}
+
 /// How far away the neighbour is, where that is the host itself.
 fn neighbour(station: &Station) -> Option<RoundTrip> {
     let asked = (0..QUESTIONS).filter_map(|_| station.ask_neighbour().ok().flatten());
@@ -228,6 +250,7 @@ impl Remote {
             device: self.host.address,
             addresses: self.from.clone(),
             own: self.own,
+            crowd: self.host.crowd,
             most_per_second: self.most_per_second,
             interface: self.interface,
             vlan: self.vlan,

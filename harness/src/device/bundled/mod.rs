@@ -12,7 +12,7 @@ mod sysctl;
 pub use policy::{PolicyError, config};
 
 use super::{
-    AppCall, ConnId, Device, DeviceError, FourTuple, LinkInfo, Output, Refused, Seen, Setup,
+    AppCall, ConnId, Crowd, Device, DeviceError, FourTuple, LinkInfo, Output, Refused, Seen, Setup,
     Simulated,
 };
 use crate::spec::case::{Family, SocketSettings, State};
@@ -84,6 +84,7 @@ impl Bundled {
             device,
             mtu: config.mtu,
             ports: None,
+            crowd: Crowd::of(family),
         };
         Self {
             stack: Stack::new(config.clone(), &[device], [0; 16]),

@@ -49,12 +49,13 @@ fn unfit(case: &Case, reach: Reach, service: Option<&Service>) -> Option<String>
         ..Scan::default()
     };
     scan.steps(&case.steps);
-    if scan.flood {
-        return Some("floods the host from addresses that are somebody else's".to_owned());
-    }
     match reach {
         // Whether the host is given over to tests the agent says when it is asked.
         Reach::Agent(Abilities::Extension) => None,
+        // Without a port of its own, the queue that a case floods is everybody's.
+        _ if scan.flooders > 0 => {
+            Some("floods a port (--agent: tcpspec agent gives it one)".to_owned())
+        }
         Reach::Agent(Abilities::Standard(standards)) => match demand(case) {
             Some(demand) => Some(demand.reason.to_owned()),
             None => unfit_for_standards(case, &scan, standards),
@@ -64,6 +65,11 @@ fn unfit(case: &Case, reach: Reach, service: Option<&Service>) -> Option<String>
             None => unfit_for_service(case, &scan, service, closed_port),
         },
     }
+}
+
+/// Segments of its floods: as many addresses are needed.
+pub fn flooders(case: &Case) -> u32 {
+    Scan::of(case).flooders
 }
 
 /// What a case wants beyond connections of its own: it takes a host that is given over to tests.
@@ -206,8 +212,8 @@ struct Scan<'c> {
     call: Option<&'static str>,
     /// Settings of the whole device are changed.
     system: bool,
-    /// Segments come from invented addresses.
-    flood: bool,
+    /// So many segments come from addresses of their own.
+    flooders: u32,
     /// A message names an MTU, which outlives the connection.
     path_mtu: bool,
     /// The host asks for a Fast Open cookie, or shows one.
@@ -262,7 +268,7 @@ impl<'c> Scan<'c> {
                 Verb::App(wait) if wait.event == AppEvent::Accepted => {
                     self.half_open.remove(&step.conn);
                 }
-                Verb::Flood(_) => self.flood = true,
+                Verb::Flood(flood) => self.flooders += flood.count,
                 Verb::InjectIcmp(error) => self.path_mtu |= error.mtu.is_some(),
                 Verb::OneOf(branches) => {
                     for Branch { steps, .. } in branches {

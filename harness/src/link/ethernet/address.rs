@@ -56,6 +56,14 @@ pub(super) fn tester_end(packet: &[u8]) -> Option<SocketAddr> {
     }
 }
 
+/// The end that a segment comes from.
+pub(super) fn source_end(packet: &[u8]) -> Option<SocketAddr> {
+    let body = Body::of(packet)?;
+    let ports: &[u8; 2] = body.octets.first_chunk()?;
+    let is_tcp = body.protocol == IpNextHeaderProtocols::Tcp;
+    is_tcp.then_some(SocketAddr::new(body.from, u16::from_be_bytes(*ports)))
+}
+
 /// The source of the TCP segment that an ICMP error quotes after its eight octets.
 fn quoted_source(error: &[u8]) -> Option<SocketAddr> {
     let quoted = Body::of(error.get(8..)?)?;
@@ -155,6 +163,8 @@ mod tests {
         assert_eq!(trimmed(&padded), Some(&ping[..]));
         let tester = Some("10.96.92.212:6379".parse().unwrap());
         assert_eq!(tester_end(&ping), tester);
+        let device = Some("10.179.181.97:39070".parse().unwrap());
+        assert_eq!(source_end(&ping), device);
         assert_eq!(trimmed(&ping[..40]), None);
     }
 
@@ -185,6 +195,7 @@ mod tests {
         fn nothing_from_the_wire_panics(mut octets in prop::collection::vec(any::<u8>(), 0..120)) {
             let _ = trimmed(&octets);
             let _ = tester_end(&octets);
+            let _ = source_end(&octets);
             finish_checksum(&mut octets);
         }
     }

@@ -15,6 +15,7 @@ use super::pace::{Held, Pace};
 use super::route::{self, Way};
 use super::segments;
 use super::socket::{Arrived, FrameSocket};
+use crate::device::Crowd;
 use crate::link::privilege;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use pnet::packet::ethernet::EtherTypes;
@@ -48,6 +49,8 @@ pub struct Plan {
     pub addresses: Vec<IpAddr>,
     /// They are this machine's own: its kernel answers for them, not we.
     pub own: bool,
+    /// More addresses, of which nobody is asked: floods come from them.
+    pub crowd: Option<Crowd>,
     /// Frames that may be sent in a second; `None`: as many as there are.
     pub most_per_second: Option<u32>,
     /// The interface, if not the one that the routing table names.
@@ -95,6 +98,7 @@ struct Shared {
     mac: MacAddr,
     vlan: Option<u16>,
     addresses: BTreeSet<IpAddr>,
+    crowd: Option<Crowd>,
     way: Way,
     /// Link-layer address of the next hop.
     device_mac: MacAddr,
@@ -110,6 +114,8 @@ struct Shared {
     /// Why no case goes on, and a bell that rings from then on.
     halted: OnceLock<&'static str>,
     bell: EventFd,
+    /// By the end of ours that a packet goes to; what goes to the crowd, by the end of the device
+    /// that it comes from.
     mailboxes: Mutex<BTreeMap<SocketAddr, Arc<Mailbox>>>,
     dropped: AtomicU64,
     unfinished: AtomicU64,
@@ -145,7 +151,8 @@ impl Station {
         })
     }
 
-    /// From now on, packets for that end are put into the mailbox.
+    /// From now on, packets for that end are put into the mailbox; if it is one of the device's,
+    /// those that it sends to the crowd.
     pub fn open(&self, end: SocketAddr, mailbox: &Arc<Mailbox>) {
         self.shared.mailboxes().insert(end, Arc::clone(mailbox));
     }
@@ -276,6 +283,7 @@ impl Shared {
             mac,
             vlan: plan.vlan,
             addresses: plan.addresses.iter().copied().collect(),
+            crowd: plan.crowd,
             way,
             device_mac: MacAddr::broadcast(),
             own: plan.own,
@@ -518,10 +526,7 @@ impl Shared {
             return;
         };
         self.note(&self.brought);
-        let Some(end) = address::tester_end(packet) else {
-            return;
-        };
-        let Some(mailbox) = self.mailboxes().get(&end).cloned() else {
+        let Some(mailbox) = self.mailbox_of(packet) else {
             return;
         };
         if arrived.unfinished {
@@ -538,6 +543,16 @@ impl Shared {
             address::finish_checksum(&mut packet);
         }
         mailbox.put((arrived.stamp, packet));
+    }
+
+    fn mailbox_of(&self, packet: &[u8]) -> Option<Arc<Mailbox>> {
+        let end = address::tester_end(packet)?;
+        let mailboxes = self.mailboxes();
+        if let Some(mailbox) = mailboxes.get(&end) {
+            return Some(Arc::clone(mailbox));
+        }
+        self.crowd?.number_of(end.ip())?;
+        mailboxes.get(&address::source_end(packet)?).cloned()
     }
 
     fn count_dropped(&self) -> u64 {

@@ -1,7 +1,7 @@
 //! A device that does what a script says, on the virtual clock.
 
 use crate::device::*;
-use crate::spec::case::State;
+use crate::spec::case::{Family, State};
 use crate::time::Instant;
 use crate::wire::{self, Outgoing, Packet, bit};
 use std::collections::VecDeque;
@@ -124,6 +124,7 @@ impl Device for Fake {
             device: "192.0.2.2".parse().unwrap(),
             mtu: 1500,
             ports: None,
+            crowd: Crowd::of(Family::V4),
         }
     }
 

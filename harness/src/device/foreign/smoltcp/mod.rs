@@ -14,8 +14,8 @@ mod wire;
 use super::application::Application;
 use super::{addresses, soon};
 use crate::device::{
-    AppCall, ConnId, Device, DeviceError, FourTuple, InProcess, LinkInfo, Output, Refused, Setup,
-    Simulated,
+    AppCall, ConnId, Crowd, Device, DeviceError, FourTuple, InProcess, LinkInfo, Output, Refused,
+    Setup, Simulated,
 };
 use crate::spec::case::{Family, State};
 use crate::time::Instant;
@@ -57,6 +57,7 @@ impl Smoltcp {
             device,
             mtu: MTU,
             ports: None,
+            crowd: Crowd::of(family),
         };
         let mut wire = Wire::default();
         let iface = interface(&mut wire, &link, 0);
