@@ -21,6 +21,7 @@ mod congestion;
 mod cookies;
 mod counters;
 mod demux;
+mod dsack;
 mod ecn;
 mod fast_open;
 mod half_open;

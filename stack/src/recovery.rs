@@ -1,12 +1,13 @@
 //! Loss recovery by selective acknowledgments (RFC 6675 §5, or RFC 8985 §6): when it begins, what
-//! is sent again while it lasts, and what a D-SACK takes back (RFC 2883 §5).
+//! is sent again while it lasts, and that it is taken back if it was false.
 //!
-//! [`crate::scoreboard`] knows what has arrived, [`crate::rack`] what is late, and
-//! [`crate::congestion`] how much may be sent. A host finds losses in one of the two ways, never
+//! [`crate::scoreboard`] knows what has arrived, [`crate::rack`] what is late, [`crate::dsack`]
+//! what was sent in vain, and [`crate::congestion`] how much may be sent. A host finds losses in one of the two ways, never
 //! in both. Connections without SACK recover by duplicate acknowledgments, which is not here.
 
 use crate::Config;
 use crate::buffers::Sent;
+use crate::dsack::{self, Duplicates};
 use crate::rack::{Circumstances, Flight, Rack};
 use crate::scoreboard::{DUP_THRESH, NextSeg, Outstanding, Scoreboard};
 use crate::segment::{SackBlock, Segment};
@@ -24,8 +25,8 @@ pub(crate) struct Recovery {
     pub(crate) board: Scoreboard,
     /// DupAcks.
     dup_acks: u32,
-    /// What would be taken back if nothing had been lost.
-    undo: Option<Undo>,
+    /// What was sent again for nothing.
+    duplicates: Duplicates,
     /// Losses are found by time (RFC 8985), and not by RFC 6675.
     by_time: bool,
     /// What is late.
@@ -46,15 +47,6 @@ pub(crate) struct Recovery {
     arrived: (SeqNum, u32),
 }
 
-/// The way back from a recovery that turns out to be false.
-#[derive(Clone, Copy, Debug)]
-struct Undo {
-    /// SND.UNA when it began.
-    una: SeqNum,
-    /// Segments that were sent again, and not reported as duplicates.
-    again: u32,
-}
-
 /// A segment that is to be sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Again {
@@ -72,7 +64,7 @@ impl Recovery {
         Self {
             board: Scoreboard::new(iss),
             dup_acks: 0,
-            undo: None,
+            duplicates: Duplicates::default(),
             by_time: config.rack,
             rack: Rack::new(iss),
             segs_sacked: 0,
@@ -144,7 +136,7 @@ pub(crate) fn on_timeout(tcb: &mut Tcb, now: Instant) -> bool {
     tcb.recovery.board.forget();
     tcb.recovery.segs_sacked = 0;
     tcb.recovery.dup_acks = 0;
-    tcb.recovery.undo = None;
+    tcb.recovery.duplicates.believe();
     tcb.recovery.was_recovering = true;
     tcb.recovery.was_probing = false;
     tcb.recovery.cut_at = now;
@@ -198,9 +190,13 @@ pub(crate) fn on_ack(tcb: &mut Tcb, segment: &Segment<'_>, says: Says, cx: &mut 
     //   Upon the receipt of any ACK containing SACK information, the
     //   scoreboard MUST be updated via the Update () routine.
     let news = tcb.recovery.board.update(blocks, &out);
-    let duplicate = duplicate_of(blocks, ack);
+    let duplicate = dsack::duplicate_of(blocks, ack);
     if let Some(duplicate) = duplicate {
-        came_twice(tcb, duplicate);
+        let never = tcb.total_retransmits == 0;
+        tcb.recovery.duplicates.reported(duplicate, never);
+    }
+    if tcb.recovery.duplicates.were_all(tcb.snd.una) {
+        tcb.congestion.take_back();
     }
     // RFC 6937 §2:
     //   With SACK,
@@ -288,10 +284,13 @@ fn find_loss(
 
 /// (4) of RFC 6675 §5.
 fn enter(tcb: &mut Tcb, cx: &mut Context<'_>) {
-    tcb.recovery.undo = Some(Undo {
-        una: tcb.snd.una,
-        again: 0,
-    });
+    if tcb.congestion.in_loss_recovery() {
+        // What was sent again is lost again.
+        tcb.recovery.duplicates.believe();
+    } else {
+        let (una, nxt) = (tcb.snd.una, tcb.snd.nxt);
+        tcb.recovery.duplicates.doubt(una, nxt);
+    }
     let sender = tcb.sender(cx.now);
     tcb.congestion.enter_loss_recovery(&sender);
     tcb.recovery.dup_acks = 0;
@@ -491,9 +490,7 @@ pub(crate) fn sent_again(tcb: &mut Tcb, again: Again) {
     if !tcb.sack || !tcb.congestion.in_loss_recovery() {
         return;
     }
-    if let Some(undo) = &mut tcb.recovery.undo {
-        undo.again += 1;
-    }
+    tcb.recovery.duplicates.sent_again(again.seq, again.end);
     let board = &mut tcb.recovery.board;
     if again.rescue {
         // RFC 6675 §4:
@@ -526,37 +523,4 @@ pub(crate) fn not_reported(tcb: &Tcb, next: SeqNum) -> (SeqNum, Option<SeqNum>) 
         }
         above => (next, above.map(|(left, _)| left)),
     }
-}
-
-/// The first block, if it reports a duplicate (RFC 2883 §5).
-fn duplicate_of(blocks: &[SackBlock], ack: SeqNum) -> Option<SackBlock> {
-    let &(left, right) = blocks.first()?;
-    // RFC 2883 §5:
-    //   should compare the sequence space in the first SACK block to the
-    //   cumulative ACK which is carried IN THE SAME PACKET.
-    let below = right.before_or_eq(ack);
-    let inside = blocks
-        .get(1)
-        .is_some_and(|(from, to)| from.before_or_eq(left) && right.before_or_eq(*to));
-    ((below || inside) && left.before(right)).then_some((left, right))
-}
-
-/// The peer got these octets twice: if that holds for all that was sent again, nothing was lost.
-fn came_twice(tcb: &mut Tcb, (left, _): SackBlock) {
-    let Some(undo) = &mut tcb.recovery.undo else {
-        return;
-    };
-    if left.before(undo.una) || undo.again == 0 {
-        return;
-    }
-    undo.again -= 1;
-    if undo.again > 0 {
-        return;
-    }
-    tcb.recovery.rack.lost.clear();
-    // RFC 2883 §5.2:
-    //   the sender has the option of "undoing"
-    //   that reduction in the congestion window
-    tcb.congestion.take_back();
-    tcb.recovery.undo = None;
 }

@@ -130,7 +130,8 @@ enum Phase {
     },
 }
 
-/// What a reduction has taken away, in case it was a mistake.
+/// What a reduction has taken away, in case it was a mistake; gone as soon as anything else speaks
+/// for a smaller window.
 #[derive(Clone, Debug)]
 struct Undo {
     window: Window,
@@ -277,6 +278,7 @@ impl Congestion {
         //   the retransmission timeout.
         self.control.as_mut().pause(sender.now);
         if sender.now.since(self.last_sent) > rto {
+            self.undo = None;
             self.window.cwnd = self.window.cwnd.min(self.restart);
             self.first = (sender.nxt, sender.nxt + self.window.cwnd);
         }
@@ -424,6 +426,7 @@ impl Congestion {
     /// A loss was repaired before it was found: cwnd and ssthresh are cut, and that is all.
     pub(crate) fn respond(&mut self, sender: &Sender) {
         self.cut(sender, false);
+        self.undo = None;
         self.window.cwnd = self.window.ssthresh;
     }
 
@@ -442,13 +445,18 @@ impl Congestion {
         self.recover
     }
 
-    /// The recovery was a mistake: nothing was lost, and cwnd is again what it was.
+    /// The recovery that is over was a mistake: nothing was lost, and cwnd is again what it was.
     pub(crate) fn take_back(&mut self) {
-        if let Some(undo) = self.undo.take() {
-            self.window.cwnd = self.window.cwnd.max(undo.window.cwnd);
-            self.window.ssthresh = self.window.ssthresh.max(undo.window.ssthresh);
+        let Some(undo) = self.undo.take() else {
+            return;
+        };
+        // RFC 2883 §5.2:
+        //   the sender has the option of "undoing"
+        //   that reduction in the congestion window
+        // RFC 9438 §4.9.2 keeps what has grown beyond that since then.
+        if self.window.cwnd < undo.window.cwnd {
+            self.window = undo.window;
             self.control = undo.control;
-            self.phase = Phase::Open;
         }
     }
 
@@ -516,13 +524,17 @@ impl Congestion {
 
     /// The network says that it is congested, and nothing was lost (RFC 3168 §6.1.2).
     pub(crate) fn on_echo(&mut self, sender: &Sender) {
+        // RFC 4015 §3.4:
+        //   In that case, the
+        //   TCP sender MUST refrain from reversing congestion control state.
+        self.undo = None;
+        if self.phase != Phase::Open {
+            return;
+        }
         // RFC 3168 §6.1.2:
         //   the TCP source halves the congestion window
         //   "cwnd" and reduces the slow start threshold "ssthresh".
         // cwnd itself, not FlightSize: it is never far above what was in flight.
-        if self.phase != Phase::Open {
-            return;
-        }
         let window = self.window;
         let left = self.control.as_mut().reduce(window, window.cwnd, false);
         self.window.ssthresh = left.max(2 * sender.mss);
@@ -569,6 +581,7 @@ impl Congestion {
         //   size to the new segment size.
         let scaled = u64::from(self.window.cwnd) * u64::from(to) / u64::from(from.max(1));
         self.window.cwnd = u32::try_from(scaled).unwrap_or(MAX_CWND).max(to);
+        self.undo = None;
     }
 
     /// An acknowledgment up to `ack` while what was in flight at a timeout is sent again.
