@@ -42,7 +42,7 @@ pub fn apply(
                 tally.strange.get_or_insert((record.id.clone(), symptom));
             }
         }
-        let in_force = |entry: &usize| entries[*entry].expires.as_str() >= today;
+        let in_force = |entry: &usize| !entries[*entry].has_expired(today);
         if let (None, Some(&Some(first))) = (strange, excuses.first()) {
             record.known = excuses.iter().flatten().all(in_force).then(|| Known {
                 reason: entries[first].reason.clone(),
@@ -75,7 +75,7 @@ pub fn unforetold(
     }
     let about: Vec<&Deviation> = entries
         .iter()
-        .filter(|entry| entry.expires.as_str() >= today && entry.applies_to(&record.id, identity))
+        .filter(|entry| !entry.has_expired(today) && entry.applies_to(&record.id, identity))
         .collect();
     if record.mismatches.is_empty() {
         return vec![record.symptom().to_owned()];
@@ -128,7 +128,7 @@ impl Tally {
                 "changed",
                 format!("expected {symptom}, but {id} shows `{other}`"),
             ),
-            _ if entry.expires.as_str() < today => {
+            _ if entry.has_expired(today) => {
                 let expires = &entry.expires;
                 (
                     "expired",

@@ -3,11 +3,13 @@
 mod host;
 
 use super::arguments::DoctorArguments;
-use super::{Context, Exit, Failure, print};
+use super::{Context, Exit, Failure, lint, print};
 use crate::link::firewall;
+use crate::spec::{Diagnostic, Severity};
 use crate::worker;
 use std::fmt::Write;
 use tcpspec_reports::palette::Palette;
+use tcpspec_reports::text::count;
 
 /// Columns of what a row is about.
 const NAME: usize = 18;
@@ -76,9 +78,9 @@ impl Finding {
 /// is named.
 pub(super) fn doctor(arguments: &DoctorArguments, context: &Context) -> Result<Exit, Failure> {
     let palette = &context.palette;
-    let suite = context.suite(&[])?;
     let mut text = String::new();
-    let specs = Finding::good(format!("{} specs, 0 errors", suite.specs().len()));
+    let specs = specs(context)?;
+    let are_specs_good = specs.mark != Mark::Bad;
     specs.row("specs", palette, &mut text);
     let bundled = Finding::good("virtual clock; needs nothing");
     bundled.row("bundled stack", palette, &mut text);
@@ -115,10 +117,27 @@ pub(super) fn doctor(arguments: &DoctorArguments, context: &Context) -> Result<E
         }
     }
     print(&text)?;
-    Ok(if is_fit {
-        Exit::Conformant
+    Ok(match (are_specs_good, is_fit) {
+        (false, _) => Exit::Usage,
+        (true, true) => Exit::Conformant,
+        (true, false) => Exit::Unjudged,
+    })
+}
+
+/// What `lint` has to say of the specs, in a word.
+fn specs(context: &Context) -> Result<Finding, Failure> {
+    let (read, found) = match crate::spec::read(&context.sources(&[])?) {
+        Ok(suite) => (Some(suite.specs().len()), lint::findings(&suite)),
+        Err(wrong) => (None, wrong.0),
+    };
+    let is_error = |one: &&Diagnostic| one.severity == Severity::Error;
+    let errors = count(found.iter().filter(is_error).count(), "error");
+    let specs = read.map_or_else(String::new, |specs| format!("{}, ", count(specs, "spec")));
+    let told = format!("{specs}{errors}");
+    Ok(if found.iter().any(|one| is_error(&one)) {
+        Finding::bad(told).cured_by("tcpspec lint")
     } else {
-        Exit::Unjudged
+        Finding::good(told)
     })
 }
 

@@ -1,7 +1,7 @@
 //! `tcpspec explain`: specs as prose and ladder, with every default spelled out.
 
-use super::plan;
 use super::{Context, Exit, Failure, arguments, print};
+use super::{meant, plan};
 use crate::select::Subject;
 
 /// Explains each selected spec once.
@@ -20,6 +20,7 @@ pub(super) fn explain(select: &[String], context: &Context) -> Result<Exit, Fail
     let cases = suite
         .cases(profile, plan::families(everything.family))
         .map_err(Failure::Specs)?;
+    meant::check(select, &selection, &suite, &cases)?;
     let mut text = String::new();
     let mut last = None;
     for case in cases
@@ -32,12 +33,6 @@ pub(super) fn explain(select: &[String], context: &Context) -> Result<Exit, Fail
             text.push('\n');
             last = Some(spec);
         }
-    }
-    if text.is_empty() {
-        let asked = select.join(" ");
-        return Err(Failure::Nothing(format!(
-            "no spec matches {asked}; `tcpspec list` shows all"
-        )));
     }
     print(&text)
 }

@@ -1,7 +1,7 @@
 //! `tcpspec lint`: what is wrong, and what is legal but bad.
 
-use super::{Context, Exit, Failure, say};
-use crate::spec::{Diagnostic, Diagnostics, Severity};
+use super::{Context, Exit, Failure, say, today};
+use crate::spec::{Diagnostic, Diagnostics, EXPIRED, Severity, Suite};
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use tcpspec_reports::text::count;
@@ -15,7 +15,10 @@ pub(super) fn lint(paths: &[PathBuf], context: &Context) -> Result<Exit, Failure
     if let Some(path) = paths.iter().find(|path| !path.exists()) {
         return Err(Failure::Usage(format!("{} does not exist", path.display())));
     }
-    let suite = context.suite(&select)?;
+    let suite = match crate::spec::read(&context.sources(&select)?) {
+        Ok(suite) => suite,
+        Err(wrong) => return Ok(unreadable(&wrong)),
+    };
     let concerns = |file: &str| {
         paths.is_empty()
             || paths.iter().any(|path| {
@@ -24,7 +27,7 @@ pub(super) fn lint(paths: &[PathBuf], context: &Context) -> Result<Exit, Failure
                 file == path || file.starts_with(&format!("{path}/")) || path.ends_with(file)
             })
     };
-    let mut found = suite.lint();
+    let mut found = findings(&suite);
     found.retain(|diagnostic| concerns(&diagnostic.source.name));
     // That a spec is slow is news to its author, not to whoever checks them all.
     let is_slow = |found: &Diagnostic| found.code == "spec::slow";
@@ -32,10 +35,7 @@ pub(super) fn lint(paths: &[PathBuf], context: &Context) -> Result<Exit, Failure
     if paths.is_empty() {
         found.retain(|found| !is_slow(found));
     }
-    let errors = found
-        .iter()
-        .filter(|found| found.severity == Severity::Error)
-        .count();
+    let (errors, exit) = (errors(&found), exit(&found));
     let warnings = found.len() - errors;
     eprint!(
         "{}",
@@ -57,9 +57,38 @@ pub(super) fn lint(paths: &[PathBuf], context: &Context) -> Result<Exit, Failure
     say(&format!(
         "{what}: {errors_found}, {warnings}; {slow} slow on a real clock\n"
     ));
-    Ok(if errors > 0 {
-        Exit::Usage
-    } else {
-        Exit::Conformant
-    })
+    Ok(exit)
+}
+
+/// Files that nothing can be made of: what else is bad shows when they are mended.
+fn unreadable(wrong: &Diagnostics) -> Exit {
+    eprint!("{}", wrong.render(std::io::stderr().is_terminal()));
+    let mut files: Vec<&str> = wrong.0.iter().map(|one| &*one.source.name).collect();
+    files.sort_unstable();
+    files.dedup();
+    let (errors, files) = (count(errors(&wrong.0), "error"), count(files.len(), "file"));
+    say(&format!("{errors} in {files}\n"));
+    Exit::Usage
+}
+
+/// All that is wrong, today.
+pub(super) fn findings(suite: &Suite) -> Vec<Diagnostic> {
+    let mut found = suite.lint();
+    found.extend(suite.expired(&today()));
+    found
+}
+
+fn errors(found: &[Diagnostic]) -> usize {
+    let errors = found.iter().filter(|it| it.severity == Severity::Error);
+    errors.count()
+}
+
+/// A deviation that has expired is no bad spec: it ends a run with the same code.
+fn exit(found: &[Diagnostic]) -> Exit {
+    let mut errors = found.iter().filter(|it| it.severity == Severity::Error);
+    match (errors.clone().next(), errors.all(|it| it.code == EXPIRED)) {
+        (None, _) => Exit::Conformant,
+        (Some(_), true) => Exit::NonConformant,
+        (Some(_), false) => Exit::Usage,
+    }
 }

@@ -9,6 +9,7 @@ mod interrupt;
 mod lint;
 mod list;
 mod live;
+mod meant;
 mod plan;
 mod play;
 mod remote;
@@ -26,6 +27,7 @@ use clap::Parser;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::SystemTime;
 use tcpspec_reports::palette::Palette;
 
 /// Name and version, as reports print them.
@@ -94,6 +96,8 @@ impl Context {
             let top = here
                 .ancestors()
                 .find(|folder| folder.join("tcpspec.toml").is_file())?;
+            // As its user would write it, where that is short.
+            let top = top.strip_prefix(&here).unwrap_or(top);
             Some(top.join("specs"))
         };
         self.specs.clone().or_else(beside)
@@ -177,6 +181,12 @@ impl Failure {
         eprintln!("{bad}error{bad:#}: {text}");
         exit
     }
+}
+
+/// Today in the form of the deviation lists, UTC.
+fn today() -> String {
+    let now = humantime::format_rfc3339(SystemTime::now()).to_string();
+    now.chars().take("YYYY-MM-DD".len()).collect()
 }
 
 /// Prints a part of a command's output. A reader that has gone away, or a full disk behind a

@@ -1,6 +1,7 @@
 //! What a command is about: the suite, the device's profile, and the cases that are meant.
 
 use super::arguments::{Families, FilterArguments, HostArguments};
+use super::meant;
 use super::remote::Remote;
 use super::{Context, Failure};
 use crate::device::{BUNDLED, FOREIGN, InProcess};
@@ -199,7 +200,7 @@ impl Plan {
         }
         let families = target.families(filter.family);
         let cases = unroll(&suite, &profile, families).map_err(Failure::Specs)?;
-        check_selectors(select, &selection, &cases)?;
+        meant::check(select, &selection, &suite, &cases)?;
         let able = able(&suite, &target, &profile, &cases)?;
         let in_all_shards = cases
             .iter()
@@ -207,7 +208,7 @@ impl Plan {
         let in_all_shards = in_all_shards.count();
         let mut cases = selection.pick(cases);
         if cases.is_empty() {
-            return Err(nothing(select, selection.shard, in_all_shards, &suite));
+            return Err(nothing(select, filter, in_all_shards, &suite));
         }
         let service = service(&suite, &target)?;
         match &target {
@@ -320,7 +321,7 @@ pub(super) fn selection(
         .iter()
         .map(|text| match text.trim() {
             "" => Err("an empty filter; leave it out to select all".to_owned()),
-            _ => Filter::parse(text).map_err(|error| format!("filter: {error}")),
+            _ => Filter::parse(text, catalogue).map_err(|error| format!("filter: {error}")),
         })
         .collect::<Result<_, _>>()
         .map_err(Failure::Usage)?;
@@ -355,37 +356,26 @@ fn path_as_cited(text: &str) -> String {
         .to_owned()
 }
 
-/// Every selector has to mean something: a misspelt one would silently drop cases.
-fn check_selectors(
-    select: &[String],
-    selection: &Selection,
-    cases: &[Case],
-) -> Result<(), Failure> {
-    let idle = |(_, selector): &(&String, &Selector)| {
-        !cases.iter().any(|case| selector.selects(&case.into()))
-    };
-    match select.iter().zip(&selection.selectors).find(idle) {
-        None => Ok(()),
-        Some((text, _)) => Err(Failure::Nothing(format!(
-            "`{text}` matches no case; `tcpspec list` shows what there is"
-        ))),
-    }
-}
-
-fn nothing(select: &[String], shard: Option<Shard>, cases: usize, suite: &Suite) -> Failure {
-    if let Some(Shard { index, count }) = shard.filter(|_| cases > 0) {
+fn nothing(select: &[String], filter: &FilterArguments, cases: usize, suite: &Suite) -> Failure {
+    if let Some(Shard { index, count }) = filter.shard.filter(|_| cases > 0) {
         let cases = text::count(cases, "case");
         return Failure::Nothing(format!(
             "shard {index}/{count} is empty: {cases} fill fewer shards than {count}"
         ));
     }
-    let asked = if select.is_empty() {
-        "the filter".to_owned()
-    } else {
-        select.join(" ")
+    let selectors = (!select.is_empty()).then(|| format!("is selected by {}", select.join(" ")));
+    let filters = filter.filters.iter().map(|it| format!("matches `{it}`"));
+    let family = match filter.family {
+        Families::Both => None,
+        Families::V4 => Some("is of IPv4".to_owned()),
+        Families::V6 => Some("is of IPv6".to_owned()),
     };
+    let suite_of = filter.suite.iter().map(|name| format!("is of `{name}`"));
+    let asked = selectors.into_iter().chain(filters).chain(suite_of);
+    let asked: Vec<String> = asked.chain(family).collect();
+    let asked = asked.join(" and ");
     Failure::Nothing(format!(
-        "nothing selected: no case of {} specs matches {asked}; `tcpspec list` shows what there is",
+        "no case of {} specs {asked}; `tcpspec list` shows what there is",
         suite.specs().len()
     ))
 }

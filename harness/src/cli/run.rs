@@ -7,7 +7,7 @@ use super::plan::{Plan, Target};
 use super::play::{Go, Pace, unplayed};
 use super::remote::{self, Connection};
 use super::reports::Wanted;
-use super::{Context, Exit, Failure, TOOL, doctor, say, spec_files};
+use super::{Context, Exit, Failure, TOOL, doctor, say, spec_files, today};
 use crate::deviations;
 use crate::seed;
 use crate::spec::Requirement;
@@ -364,12 +364,6 @@ fn without_token(words: impl Iterator<Item = String>) -> Vec<String> {
 /// A seed that is not used yet, short enough to be typed.
 fn fresh_seed() -> u64 {
     RandomState::new().hash_one(std::process::id()) >> 32
-}
-
-/// Today in the form of the deviation lists, UTC.
-fn today() -> String {
-    let now = humantime::format_rfc3339(SystemTime::now()).to_string();
-    now.chars().take("YYYY-MM-DD".len()).collect()
 }
 
 #[cfg(test)]

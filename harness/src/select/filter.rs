@@ -5,8 +5,11 @@
 //! There is no quoting: an argument ends at its closing parenthesis.
 
 use super::Subject;
-use crate::spec::CaseGlob;
 use crate::spec::case::{Family, Level};
+use crate::spec::table::{self, nearest};
+use crate::spec::{CaseGlob, Catalogue, claims};
+use std::fmt;
+use std::ops::Range;
 
 /// A filter expression.
 #[derive(Clone, Debug)]
@@ -42,23 +45,35 @@ pub enum Predicate {
     All,
 }
 
-/// What is wrong with an expression, and where (octets from its start).
+/// What is wrong with an expression, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}, at character {} of `{text}`", .at + 1)]
 pub struct FilterError {
     /// The whole expression.
     pub text: String,
-    /// Where it went wrong.
-    pub at: usize,
+    /// Where it went wrong: octets from its start.
+    pub at: Range<usize>,
     /// What is wrong and what to write instead.
     pub message: String,
 }
 
+/// The message, and below it the expression with a caret.
+impl fmt::Display for FilterError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let columns = |part: Option<&str>| part.unwrap_or_default().chars().count();
+        let indent = columns(self.text.get(..self.at.start));
+        let carets = "^".repeat(columns(self.text.get(self.at.clone())).max(1));
+        let Self { text, message, .. } = self;
+        write!(f, "{message}\n  {text}\n  {:indent$}{carets}", "")
+    }
+}
+
 impl Filter {
-    /// Reads an expression.
-    pub fn parse(text: &str) -> Result<Self, FilterError> {
+    /// Reads an expression. What it covers must be in the catalogue, unless that is empty: then
+    /// nobody has read it.
+    pub fn parse(text: &str, catalogue: &Catalogue) -> Result<Self, FilterError> {
         let mut parser = Parser {
             text,
+            catalogue,
             at: 0,
             depth: 0,
         };
@@ -84,16 +99,20 @@ impl Predicate {
     /// The names, for messages.
     const NAMES: &str = "id section covers needs level family slow all";
 
-    fn new(name: &str, argument: &str) -> Result<Self, String> {
+    fn new(name: &str, argument: &str, catalogue: &Catalogue) -> Result<Self, String> {
         let given = || match argument {
             "" => Err(format!("`{name}()` needs an argument")),
             _ => Ok(argument.to_owned()),
         };
+        let bare = |predicate: Self| match argument {
+            "" => Ok(predicate),
+            _ => Err(format!("`{name}()` takes no argument")),
+        };
         Ok(match name {
             "id" => Self::Id(CaseGlob::new(&given()?)?),
             "section" => Self::Section(given()?.trim_start_matches('§').to_owned()),
-            "covers" => Self::Covers(given()?),
-            "needs" => Self::Needs(given()?),
+            "covers" => Self::Covers(requirement(&given()?, catalogue)?),
+            "needs" => Self::Needs(claim(&given()?)?),
             "level" => Self::Level(match argument {
                 "must" => Level::Must,
                 "should" => Level::Should,
@@ -104,9 +123,13 @@ impl Predicate {
                 "6" | "v6" => Family::V6,
                 _ => return Err(format!("`{argument}` is no family: 4 or 6")),
             }),
-            "slow" => Self::Slow,
-            "all" => Self::All,
-            _ => return Err(format!("no predicate `{name}`; there are: {}", Self::NAMES)),
+            "slow" => bare(Self::Slow)?,
+            "all" => bare(Self::All)?,
+            _ => {
+                let near = nearest(name, Self::NAMES.split(' '));
+                let known = instead(near, Self::NAMES);
+                return Err(format!("no predicate `{name}`; {known}"));
+            }
         })
     }
 
@@ -124,11 +147,44 @@ impl Predicate {
     }
 }
 
+/// The id as the catalogue has it.
+fn requirement(id: &str, catalogue: &Catalogue) -> Result<String, String> {
+    if catalogue.is_empty() {
+        return Ok(id.to_owned());
+    }
+    let upper = id.to_ascii_uppercase();
+    let found = [id, &upper].into_iter().find_map(|id| catalogue.get(id));
+    found.map(|found| found.id.clone()).ok_or_else(|| {
+        let (message, help) = catalogue.unknown(id);
+        help.map_or(message.clone(), |help| format!("{message}; {help}"))
+    })
+}
+
+/// A claim that some device may make.
+fn claim(name: &str) -> Result<String, String> {
+    let known = table::names(claims::CLAIMS);
+    if known.contains(&name) {
+        return Ok(name.to_owned());
+    }
+    let near = nearest(name, known.iter().copied());
+    let known = instead(near, &known.join(" "));
+    Err(format!("no claim `{name}`; {known}"))
+}
+
+/// What to write instead.
+fn instead(near: Option<String>, known: &str) -> String {
+    match near {
+        Some(near) => format!("did you mean `{near}`? There are: {known}"),
+        None => format!("there are: {known}"),
+    }
+}
+
 /// Parentheses deeper than this are a mistake, not a filter.
 const DEPTH_MAX: u32 = 64;
 
 struct Parser<'t> {
     text: &'t str,
+    catalogue: &'t Catalogue,
     at: usize,
     depth: u32,
 }
@@ -198,12 +254,14 @@ impl Parser<'_> {
             return Err(self.error("expected `)`".to_owned()));
         };
         let argument = self.text[self.at..self.at + length].trim();
-        let predicate = Predicate::new(name, argument).map_err(|message| FilterError {
+        let predicate = Predicate::new(name, argument, self.catalogue);
+        let end = self.at + length + 1;
+        let predicate = predicate.map_err(|message| FilterError {
             text: self.text.to_owned(),
-            at: start,
+            at: start..end,
             message,
         })?;
-        self.at += length + 1;
+        self.at = end;
         Ok(Filter::Is(predicate))
     }
 
@@ -225,7 +283,7 @@ impl Parser<'_> {
     fn error(&self, message: String) -> FilterError {
         FilterError {
             text: self.text.to_owned(),
-            at: self.at,
+            at: self.at..self.at,
             message,
         }
     }

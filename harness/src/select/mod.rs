@@ -136,7 +136,11 @@ fn section_of_rfc(text: &str) -> Option<Result<String, String>> {
 
 fn is_path(text: &str) -> bool {
     let ends_as_file = [".yaml", ".yml"].iter().any(|end| text.ends_with(end));
-    ends_as_file || text.starts_with("specs/") || text.starts_with('/') || text == "specs"
+    ends_as_file
+        || text.ends_with('/')
+        || text.starts_with("specs/")
+        || text.starts_with('/')
+        || text == "specs"
 }
 
 /// `file` is `path`, or lies in the folder `path`; leading folders may be missing on either side.

@@ -1,6 +1,6 @@
 use super::filter::{Filter, FilterError};
 use super::*;
-use crate::spec::CaseGlob;
+use crate::spec::{CaseGlob, Catalogue};
 use rstest::rstest;
 
 const CLOSING: Subject<'static> = Subject {
@@ -111,7 +111,12 @@ fn a_requirement_selects_what_covers_it() {
 #[case("id(3.10.7.4/*[rst=inside]) & family(4)", true)]
 #[case("all() - family(4) | slow()", false)]
 fn filters(#[case] text: &str, #[case] selects: bool) {
-    assert_eq!(Filter::parse(text).unwrap().selects(&CLOSING), selects);
+    assert_eq!(
+        Filter::parse(text, &Catalogue::default())
+            .unwrap()
+            .selects(&CLOSING),
+        selects
+    );
 }
 
 #[rstest]
@@ -121,18 +126,45 @@ fn filters(#[case] text: &str, #[case] selects: bool) {
 #[case("slow() slow()", 7, "expected `|`")]
 #[case("level(may)", 0, "is no level")]
 #[case("slow", 4, "expected `(`")]
+#[case("slow(10s)", 0, "takes no argument")]
+#[case("all() - needs(sak)", 8, "did you mean `sack`?")]
+#[case("needs(RFC5961)", 0, "did you mean `rfc5961`?")]
+#[case("need(sack)", 0, "did you mean `needs`?")]
 #[case("", 0, "expected one of")]
 fn wrong_filters(#[case] text: &str, #[case] position: usize, #[case] says: &str) {
-    let FilterError { at, message, .. } = Filter::parse(text).unwrap_err();
-    assert_eq!(at, position, "{message}");
+    let wrong = Filter::parse(text, &Catalogue::default()).unwrap_err();
+    let FilterError { at, message, .. } = wrong;
+    assert_eq!(at.start, position, "{message}");
     assert!(message.contains(says), "{message}");
+}
+
+#[rstest]
+#[case("covers(MUST-13)", true)]
+#[case("covers(must-13)", true)]
+#[case("covers(RFC9293:MUST-13)", true)]
+fn what_a_filter_covers_is_in_the_catalogue(#[case] text: &str, #[case] selects: bool) {
+    let suite = crate::spec::read(&crate::spec::Sources::embedded()).unwrap();
+    let covers = ["MUST-13".to_owned()];
+    let subject = Subject {
+        covers: &covers,
+        ..CLOSING
+    };
+    let filter = Filter::parse(text, suite.catalogue()).unwrap();
+    assert_eq!(filter.selects(&subject), selects);
+    let wrong = Filter::parse("slow() | covers(MUST-99)", suite.catalogue());
+    let wrong = wrong.unwrap_err().to_string();
+    let expected = "\
+MUST-99 is not in the catalogue (MUST-1 … MUST-69)
+  slow() | covers(MUST-99)
+           ^^^^^^^^^^^^^^^";
+    assert_eq!(wrong, expected);
 }
 
 #[test]
 fn deep_nesting_is_an_error_and_no_crash() {
     let text = format!("{}all(){}", "(".repeat(100_000), ")".repeat(100_000));
     assert!(
-        Filter::parse(&text)
+        Filter::parse(&text, &Catalogue::default())
             .unwrap_err()
             .message
             .contains("nesting")

@@ -85,7 +85,7 @@ impl Catalogue {
     }
 
     /// No requirement was read.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
@@ -239,7 +239,7 @@ impl Catalogue {
     }
 
     /// What to say of an id that is not here, and what to do.
-    pub(super) fn unknown(&self, id: &str) -> (String, Option<String>) {
+    pub(crate) fn unknown(&self, id: &str) -> (String, Option<String>) {
         let prefix = id.trim_end_matches(|last: char| last.is_ascii_digit());
         let numbered = |have: &&String| {
             have.strip_prefix(prefix)

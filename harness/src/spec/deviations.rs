@@ -43,9 +43,12 @@ pub const DEVIATION: &[Entry] = &[
     Entry {
         name: "expires",
         shape: Shape::Text,
-        doc: "the day from which it fails again: YYYY-MM-DD",
+        doc: "the last day on which it excuses anything: YYYY-MM-DD",
     },
 ];
+
+/// The code of an entry whose date has passed.
+pub const EXPIRED: &str = "deviation::expired";
 
 /// An entry.
 #[derive(Clone, Debug)]
@@ -92,6 +95,18 @@ impl Deviation {
             [first, rest @ ..] => format!("`{first}` or {} others", rest.len()),
             [] => String::new(),
         }
+    }
+
+    /// The last day has passed on which it excuses anything; `today` is `YYYY-MM-DD`.
+    pub fn has_expired(&self, today: &str) -> bool {
+        self.expires.as_str() < today
+    }
+
+    /// That it has expired.
+    pub(super) fn expired(&self) -> Diagnostic {
+        let message = format!("this deviation expired on {}", self.expires);
+        self.diagnostic(EXPIRED, message)
+            .help("look again, then renew or remove it")
     }
 
     /// Line of the entry, from 1.

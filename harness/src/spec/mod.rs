@@ -35,7 +35,7 @@ mod visit;
 mod yaml;
 
 pub use catalogue::{Catalogue, Requirement, SUITES};
-pub use deviations::{CaseGlob, Deviation};
+pub use deviations::{CaseGlob, Deviation, EXPIRED};
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use explain::{Sent, sent};
 pub use head::{Spec, family_name};

@@ -396,6 +396,12 @@ impl Suite {
         Some(explain::explain(case, spec, &self.catalogue))
     }
 
+    /// The known deviations whose date has passed; `today` is `YYYY-MM-DD`.
+    pub fn expired(&self, today: &str) -> Vec<Diagnostic> {
+        let expired = self.deviations.iter().filter(|it| it.has_expired(today));
+        expired.map(Deviation::expired).collect()
+    }
+
     /// What is wrong with the steps of all files, and what is legal and yet bad.
     pub fn lint(&self) -> Vec<Diagnostic> {
         let found = parallel::map(

@@ -6,6 +6,9 @@ use super::super::*;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+/// The day on which the texts were written.
+const TODAY: &str = "2026-11-22";
+
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/diagnostics")
 }
@@ -28,7 +31,7 @@ fn findings(stem: &str, text: &str) -> Diagnostics {
         None => "3.5-establishing/broken.yaml".to_owned(),
     };
     match load(&sources.with_text(&path, text)) {
-        Ok(suite) => Diagnostics(suite.lint()),
+        Ok(suite) => Diagnostics([suite.lint(), suite.expired(TODAY)].concat()),
         Err(wrong) => wrong,
     }
 }

@@ -1,0 +1,186 @@
+//! The built program: what it says of a command that cannot be carried out, and its exit code.
+//!
+//! Runs are on the bundled stack; what needs a host or the kernel has tests of its own.
+
+use rstest::rstest;
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// A place with no `tcpspec.toml` above it: the specs are those inside the binary.
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+/// A place with two specs, which are read in no time.
+fn two_specs() -> tempfile::TempDir {
+    let folder = folder();
+    std::fs::write(folder.path().join("tcpspec.toml"), "").unwrap();
+    for spec in [
+        "specs/3.6-closing/simultaneous-close.yaml",
+        "specs/3.10.7.4-other-states/rst-validation.yaml",
+    ] {
+        let copy = folder.path().join(spec);
+        std::fs::create_dir_all(copy.parent().unwrap()).unwrap();
+        let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        std::fs::copy(repository.join(spec), copy).unwrap();
+    }
+    folder
+}
+
+fn tcpspec(folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tcpspec"));
+    command.args(arguments).current_dir(folder);
+    command.env_remove("GITHUB_ACTIONS").output().unwrap()
+}
+
+/// The exit code, and all that was said.
+fn told(folder: &Path, arguments: &[&str]) -> (i32, String) {
+    let output = tcpspec(folder, arguments);
+    let said = [output.stdout, output.stderr].concat();
+    let code = output.status.code().expect("it ends by itself");
+    (code, String::from_utf8(said).unwrap())
+}
+
+#[rstest]
+#[case::unknown_requirement("MUST-99", 2, "MUST-99 is not in the catalogue (MUST-1 … MUST-69)")]
+#[case::in_small_letters("must-99", 2, "MUST-99 is not in the catalogue")]
+#[case::misspelt_requirement("SM-CLOSING-ACK_NWE", 2, "did you mean `SM-CLOSING-ACK_NEW`?")]
+#[case::no_such_file("nosuchfile.yaml", 2, "there is no file or folder `nosuchfile.yaml`")]
+#[case::misspelt_file(
+    "specs/3.6-closing/simultanous-close.yaml",
+    2,
+    "did you mean `specs/3.6-closing/simultaneous-close.yaml`?"
+)]
+#[case::no_such_folder("nosuchfolder/", 2, "there is no file or folder `nosuchfolder/`")]
+#[case::a_spec_without_its_section(
+    "simultaneous-close",
+    2,
+    "did you mean `3.6/simultaneous-close`?"
+)]
+#[case::misspelt_id("3.6/simultanous-close", 4, "did you mean `3.6/simultaneous-close`?")]
+#[case::misspelt_value("3.10.7.4/rst-validation[rst=exakt]", 4, "rst=before|exact|inside")]
+#[case::no_such_section("3.11", 4, "no case is about section 3.11; there are 3.6 3.10.7.4")]
+#[case::empty_folder("empty", 4, "the folder `empty` has no spec")]
+#[case::no_spec("notes.txt", 2, "`notes.txt` is no spec")]
+#[case::one_slip_among_others("3.99 MUST-99", 2, "MUST-99 is not in the catalogue")]
+fn a_selector_that_selects_nothing(
+    #[case] select: &str,
+    #[case] code: i32,
+    #[case] says: &str,
+    #[values("run", "list", "explain")] command: &str,
+) {
+    let folder = two_specs();
+    std::fs::create_dir(folder.path().join("empty")).unwrap();
+    std::fs::write(folder.path().join("notes.txt"), "").unwrap();
+    let select: Vec<&str> = select.split(' ').collect();
+    let (exit, said) = told(folder.path(), &[&[command], &select[..]].concat());
+    assert_eq!(exit, code, "{said}");
+    assert!(said.contains(says), "{said}");
+}
+
+#[rstest]
+#[case("needs(nope)", 2, "no claim `nope`")]
+#[case("needs(sak)", 2, "did you mean `sack`?")]
+#[case(
+    "covers(MUST-99)",
+    2,
+    "MUST-99 is not in the catalogue (MUST-1 … MUST-69)"
+)]
+#[case("need(sack)", 2, "did you mean `needs`?")]
+#[case("level(must", 2, "expected `)`")]
+#[case("", 2, "an empty filter")]
+#[case("section(3.11)", 4, "no case of ")]
+fn a_filter_that_selects_nothing(
+    #[case] filter: &str,
+    #[case] code: i32,
+    #[case] says: &str,
+    #[values("run", "list")] command: &str,
+) {
+    let (exit, said) = told(two_specs().path(), &[command, "--filter", filter]);
+    assert_eq!(exit, code, "{said}");
+    assert!(said.contains(says), "{said}");
+}
+
+#[rstest]
+#[case(&["run", "--nosuchflag"], 2)]
+#[case(&["run", "--shard", "5/4"], 2)]
+#[case(&["run", "-d", "karnel"], 2)]
+#[case(&["run", "--suite", "tc9"], 2)]
+#[case(&["run", "--specs", "nosuchfolder"], 2)]
+#[case(&["run", "3.6/simultaneous-close", "--dry-run"], 0)]
+#[case(&["run", "3.6/simultaneous-close"], 0)]
+#[case(&["run", "3.6/simultaneous-close", "--shard", "99/99"], 4)]
+#[case(&["list", "3.6"], 0)]
+#[case(&["explain", "3.6/simultaneous-close"], 0)]
+#[case(&["explain"], 2)]
+#[case(&["lint", "nosuchfile.yaml"], 2)]
+#[case(&["lint"], 0)]
+#[case(&["schema"], 0)]
+#[case(&["doctor", "-d", "nosuchhost"], 2)]
+fn exit_codes(#[case] arguments: &[&str], #[case] code: i32) {
+    let (exit, said) = told(two_specs().path(), arguments);
+    assert_eq!(exit, code, "{said}");
+}
+
+/// A folder of specs with one that has a fault.
+fn broken_specs(text: &str) -> tempfile::TempDir {
+    let folder = folder();
+    let specs = folder.path().join("specs/3.6-closing");
+    std::fs::create_dir_all(&specs).unwrap();
+    std::fs::write(specs.join("one.yaml"), text).unwrap();
+    std::fs::write(folder.path().join("tcpspec.toml"), "").unwrap();
+    folder
+}
+
+const GOOD: &str = "\
+spec: 1
+title: A listener answers a SYN
+covers: [SM-LISTEN-SYN_IW]
+start: LISTEN
+steps:
+  - inject: {flags: SYN, seq: IRS, mss: 1460}
+  - expect: {flags: SYN-ACK, seq: any, ack: IRS+1}
+";
+
+#[rstest]
+#[case::good("", "1 spec, 0 errors", true)]
+#[case::unreadable("  - expct: {flags: ACK}\n", "1 error", false)]
+#[case::unknown_key("nonsense: 1\n", "1 error", false)]
+#[case::proves_nothing(
+    "  - expect: {flags: any, seq: any, data: any}\n",
+    "1 spec, 1 error",
+    false
+)]
+fn the_doctor_looks_at_the_specs(#[case] more: &str, #[case] says: &str, #[case] good: bool) {
+    let folder = broken_specs(&format!("{GOOD}{more}"));
+    let (exit, said) = told(folder.path(), &["doctor"]);
+    let row = said.lines().next().unwrap();
+    assert!(row.contains(says), "{said}");
+    assert_eq!(row.contains('✓'), good, "{said}");
+    assert!(
+        said.contains("this kernel"),
+        "the rest is looked at too: {said}"
+    );
+    assert_eq!(exit == 2, !good, "{said}");
+}
+
+#[rstest]
+#[case::in_force("2999-12-31", 0, "0 errors")]
+#[case::expired(
+    "2020-02-29",
+    1,
+    "error[deviation::expired]: this deviation expired on 2020-02-29"
+)]
+fn lint_looks_at_the_dates_of_deviations(#[case] day: &str, #[case] code: i32, #[case] says: &str) {
+    let folder = broken_specs(GOOD);
+    let list = folder.path().join("specs/deviations");
+    std::fs::create_dir(&list).unwrap();
+    let entry = format!(
+        "- case: 3.6/one\n  device: linux-*\n  symptom: \"step 2: none\"\n  reason: it is old\n  \
+         expires: {day}\n"
+    );
+    std::fs::write(list.join("linux.yaml"), entry).unwrap();
+    let (exit, said) = told(folder.path(), &["lint"]);
+    assert_eq!(exit, code, "{said}");
+    assert!(said.contains(says), "{said}");
+}
