@@ -26,6 +26,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::str::FromStr;
+use std::time::Duration;
 
 /// The tester's ports: above those that a device's own services have, and enough of them that
 /// none comes again while the device may still remember it.
@@ -100,6 +101,7 @@ impl Remote {
                 pinned: Vec::new(),
                 mtu: crate::link::MTU,
                 crowd: crowd(address, &from, arguments)?,
+                round_trip: Duration::ZERO,
             },
             from,
             own: arguments.own_address,

@@ -33,10 +33,12 @@ pub use agent::{Abilities, Agent, Contact, Standards, Transport};
 pub use fitness::{Reach, demand, fit, flooders};
 pub use ping::{Answered, Pinger, RoundTrip};
 
-/// How long a challenge ACK to our last RST is waited for.
-const CHALLENGE_MS: u8 = 20;
-/// How often an end is tried to be made, and how much is listened to before each try.
+/// How long a challenge ACK to our last RST is waited for, beside its way.
+const CHALLENGE: Duration = Duration::from_millis(20);
+/// How often an end is tried to be made, and how much is listened to before each try. The first
+/// may be lost on the way.
 const LAST_TRIES: u32 = 3;
+const LEAST_TRIES: u32 = 2;
 const LAST_WORDS: u32 = 16_384;
 /// Guesses at a device's RCV.NXT that are kept.
 const GUESSES: usize = 16;
@@ -65,6 +67,8 @@ pub struct Host {
     pub mtu: u16,
     /// Addresses that it reaches by way of the tester: floods come from them.
     pub crowd: Option<Crowd>,
+    /// What a segment and its answer take on the way, as it was measured.
+    pub round_trip: Duration,
 }
 
 /// Why a case did not begin.
@@ -155,6 +159,8 @@ pub struct External {
     /// What went wrong where it could not be said.
     trouble: Option<DeviceError>,
     info: LinkInfo,
+    /// How long what the device says last is waited for.
+    patience: Duration,
     open: BTreeMap<FourTuple, Traces>,
     dropped_before: u64,
 }
@@ -187,6 +193,7 @@ impl External {
             ready,
             trouble: None,
             info: host.link(case, tester, turn),
+            patience: CHALLENGE + host.round_trip,
             open: BTreeMap::new(),
         })
     }
@@ -215,7 +222,7 @@ impl External {
             // Its RST may refuse one segment only (RFC 9293 §3.5.2) and leave the connection.
             if tcp.has(bit::ACK) && !tcp.has(bit::RST) {
                 traces.answered = true;
-                traces.note(tcp.ack);
+                traces.acknowledged = Some(tcp.ack);
             }
         }
     }
@@ -229,8 +236,12 @@ impl External {
         };
         let tuple = FourTuple { tester, device };
         if let Some(traces) = self.open.get_mut(&tuple) {
-            // The answer to a SYN may still be on the way when the case ends.
-            traces.answered |= tcp.has(bit::SYN);
+            if tcp.has(bit::SYN) {
+                // Its answer may still be on the way when the case ends, and what it carries may
+                // not be taken.
+                traces.answered = true;
+                traces.note(tcp.seq.wrapping_add(1));
+            }
             traces.note(tcp.end());
         }
         match &mut self.agent {
@@ -247,17 +258,24 @@ impl External {
 struct Traces {
     /// The device may have something open.
     answered: bool,
-    /// The latest guesses: what the device acknowledged, and where our segments ended (it may
-    /// have taken one and not have acknowledged it yet).
-    rcv_nxt: VecDeque<u32>,
+    /// What the device acknowledged last.
+    acknowledged: Option<u32>,
+    /// Where our latest segments ended: it may have taken one and not have acknowledged it yet.
+    ends: VecDeque<u32>,
 }
 
 impl Traces {
-    fn note(&mut self, seq: u32) {
-        if !self.rcv_nxt.contains(&seq) {
-            self.rcv_nxt.truncate(GUESSES - 1);
-            self.rcv_nxt.push_front(seq);
-        }
+    fn note(&mut self, end: u32) {
+        self.ends.retain(|known| *known != end);
+        self.ends.truncate(GUESSES - 1);
+        self.ends.push_front(end);
+    }
+
+    /// Each once, the likeliest first.
+    fn guesses(&self) -> impl Iterator<Item = u32> {
+        let others = self.ends.iter().copied();
+        let others = others.filter(|end| Some(*end) != self.acknowledged);
+        self.acknowledged.into_iter().chain(others)
     }
 }
 
@@ -384,8 +402,9 @@ fn broken(what: &'static str) -> impl FnOnce(io::Error) -> DeviceError {
 }
 
 impl External {
-    /// Resets what the device has open. True if there was anything.
-    fn reset(&mut self) -> bool {
+    /// Resets what the device has open; `again` says that it is done once more whatever is heard.
+    /// True if there was anything.
+    fn reset(&mut self, again: bool) -> bool {
         for _ in 0..LAST_WORDS {
             // What an application saw does not matter any more, nor whether the run goes on.
             let Ok(Some(_)) = self.take() else {
@@ -394,11 +413,12 @@ impl External {
         }
         let mut any = false;
         for (tuple, traces) in &mut self.open {
-            if !std::mem::take(&mut traces.answered) {
+            if !traces.answered {
                 continue;
             }
+            traces.answered = again;
             any = true;
-            for &seq in &traces.rcv_nxt {
+            for seq in traces.guesses() {
                 let reset = wire::emit(&Outgoing {
                     seq,
                     ..Outgoing::bare(tuple.tester, tuple.device, bit::RST)
@@ -415,14 +435,15 @@ impl Drop for External {
     /// RFC 9293 §3.10.7.4: an RST at RCV.NXT ends the connection in every state. One beside it
     /// draws a challenge ACK that says where RCV.NXT is, and the next RST is right.
     fn drop(&mut self) {
-        let challenge = PollTimeout::from(CHALLENGE_MS);
+        let challenge = PollTimeout::try_from(self.patience).unwrap_or(PollTimeout::MAX);
         // A device that answers every RST does not hold us up.
-        for _ in 0..LAST_TRIES {
-            if !self.reset() {
+        for nth in 1..=LAST_TRIES {
+            if !self.reset(nth < LEAST_TRIES) {
                 break;
             }
             let mut bell = [PollFd::new(self.mailbox.as_fd(), PollFlags::POLLIN)];
-            if !matches!(poll(&mut bell, challenge), Ok(1..)) {
+            let is_quiet = !matches!(poll(&mut bell, challenge), Ok(1..));
+            if is_quiet && nth >= LEAST_TRIES {
                 break;
             }
         }

@@ -1,9 +1,11 @@
 //! What lies between tester and host where it is more than a wire: a switch that carries the host
-//! in a VLAN, or a network that loses packets. It copies frames between two interfaces, so that
-//! it takes nothing of the kernel but packet sockets.
+//! in a VLAN, a network that loses packets, or a long way back. It copies frames between two
+//! interfaces, so that it takes nothing of the kernel but packet sockets.
 
 use std::process::ExitCode;
+use std::sync::mpsc::{self, Receiver};
 use std::thread;
+use std::time::{Duration, Instant};
 use tcpspec::link::ethernet::{Arrived, FrameSocket};
 use tcpspec::link::veth::disable_offloads;
 use tcpspec::seed::Sequence;
@@ -13,8 +15,14 @@ pub(crate) const VLAN: &str = "100";
 /// The kinds of cable.
 pub(crate) const TAGGED: &str = "tagged";
 pub(crate) const LOSSY: &str = "lossy";
+pub(crate) const LONG: &str = "long";
+pub(crate) const LONGER: &str = "longer";
 /// A lossy cable loses one frame in so many, in either direction.
 const ONE_IN: u64 = 100;
+/// What a frame of the host takes on a long cable, and on one that is too long; one for the host
+/// is there at once.
+const DELAY: Duration = Duration::from_millis(300);
+const LONGEST_DELAY: Duration = Duration::from_millis(1500);
 /// Octets of the two addresses of a frame.
 const ADDRESSES: usize = 12;
 
@@ -29,9 +37,26 @@ pub(crate) fn carry(kind: &str) -> ExitCode {
     } else {
         (whole, whole)
     };
+    let chance = |seed: u64| {
+        (kind == LOSSY).then(|| Sequence::new(seed ^ u64::from(std::process::id()) << 8))
+    };
+    // An interface that is down loses everything, as a cable does.
+    let into = |end: &FrameSocket, frame: &[u8]| drop(end.send(frame));
+    let way_back = match kind {
+        LONG => Some(DELAY),
+        LONGER => Some(LONGEST_DELAY),
+        _ => None,
+    };
+    let (sender, late) = mpsc::channel();
     thread::scope(|scope| {
-        scope.spawn(|| copy(&outer, &inner, 1, inward));
-        scope.spawn(|| copy(&inner, &outer, 2, outward));
+        scope.spawn(|| copy(&outer, inward, chance(1), |frame| into(&inner, &frame)));
+        scope.spawn(|| {
+            copy(&inner, outward, chance(2), |frame| match way_back {
+                Some(delay) => drop(sender.send((Instant::now() + delay, frame))),
+                None => into(&outer, &frame),
+            });
+        });
+        scope.spawn(|| delay(late, |frame| into(&outer, frame)));
     });
     ExitCode::FAILURE
 }
@@ -44,19 +69,28 @@ pub(crate) fn open(name: &str) -> std::io::Result<FrameSocket> {
 /// What becomes of a frame on its way; nothing, if it is not for the other end.
 type Change = fn(Arrived) -> Vec<u8>;
 
-fn copy(from: &FrameSocket, to: &FrameSocket, seed: u64, change: Change) {
-    let is_lossy = std::env::args().nth(2).as_deref() == Some(LOSSY);
-    let mut chance = Sequence::new(seed ^ u64::from(std::process::id()) << 8);
+/// Hands on what comes, but for what chance takes.
+fn copy(
+    from: &FrameSocket,
+    change: Change,
+    mut chance: Option<Sequence>,
+    hand_on: impl Fn(Vec<u8>),
+) {
     let mut buffer = Vec::new();
     while let Ok(seen) = from.receive(&mut buffer) {
         let frame = seen.map(change).unwrap_or_default();
-        if frame.is_empty() {
-            continue;
+        let is_lost = |chance: &mut Sequence| chance.next_u64().is_multiple_of(ONE_IN);
+        if !frame.is_empty() && !chance.as_mut().is_some_and(is_lost) {
+            hand_on(frame);
         }
-        if !is_lossy || !chance.next_u64().is_multiple_of(ONE_IN) {
-            // An interface that is down loses everything, as a cable does.
-            let _ = to.send(&frame);
-        }
+    }
+}
+
+/// Hands on each frame when its time has come.
+fn delay(frames: Receiver<(Instant, Vec<u8>)>, hand_on: impl Fn(&[u8])) {
+    for (due, frame) in frames {
+        thread::sleep(due.saturating_duration_since(Instant::now()));
+        hand_on(&frame);
     }
 }
 

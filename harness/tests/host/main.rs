@@ -10,6 +10,7 @@ mod comparison;
 mod enemy;
 mod flood;
 mod garbage;
+mod killed;
 mod rig;
 mod service;
 mod services;
@@ -30,6 +31,47 @@ const SHOUT: &str = "shout";
 /// What a test does with the network.
 type Test = fn(&Rig) -> Result<(), Failed>;
 
+/// The tests that are there on every machine which allows networks.
+const TESTS: &[(&str, Test)] = &[
+    ("host/linux-over-ipv4", |rig| conforms(rig, &V4)),
+    ("host/linux-over-ipv6", |rig| conforms(rig, &V6)),
+    ("host/linux-with-an-agent", with_an_agent),
+    (
+        "host/linux-as-the-kernel-device-sees-it",
+        comparison::same_verdicts,
+    ),
+    ("host/the-standard-primitives", upper_tester::three_ways),
+    ("host/an-agent-greeted-over-udp", upper_tester::greeted),
+    ("host/an-agent-shouted-at", upper_tester::after_garbage),
+    ("host/an-agent-that-wants-another-token", wrong_token),
+    ("host/nothing-stays-open", |_| nothing_stays_open()),
+    ("host/an-address-that-somebody-has", taken),
+    ("host/an-address-of-the-tester-itself", own),
+    ("host/a-host-that-is-silent", silent),
+    ("host/a-host-that-dies", |_| dies()),
+    ("host/discard-and-echo", services::discard_and_echo),
+    ("host/a-service-that-is-another", services::another),
+    ("host/a-host-that-falls-silent", |_| care::falls_silent()),
+    ("host/an-address-of-our-own", |_| care::own_address()),
+    ("host/what-killed-runs-leave", |_| care::leftovers()),
+    ("host/two-testers-at-once", |_| care::two_at_once()),
+    ("host/ctrl-c", |_| care::interrupted()),
+    ("host/ctrl-c-far-away", |_| care::interrupted_far_away()),
+    ("host/a-reset-far-away", |_| care::reset_far_away()),
+    ("host/a-host-too-far-away", |_| care::too_far_away()),
+    ("host/a-killed-test", |_| killed::tests()),
+    ("host/a-killed-run-on-this-kernel", |_| killed::workers()),
+    ("host/a-killed-agent", |_| killed::agents()),
+    ("host/few-packets-and-connections", care::gently),
+    ("host/in-a-vlan", |_| care::in_a_vlan()),
+    ("host/over-a-network-that-loses", |_| {
+        care::in_spite_of_loss()
+    }),
+    ("host/among-enemies", |_| care::among_enemies()),
+    ("host/a-flood", |_| flood::floods()),
+    ("host/dry-run", |_| care::rehearsed()),
+];
+
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     match words.first().map(String::as_str) {
@@ -38,50 +80,18 @@ fn main() -> ExitCode {
         Some("plague") => return enemy::plague(),
         Some("tables") => return care::tables(),
         Some("leave") => return care::leave(),
+        Some(killed::HOLD) => return killed::hold(),
         Some(SHOUT) => return garbage::throw(words.get(1).map_or("", String::as_str)),
         _ => {}
     }
     let arguments = Arguments::from_args();
-    let tests: [(&str, Test); 26] = [
-        ("host/linux-over-ipv4", |rig| conforms(rig, &V4)),
-        ("host/linux-over-ipv6", |rig| conforms(rig, &V6)),
-        ("host/linux-with-an-agent", with_an_agent),
-        (
-            "host/linux-as-the-kernel-device-sees-it",
-            comparison::same_verdicts,
-        ),
-        ("host/the-standard-primitives", upper_tester::three_ways),
-        ("host/an-agent-greeted-over-udp", upper_tester::greeted),
-        ("host/an-agent-shouted-at", upper_tester::after_garbage),
-        ("host/an-agent-that-wants-another-token", wrong_token),
-        ("host/nothing-stays-open", |_| nothing_stays_open()),
-        ("host/an-address-that-somebody-has", taken),
-        ("host/an-address-of-the-tester-itself", own),
-        ("host/a-host-that-is-silent", silent),
-        ("host/a-host-that-dies", |_| dies()),
-        ("host/discard-and-echo", services::discard_and_echo),
-        ("host/a-service-that-is-another", services::another),
-        ("host/a-host-that-falls-silent", |_| care::falls_silent()),
-        ("host/an-address-of-our-own", |_| care::own_address()),
-        ("host/what-killed-runs-leave", |_| care::leftovers()),
-        ("host/two-testers-at-once", |_| care::two_at_once()),
-        ("host/ctrl-c", |_| care::interrupted()),
-        ("host/few-packets-and-connections", care::gently),
-        ("host/in-a-vlan", |_| care::in_a_vlan()),
-        ("host/over-a-network-that-loses", |_| {
-            care::in_spite_of_loss()
-        }),
-        ("host/among-enemies", |_| care::among_enemies()),
-        ("host/a-flood", |_| flood::floods()),
-        ("host/dry-run", |_| care::rehearsed()),
-    ];
     let forbidden = rig::forbidden();
     if let Some(reason) = &forbidden {
         eprintln!("tests of hosts are ignored: {reason}");
     }
     let is_wanted = !arguments.list && forbidden.is_none();
     let rig = is_wanted.then(|| Rig::build().map(Arc::new));
-    let trials = tests.map(|(name, test)| {
+    let trials = TESTS.iter().map(|&(name, test)| {
         let rig = rig.clone();
         // Where networks are allowed, one that cannot be made is a failure.
         let run = move || match rig {
@@ -91,9 +101,7 @@ fn main() -> ExitCode {
         };
         Trial::test(name, run).with_ignored_flag(forbidden.is_some())
     });
-    let trials = trials
-        .into_iter()
-        .chain(services::of_others(forbidden.is_some()));
+    let trials = trials.chain(services::of_others(forbidden.is_some()));
     libtest_mimic::run(&arguments, trials.collect()).exit_code()
 }
 

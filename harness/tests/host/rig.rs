@@ -1,6 +1,9 @@
 //! Two network namespaces and a cable, made by the tools of util-linux and iproute2. They go with
-//! the processes that live in them.
+//! the processes that live in them, and those with the test program, however that ends: the kernel
+//! kills each when the one that started it is gone.
 
+use super::killed::networks;
+use std::collections::BTreeSet;
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -13,7 +16,8 @@ use tempfile::TempDir;
 const SCRIPT: &str = r#"
 set -e
 ip link set lo up
-unshare --net sleep infinity & host=$!
+mortal='setpriv --pdeathsig KILL'
+unshare --net $mortal sleep infinity & host=$!
 trap 'kill $host' EXIT
 while [ "$(readlink /proc/$host/ns/net)" = "$(readlink /proc/self/ns/net)" ]; do sleep 0.01; done
 on() { nsenter --target $host --net "$@"; }
@@ -26,7 +30,7 @@ if [ -n "$7" ]; then
     on sh -c "echo 1 > /proc/sys/net/ipv6/conf/$end/disable_ipv6" || true
     on ip link set $end arp off up
   done
-  nsenter --target $host --net "$1" cable "$7" & cable=$!
+  nsenter --target $host --net $mortal "$1" cable "$7" & cable=$!
 else
   ip link add tester0 type veth peer name host0 address 02:00:00:00:00:07
   ip link set host0 netns $host
@@ -42,15 +46,15 @@ done
 on ip address add 192.0.2.8/24 dev host0
 on ip link set host0 gso_max_segs 1
 on ip link set lo up
-nsenter --target $host --net "$1" "$2" & service=$!
+nsenter --target $host --net $mortal "$1" "$2" & service=$!
 for each in $4; do
   on sh -c "echo ${each#*=} > /proc/sys/net/ipv4/${each%%=*}" || true
 done
-nsenter --target $host --net "$3" \
+nsenter --target $host --net $mortal "$3" \
   agent --whole-host --listen 192.0.2.7:30700 --allow 192.0.2.1 --token rig >/dev/null & agent=$!
-nsenter --target $host --net "$3" agent --listen 192.0.2.7:30701 --allow 192.0.2.1 --no-token \
-  --standard-only >/dev/null & upper_tester=$!
-nsenter --target $host --net sh -c "exec ${5:-sleep infinity}" >/dev/null & other=$!
+nsenter --target $host --net $mortal "$3" agent --listen 192.0.2.7:30701 --allow 192.0.2.1 \
+  --no-token --standard-only >/dev/null & upper_tester=$!
+nsenter --target $host --net $mortal sh -c "exec ${5:-sleep infinity}" >/dev/null & other=$!
 trap 'kill $agent $upper_tester $service $other $cable $host' EXIT
 for port in 9 30700 30701 $6; do
   until on ss -Hltn "sport = :$port" | grep -q LISTEN; do kill -0 $other; sleep 0.01; done
@@ -92,8 +96,11 @@ pub(crate) fn forbidden() -> Option<String> {
     } else {
         &["unshare", "--user", "--map-root-user", "--net", "true"]
     };
-    let tools: [&[&str]; 4] = [namespaces, &["nsenter", "-V"], &["ip", "-V"], &["ss", "-V"]];
-    tools.into_iter().find_map(|command| {
+    let util_linux: [&[&str]; 2] = [&["nsenter", "-V"], &["setpriv", "-V"]];
+    let tools = [namespaces, &["ip", "-V"], &["ss", "-V"]]
+        .into_iter()
+        .chain(util_linux);
+    tools.into_iter().find_map(|command: &[&str]| {
         let output = Command::new(command[0]).args(&command[1..]).output();
         match output {
             Ok(output) if output.status.success() => None,
@@ -190,6 +197,12 @@ impl Rig {
         command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()
     }
 
+    /// The network namespaces of tester and host.
+    pub(crate) fn networks(&self) -> BTreeSet<String> {
+        let host = self.host.parse().unwrap_or_default();
+        &networks(self.tester.id()) | &networks(host)
+    }
+
     /// Has garbage thrown at an agent; what stays open is closed when the child is dropped.
     pub(crate) fn shout_at(&self, agent: &str) -> Result<Shouter, String> {
         let exe = std::env::current_exe().map_err(|error| error.to_string())?;
@@ -262,7 +275,8 @@ fn run(target: &str, command: &[&str]) -> io::Result<Ran> {
     ran(&mut entered(target, command))
 }
 
-/// A command in the namespaces of that process. The program takes the place of `nsenter`.
+/// A command in the namespaces of that process, which dies with the thread that starts it. The
+/// program takes the place of `nsenter`.
 fn entered(target: &str, command: &[&str]) -> Command {
     let users: &[&str] = if is_root() {
         &[]
@@ -273,7 +287,7 @@ fn entered(target: &str, command: &[&str]) -> Command {
     entered
         .args(["--target", target, "--net"])
         .args(users)
-        .arg("--")
+        .args(["--", "setpriv", "--pdeathsig", "KILL", "--"])
         .args(command)
         .stdin(Stdio::null());
     entered

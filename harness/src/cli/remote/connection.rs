@@ -59,10 +59,16 @@ impl Connection {
         })
     }
 
+    /// What a reply takes on the way, as far as it is allowed for.
+    pub(super) fn round_trip(&self) -> Duration {
+        self.trip
+            .map_or(Duration::ZERO, |trip| trip.slack().min(LONGEST_WAY))
+    }
+
     /// Makes room for the way: a reply takes as long as on a cable, and the way beside.
     pub(in crate::cli) fn widen(&self, slack: &mut Slack) {
         if let Some(trip) = self.trip {
-            let way = trip.slack().min(LONGEST_WAY);
+            let way = self.round_trip();
             slack.reply += way;
             slack.late += way;
             slack.early += trip.jitter().min(LONGEST_WAY);

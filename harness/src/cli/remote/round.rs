@@ -86,10 +86,11 @@ impl Remote {
         (!remarks.is_empty()).then(|| remarks.join("; "))
     }
 
-    /// The host, with what is pinned for all cases.
-    fn host_for(&self, profile: &Profile) -> Host {
+    /// The host, with what is pinned for all cases and how far away it is.
+    fn host_for(&self, session: &Session<'_>) -> Host {
         Host {
-            pinned: profile.pinned.clone(),
+            pinned: session.profile.pinned.clone(),
+            round_trip: session.connection.round_trip(),
             ..self.host.clone()
         }
     }
@@ -128,7 +129,7 @@ impl Remote {
             }
             go
         };
-        let host = self.host_for(session.profile);
+        let host = self.host_for(session);
         let mut round = Round {
             ready: in_order(&host, cases, ready),
             jobs: session.jobs.unwrap_or(self.default_jobs()),

@@ -126,6 +126,14 @@ impl Pinger {
         let seq = sent.wrapping_mul(1 << 20);
         let answer = self.exchange(tester, seq, &mailbox, patience);
         self.station.close(tester);
+        if !matches!(answer, Ok(Some((_, Answered::Closed)))) {
+            // What was not waited for may have come to something all the same.
+            let reset = Outgoing {
+                seq: seq.wrapping_add(1),
+                ..Outgoing::bare(tester, self.device, bit::RST)
+            };
+            self.station.send(&wire::emit(&reset))?;
+        }
         answer
     }
 
@@ -157,11 +165,6 @@ impl Pinger {
                     return Ok(Some((time, Answered::Closed)));
                 }
                 if tcp.has(bit::SYN) {
-                    let reset = Outgoing {
-                        seq: tcp.ack,
-                        ..bare(bit::RST)
-                    };
-                    self.station.send(&wire::emit(&reset))?;
                     return Ok(Some((time, Answered::Open)));
                 }
             }
