@@ -45,6 +45,7 @@ pub fn apply(
         let in_force = |entry: &usize| !entries[*entry].has_expired(today);
         if let (None, Some(&Some(first))) = (strange, excuses.first()) {
             record.known = excuses.iter().flatten().all(in_force).then(|| Known {
+                requirements: entries[first].requirements.clone(),
                 reason: entries[first].reason.clone(),
                 expires: entries[first].expires.clone(),
             });

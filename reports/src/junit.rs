@@ -127,8 +127,7 @@ fn section(section: &str) -> String {
 fn result(case: &CaseRecord, run: &Run, strict: bool) -> TestResult {
     let message = format!("{}, {}", clean(&case.headline()), clean(&case.place()));
     if let Some(known) = case.foretold() {
-        let (reason, expires) = (clean(&known.reason), clean(&known.expires));
-        let message = format!("{} (until {expires}): {}", reason, clean(case.symptom()));
+        let message = format!("{}: {}", known.told(), clean(case.symptom()));
         return skipped("known", message);
     }
     match case.verdict {

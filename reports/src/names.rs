@@ -3,7 +3,26 @@
 //! The same words stand on every screen and in every report, and they are made here only.
 
 use crate::record::{CaseRecord, Family, Known, Level, Mismatch, StepRef, Verdict};
+use crate::text::clean;
 use std::path::{Path, PathBuf};
+
+impl Known {
+    /// What the device contradicts, why, and until when that is accepted.
+    pub fn told(&self) -> String {
+        let asked = self.requirements.join(", ");
+        let asked = if asked.is_empty() {
+            asked
+        } else {
+            asked + ": "
+        };
+        format!(
+            "{}{} (until {})",
+            clean(&asked),
+            clean(&self.reason),
+            clean(&self.expires)
+        )
+    }
+}
 
 impl Verdict {
     /// The word for it: FAIL is the only one in capitals.

@@ -227,6 +227,9 @@ pub struct Requirement {
 /// An entry of the deviation list that applies to a case.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Known {
+    /// What the RFCs ask for instead: ids of requirements.
+    #[serde(default)]
+    pub requirements: Vec<String>,
     /// Why the device does so.
     pub reason: String,
     /// `YYYY-MM-DD`.

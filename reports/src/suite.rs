@@ -3,7 +3,7 @@
 //! A case of ours may show several of its ids, and several cases may show one of them. An id comes
 //! to what the worst of its cases came to, and was skipped if none of them ran.
 
-use crate::record::{CaseRecord, Outcome, Run, Suite, SuiteResult, Verdict};
+use crate::record::{CaseRecord, Known, Outcome, Run, Suite, SuiteResult, Verdict};
 use crate::text::{COLUMNS, clean, count, wrap};
 use std::fmt::Write;
 
@@ -56,7 +56,7 @@ fn reason(case: &CaseRecord) -> Option<String> {
         Verdict::Pass => None,
         Verdict::Skipped => case.reason.clone(),
         Verdict::Fail | Verdict::Deviates | Verdict::Inconclusive => {
-            let known = case.foretold().map(|known| known.reason.clone());
+            let known = case.foretold().map(Known::told);
             let told = known.unwrap_or_else(|| case.headline());
             Some(format!("{}: {told}", case.id))
         }

@@ -14,7 +14,7 @@ use crate::attempts;
 use crate::counts::{Chapter, Counts};
 use crate::names;
 use crate::palette::Palette;
-use crate::record::{CaseRecord, DeviceRecord, Level, Run, Verdict};
+use crate::record::{CaseRecord, DeviceRecord, Known, Level, Run, Verdict};
 use crate::suite;
 use crate::text::{self, COLUMNS, clean, count, wrap};
 use anstyle::Style;
@@ -290,10 +290,8 @@ fn deviations(run: &Run) -> Vec<String> {
 /// What the deviation list foretold, by reason.
 fn known(run: &Run) -> Vec<String> {
     let reasons = run.cases.iter().filter_map(CaseRecord::foretold);
-    let reasons = tally(reasons.map(|known| (known.reason.as_str(), known.expires.as_str())));
-    let line = |((reason, expires), number): ((&str, &str), usize)| {
-        format!("{number} {} (until {})", clean(reason), clean(expires))
-    };
+    let reasons = tally(reasons.map(Known::told));
+    let line = |(told, number): (String, usize)| format!("{number} {told}");
     reasons.into_iter().map(line).collect()
 }
 

@@ -28,7 +28,7 @@ pub const DEVIATION: &[Entry] = &[
     Entry {
         name: "requirement",
         shape: Shape::Requirements,
-        doc: "what the RFCs ask for instead",
+        doc: "ids of what the RFCs ask for instead: the ones that the symptom contradicts",
     },
     Entry {
         name: "symptom",
@@ -57,7 +57,7 @@ pub struct Deviation {
     pub cases: Vec<CaseGlob>,
     /// Which devices, as a glob of identities.
     pub device: String,
-    /// What the RFCs ask for instead; may be left out.
+    /// What the RFCs ask for instead: ids of the catalogue, at least one.
     pub requirements: Vec<String>,
     /// The symptoms that are expected.
     pub symptoms: Vec<String>,
@@ -252,18 +252,12 @@ fn entry<'a>(
         let why = format!("`{expires}` is not a day");
         bad("expires", why, "deviation::date");
     }
-    let requirements = fields.get("requirement").map(|field| {
-        let nodes = reader.list(field, "`requirement`");
-        nodes
-            .iter()
-            .filter_map(|node| reader.requirement(node))
-            .collect()
-    });
+    let requirements = requirements(reader, node, fields.get("requirement"));
     let is_whole = !symptoms.is_empty() && globs.len() == cases.len();
     Some(Deviation {
         cases: Some(globs).filter(|globs| is_whole && !globs.is_empty())?,
         device: device?,
-        requirements: requirements.unwrap_or_default(),
+        requirements: requirements?,
         symptoms,
         reason: reason?,
         expires: expires?,
@@ -271,6 +265,28 @@ fn entry<'a>(
         span: node.span(),
         matcher: matcher?.ok()?,
     })
+}
+
+/// The ids that the device contradicts; without one, nobody could tell a deviation from a taste.
+fn requirements<'a>(
+    reader: &mut Reader<'a>,
+    entry: &Node<'a>,
+    field: Option<&Node<'a>>,
+) -> Option<Vec<String>> {
+    let nodes = field.map(|field| reader.list(field, "`requirement`"));
+    let nodes = nodes.unwrap_or_default();
+    if nodes.is_empty() {
+        let fault = field.unwrap_or(entry).error(
+            "deviation::no-requirement",
+            "a deviation needs `requirement`",
+        );
+        let help = "name what the symptom contradicts, as in `requirement: [MUST-13]`: ids that \
+                    the spec `covers`, or others of `tcpspec list --requirements`";
+        reader.fault(fault.help(help));
+        return None;
+    }
+    let ids = nodes.iter().filter_map(|node| reader.requirement(node));
+    Some(ids.collect())
 }
 
 /// A text, or a list of texts. Symptoms cite specs: what looks like a parameter is none here.

@@ -296,6 +296,7 @@ const RST_SENTENCE: &str = "a RST that is inside the window but not at RCV.NXT i
 /// A failure that the deviation list foretold.
 pub(crate) fn known() -> CaseRecord {
     let known = Known {
+        requirements: vec!["RFC9293-3.4-3".into(), "RFC5961-3.2-1".into()],
         reason: "the kernel counts RCV.NXT+RCV.WND itself as inside the window".into(),
         expires: "2027-01-31".into(),
     };

@@ -103,7 +103,7 @@ pub(crate) fn bare_deviations(tree: &Tree) -> Vec<String> {
             .flatten()
             .enumerate()
         {
-            for key in ["case", "symptom", "reason", "expires"] {
+            for key in ["case", "requirement", "symptom", "reason", "expires"] {
                 let is_text = |value: &Value| value.as_str().is_some_and(|text| text.len() > 2);
                 let is_said = entry
                     .get(key)
