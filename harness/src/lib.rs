@@ -4,6 +4,9 @@
 //! application events expected back. This crate reads specs, drives a device, compares, and
 //! decides; the bundled TCP and the reports are crates of their own.
 
+// The traits of netstack3 nest deeply.
+#![cfg_attr(feature = "netstack3", recursion_limit = "256")]
+
 pub mod agent;
 pub mod cli;
 pub mod compare;

@@ -34,12 +34,14 @@ pub const BUNDLED: InProcess = InProcess {
 };
 
 /// Stacks of others that can be compiled in: the names of their features.
-pub const FOREIGN: [&str; 1] = ["smoltcp"];
+pub const FOREIGN: [&str; 2] = ["netstack3", "smoltcp"];
 
 /// What is compiled in.
 pub fn compiled_in() -> Vec<InProcess> {
     vec![
         BUNDLED,
+        #[cfg(feature = "netstack3")]
+        super::foreign::netstack3::DEVICE,
         #[cfg(feature = "smoltcp")]
         super::foreign::smoltcp::DEVICE,
     ]

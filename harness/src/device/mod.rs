@@ -9,7 +9,7 @@
 pub mod bundled;
 mod crowd;
 pub mod external;
-#[cfg(feature = "smoltcp")]
+#[cfg(any(feature = "netstack3", feature = "smoltcp"))]
 pub mod foreign;
 mod in_process;
 pub mod kernel;

@@ -36,6 +36,7 @@ pub const CLAIMS: &[Entry] = &[
         "initial-cwnd",
         "cwnd and ssthresh can be set: `tcp_initial_cwnd`, `tcp_initial_ssthresh`",
     ),
+    claim("iw10", "an initial window of ten segments (RFC 6928)"),
     claim("keep-alive", "keep-alive probes (RFC 9293 §3.8.4)"),
     claim("limited-transmit", "limited transmit (RFC 3042)"),
     claim("newreno", "NewReno fast recovery (RFC 6582)"),

@@ -9,12 +9,13 @@
 
 mod application;
 mod asks;
+#[cfg(feature = "netstack3")]
+pub mod netstack3;
 #[cfg(feature = "smoltcp")]
 pub mod smoltcp;
 
 use super::FourTuple;
 use crate::spec::case::{SocketSettings, State};
-use crate::time::Instant;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use tcpspec_reports::record::Family;
 
@@ -69,7 +70,7 @@ trait Stack {
     fn set(&mut self, id: Self::Id, set: &SocketSettings) -> Outcome<()>;
 
     /// Its state.
-    fn state(&self, id: Self::Id) -> State;
+    fn state(&mut self, id: Self::Id) -> State;
 
     /// What has ended it, if nobody was told yet: reset, refused, timed out.
     fn ending(&mut self, id: Self::Id) -> Option<Seen>;
@@ -90,9 +91,4 @@ fn addresses(family: Family) -> (IpAddr, IpAddr) {
             (host(1).into(), host(2).into())
         }
     }
-}
-
-/// A later point in time, for stacks that ask to be called again at once.
-fn soon(now: Instant) -> Instant {
-    now + std::time::Duration::from_millis(1)
 }

@@ -11,8 +11,8 @@ mod settings;
 mod sockets;
 mod wire;
 
+use super::addresses;
 use super::application::Application;
-use super::{addresses, soon};
 use crate::device::{
     AppCall, ConnId, Crowd, Device, DeviceError, FourTuple, InProcess, LinkInfo, Output, Refused,
     Setup, Simulated,
@@ -203,6 +203,11 @@ fn interface(wire: &mut Wire, link: &LinkInfo, seed: u64) -> Interface {
         IpAddr::V6(tester) => routes.add_default_ipv6_route(tester),
     };
     iface
+}
+
+/// A later point in time, where smoltcp asks to be polled again at once.
+fn soon(now: Instant) -> Instant {
+    now + std::time::Duration::from_millis(1)
 }
 
 fn at(now: Instant) -> smoltcp::time::Instant {

@@ -235,7 +235,7 @@ impl Stack for Sockets {
         Ok(())
     }
 
-    fn state(&self, id: SocketHandle) -> State {
+    fn state(&mut self, id: SocketHandle) -> State {
         state_named(self.set.get::<tcp::Socket<'_>>(id).state())
     }
 

@@ -1,0 +1,154 @@
+//! netstack3, the network stack of Fuchsia, on the virtual clock.
+//!
+//! It is the core of that stack with the host's part written here: one link that carries IP
+//! packets, the settings that netstack3 itself has as defaults, and buffers of 64 KiB, for which
+//! it has none.
+//!
+//! It keeps no clock: timers are handed to its host, [`Simulated::next_deadline`] is the first of
+//! them. Where it panics the case is inconclusive, with the words of the panic.
+
+mod bindings;
+mod buffers;
+mod clock;
+mod settings;
+mod sockets;
+
+use super::addresses;
+use super::application::Application;
+use crate::device::{
+    AppCall, ConnId, Device, DeviceError, FourTuple, InProcess, LinkInfo, Output, Refused, Setup,
+    Simulated,
+};
+use crate::spec::case::{Family, State};
+use crate::time::Instant;
+use clock::Moment;
+use sockets::Sockets;
+
+/// Largest IP packet on the link, octets.
+const MTU: u16 = 1500;
+/// More rounds than this at one instant mean that netstack3 and its application chase each other.
+const MOST_ROUNDS: u32 = 100_000;
+
+/// The device `netstack3`.
+pub const DEVICE: InProcess = InProcess {
+    name: "netstack3",
+    identity: "netstack3-core-0.1.0",
+    unfit: settings::unfit,
+    make: |_, family| Ok(Box::new(Netstack3::new(family)?)),
+};
+
+/// netstack3 and its application.
+#[derive(Debug)]
+pub struct Netstack3 {
+    link: LinkInfo,
+    sockets: Sockets,
+    application: Option<Application<usize>>,
+}
+
+impl Netstack3 {
+    /// A device on a link of this IP version. The error is netstack3's, where it does not take the
+    /// link.
+    pub fn new(family: Family) -> Result<Self, String> {
+        let (tester, device) = addresses(family);
+        let link = LinkInfo {
+            tester,
+            device,
+            mtu: MTU,
+            ports: None,
+        };
+        Ok(Self {
+            link,
+            sockets: Sockets::new(&link, 0)?,
+            application: None,
+        })
+    }
+
+    fn at(&mut self, now: Instant) -> &mut Sockets {
+        self.sockets.bindings.now = Moment(now);
+        &mut self.sockets
+    }
+}
+
+impl Device for Netstack3 {
+    fn link(&self) -> LinkInfo {
+        self.link
+    }
+
+    fn setup(&mut self, now: Instant, setup: &Setup) -> Result<(), DeviceError> {
+        self.sockets = Sockets::new(&self.link, setup.seed).map_err(|error| DeviceError {
+            what: "set netstack3 up",
+            source: std::io::Error::other(error),
+        })?;
+        self.at(now);
+        self.application = Some(Application::new(setup));
+        Ok(())
+    }
+
+    fn attach(&mut self, conn: ConnId, tuple: FourTuple) {
+        if let Some(application) = &mut self.application {
+            application.attach(conn, tuple);
+        }
+    }
+
+    fn inject(&mut self, now: Instant, packet: &[u8]) -> Result<Instant, DeviceError> {
+        self.at(now).receive(packet);
+        Ok(now)
+    }
+
+    fn call(&mut self, now: Instant, conn: ConnId, call: &AppCall) -> Result<(), Refused> {
+        self.at(now);
+        match &mut self.application {
+            Some(application) => application.call(&mut self.sockets, conn, call),
+            None => Err(Refused::Failed("no case has begun".to_owned())),
+        }
+    }
+
+    fn poll(&mut self, now: Instant) -> Result<Option<Output>, DeviceError> {
+        self.at(now);
+        for _ in 0..MOST_ROUNDS {
+            if let Some(packet) = self.sockets.bindings.outward.pop_front() {
+                return Ok(Some(Output::Packet { at: now, packet }));
+            }
+            let Some(application) = &mut self.application else {
+                return Ok(None);
+            };
+            if !application.act(&mut self.sockets) && self.sockets.bindings.outward.is_empty() {
+                return Ok(application.next_seen());
+            }
+        }
+        Err(DeviceError {
+            what: "poll netstack3",
+            source: std::io::Error::other(format!("it wants more after {MOST_ROUNDS} rounds")),
+        })
+    }
+
+    fn state(&mut self, _now: Instant, conn: ConnId) -> Option<State> {
+        let application = self.application.as_ref()?;
+        let (tuple, _) = application.ends_of(conn)?;
+        let listens = application.is_listening(tuple.device);
+        let idle = if listens {
+            State::Listen
+        } else {
+            State::Closed
+        };
+        Some(self.sockets.state_of(tuple).unwrap_or(idle))
+    }
+
+    fn info(&mut self, _now: Instant, _conn: ConnId, _field: &str) -> Option<i64> {
+        None
+    }
+
+    fn counter(&mut self, _now: Instant, _name: &str) -> Option<i64> {
+        None
+    }
+}
+
+impl Simulated for Netstack3 {
+    fn next_deadline(&self) -> Option<Instant> {
+        self.sockets.bindings.timers.next().map(|moment| moment.0)
+    }
+
+    fn on_timeout(&mut self, now: Instant) {
+        self.at(now).expire();
+    }
+}
