@@ -14,6 +14,7 @@ mod killed;
 mod rig;
 mod service;
 mod services;
+mod tap;
 mod upper_tester;
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -101,7 +102,9 @@ fn main() -> ExitCode {
         };
         Trial::test(name, run).with_ignored_flag(forbidden.is_some())
     });
-    let trials = trials.chain(services::of_others(forbidden.is_some()));
+    let trials = trials
+        .chain(services::of_others(forbidden.is_some()))
+        .chain(tap::of_others(forbidden.is_some()));
     libtest_mimic::run(&arguments, trials.collect()).exit_code()
 }
 

@@ -139,10 +139,9 @@ impl Rig {
         let folder = TempDir::new().map_err(|error| error.to_string())?;
         prepare(folder.path()).map_err(|error| error.to_string())?;
         let exe = std::env::current_exe().map_err(|error| error.to_string())?;
-        let mut command = Command::new("unshare");
+        let mut command = unshared();
         command
-            .args(if is_root() { &[][..] } else { &OWN_USERS })
-            .args(["--net", "--kill-child", "sh", "-c", SCRIPT, "rig"])
+            .args(["sh", "-c", SCRIPT, "rig"])
             .arg(exe)
             .arg(super::SERVE)
             .arg(env!("CARGO_BIN_EXE_tcpspec"))
@@ -248,6 +247,15 @@ impl Drop for Rig {
         drop(self.tester.stdin.take());
         let _ = self.tester.wait();
     }
+}
+
+/// Runs what follows in a network of its own.
+pub(crate) fn unshared() -> Command {
+    let mut command = Command::new("unshare");
+    command
+        .args(if is_root() { &[][..] } else { &OWN_USERS })
+        .args(["--net", "--kill-child"]);
+    command
 }
 
 fn is_root() -> bool {
