@@ -5,19 +5,10 @@ use serde_yaml::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// Lists whose MUSTs have to be covered by a spec, or explained in `open.yaml`.
-const JUDGED: [&str; 5] = [
-    "rfc9293.yaml",
-    "rfc9293-unlabelled.yaml",
-    "rfc5961.yaml",
-    "rfc7323.yaml",
-    "rfc6298.yaml",
-];
-
 struct Requirement {
-    level: String,
     observable: String,
-    list: String,
+    /// Of a list whose requirements all have to be covered by a spec, or explained in `open.yaml`.
+    is_core: bool,
     same_as: Option<String>,
 }
 
@@ -49,9 +40,9 @@ fn labels(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// MUSTs of the judged lists that no spec covers and nobody explains; and explanations, of whatever
-/// level, that are stale.
-pub(crate) fn open_musts(tree: &Tree) -> Vec<String> {
+/// Requirements of the core lists, of whatever level, that no spec covers and nobody explains; and
+/// explanations, of whatever list, that are stale.
+pub(crate) fn unexplained(tree: &Tree) -> Vec<String> {
     let covered = covered(tree);
     let open = read(tree, "specs/requirements/open.yaml");
     let explained: BTreeMap<String, String> = open
@@ -62,8 +53,7 @@ pub(crate) fn open_musts(tree: &Tree) -> Vec<String> {
         .collect();
     let catalogue = catalogue(tree);
     let is_open = |id: &String, requirement: &Requirement| {
-        JUDGED.contains(&requirement.list.as_str())
-            && requirement.observable != "untestable"
+        requirement.observable != "untestable"
             && !covered.contains(id)
             && !requirement
                 .same_as
@@ -73,9 +63,7 @@ pub(crate) fn open_musts(tree: &Tree) -> Vec<String> {
     let silent = catalogue
         .iter()
         .filter(|(id, requirement)| {
-            requirement.level.starts_with("MUST")
-                && is_open(id, requirement)
-                && !explained.contains_key(*id)
+            requirement.is_core && is_open(id, requirement) && !explained.contains_key(*id)
         })
         .map(|(id, _)| format!("{id}: no spec covers it and open.yaml does not say why"));
     let stale = explained
@@ -217,18 +205,14 @@ fn catalogue(tree: &Tree) -> BTreeMap<String, Requirement> {
         .iter()
         .filter(|path| path.starts_with("specs/requirements/rfc"))
     {
-        let list = path.rsplit('/').next().unwrap_or_default();
+        let list = read(tree, path);
+        let is_core = list["tier"].as_str() == Some("core");
         let text =
             |entry: &Value, key: &str| entry.get(key).and_then(Value::as_str).map(str::to_owned);
-        for entry in read(tree, path)["requirements"]
-            .as_sequence()
-            .into_iter()
-            .flatten()
-        {
+        for entry in list["requirements"].as_sequence().into_iter().flatten() {
             let requirement = Requirement {
-                level: text(entry, "level").unwrap_or_default(),
                 observable: text(entry, "observable").unwrap_or_default(),
-                list: list.to_owned(),
+                is_core,
                 same_as: text(entry, "same_as"),
             };
             known.insert(text(entry, "id").unwrap_or_default(), requirement);

@@ -12,11 +12,18 @@ pub(super) type Change = fn(&mut Config, &str) -> Option<()>;
 pub(super) fn change_of(name: &str) -> Option<Change> {
     Some(match name {
         "net.core.somaxconn" => |config, value| put(&mut config.somaxconn, number(value)),
+        "tcp_challenge_ack_limit" => {
+            |config, value| put(&mut config.challenge_ack_limit, number(value))
+        }
         "tcp_fastopen" => |config, value| put(&mut config.fast_open, fast_open(value)),
         "tcp_fin_timeout" => |config, value| {
             config.fin_wait_2 = Some(seconds(value)?);
             Some(())
         },
+        // On Linux one in this time, and the limit above in each second.
+        "tcp_invalid_ratelimit" => {
+            |config, value| put(&mut config.challenge_ack_interval, milliseconds(value))
+        }
         "tcp_keepalive_intvl" => {
             |config, value| put(&mut config.keepalive.interval, seconds(value))
         }
@@ -61,6 +68,10 @@ fn fast_open(value: &str) -> Option<FastOpenPolicy> {
 
 fn seconds(value: &str) -> Option<Duration> {
     number(value).map(Duration::from_secs)
+}
+
+fn milliseconds(value: &str) -> Option<Duration> {
+    number(value).map(Duration::from_millis)
 }
 
 fn flag(value: &str) -> Option<bool> {
