@@ -160,7 +160,7 @@ pub fn chapter(section: &str) -> &str {
 }
 
 /// The sections of RFC 9293, and other RFCs, by the words that a screen has room for.
-const CHAPTERS: [(&str, &str); 34] = [
+const CHAPTERS: [(&str, &str); 35] = [
     ("3.1", "Header format"),
     ("3.2", "Options"),
     ("3.3", "Connection state"),
@@ -178,6 +178,7 @@ const CHAPTERS: [(&str, &str); 34] = [
     ("rfc2883", "Duplicate SACK"),
     ("rfc3042", "Limited transmit"),
     ("rfc3168", "Explicit congestion notice"),
+    ("rfc3708", "False recoveries by D-SACK"),
     ("rfc4987", "SYN floods"),
     ("rfc5681", "Congestion control"),
     ("rfc5682", "F-RTO"),

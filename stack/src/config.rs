@@ -29,6 +29,9 @@ pub struct Config {
     pub sack: bool,
     /// Report duplicates where SACK is permitted (RFC 2883).
     pub dsack: bool,
+    /// Take a recovery back if all that it sent again is reported as a duplicate (RFC 2883 §5.2,
+    /// RFC 3708 §3).
+    pub dsack_undo: bool,
     /// Explicit congestion notification (RFC 3168).
     pub ecn: EcnPolicy,
     /// Find losses by time where SACK is used (RFC 8985 §6); without it, by RFC 6675.
@@ -135,6 +138,7 @@ impl Default for Config {
             window_scale: Some(0),
             sack: true,
             dsack: true,
+            dsack_undo: true,
             ecn: EcnPolicy::Answer,
             rack: true,
             tlp: true,

@@ -5,6 +5,7 @@
 //! left then which could be a loss. What a retransmission timeout has sent again is not judged
 //! here but by F-RTO; what is taken back, and how, is said in [`crate::congestion`].
 
+use crate::Config;
 use crate::ranges::Ranges;
 use crate::segment::SackBlock;
 use crate::seq::SeqNum;
@@ -26,12 +27,12 @@ pub(crate) fn duplicate_of(blocks: &[SackBlock], ack: SeqNum) -> Option<SackBloc
 }
 
 /// What duplicates have told on a connection.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Duplicates {
     /// The last recovery, as long as it may turn out to be false.
     doubted: Option<Box<Doubted>>,
-    /// Something came twice that was sent once.
-    replicated: bool,
+    /// Recoveries are doubted: always, until something comes twice that was sent once.
+    proves: bool,
 }
 
 /// A recovery that may have been false.
@@ -48,13 +49,21 @@ struct Doubted {
 }
 
 impl Duplicates {
+    /// Of a connection that has sent nothing yet.
+    pub(crate) fn new(config: &Config) -> Self {
+        Self {
+            doubted: None,
+            proves: config.dsack_undo,
+        }
+    }
+
     /// A recovery begins, with all from `start` to `recover` in flight.
     pub(crate) fn doubt(&mut self, start: SeqNum, recover: SeqNum) {
         // RFC 3708 §3:
         //   In
         //   addition, the algorithm specified in this document MUST NOT
         //   be used for the remainder of the connection
-        self.doubted = (!self.replicated).then(|| {
+        self.doubted = self.proves.then(|| {
             Box::new(Doubted {
                 start,
                 recover,
@@ -97,7 +106,7 @@ impl Duplicates {
             //   If the segment was not retransmitted the incoming DSACK
             //   indicates that the network duplicated the segment in
             //   question.
-            self.replicated = true;
+            self.proves = false;
             self.believe();
         }
     }
@@ -151,7 +160,7 @@ mod tests {
 
     /// A recovery of 10,000 octets that has sent these again.
     fn recovery(again: &[(u32, u32)]) -> Duplicates {
-        let mut duplicates = Duplicates::default();
+        let mut duplicates = Duplicates::new(&Config::default());
         duplicates.doubt(at(0), at(10_000));
         for (left, right) in again {
             duplicates.sent_again(at(*left), at(*right));
@@ -184,7 +193,10 @@ mod tests {
         let mut duplicates = recovery(again);
         for (left, right) in reported {
             duplicates.reported(block(*left, *right), false);
-            assert!(!duplicates.were_all(at(9_999)), "before all is acknowledged");
+            assert!(
+                !duplicates.were_all(at(9_999)),
+                "before all is acknowledged"
+            );
         }
         assert_eq!(duplicates.were_all(at(10_000)), was_false);
         assert!(!duplicates.were_all(at(10_000)), "said twice");
@@ -227,7 +239,7 @@ mod tests {
             for (left, right) in &again {
                 sent[*left as usize..*right as usize].fill(true);
             }
-            let mut duplicates = Duplicates::default();
+            let mut duplicates = Duplicates::new(&Config::default());
             duplicates.doubt(at(0), at(2000));
             for (left, right) in &again {
                 duplicates.sent_again(at(*left), at(*right));

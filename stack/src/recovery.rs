@@ -2,8 +2,9 @@
 //! is sent again while it lasts, and that it is taken back if it was false.
 //!
 //! [`crate::scoreboard`] knows what has arrived, [`crate::rack`] what is late, [`crate::dsack`]
-//! what was sent in vain, and [`crate::congestion`] how much may be sent. A host finds losses in one of the two ways, never
-//! in both. Connections without SACK recover by duplicate acknowledgments, which is not here.
+//! what was sent in vain, and [`crate::congestion`] how much may be sent. A host finds losses in
+//! one of the two ways, never in both. Connections without SACK recover by duplicate
+//! acknowledgments, which is not here.
 
 use crate::Config;
 use crate::buffers::Sent;
@@ -64,7 +65,7 @@ impl Recovery {
         Self {
             board: Scoreboard::new(iss),
             dup_acks: 0,
-            duplicates: Duplicates::default(),
+            duplicates: Duplicates::new(config),
             by_time: config.rack,
             rack: Rack::new(iss),
             segs_sacked: 0,

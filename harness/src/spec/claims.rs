@@ -26,6 +26,10 @@ pub const CLAIMS: &[Entry] = &[
     ),
     claim("cubic", "CUBIC congestion control (RFC 9438)"),
     claim("dsack", "duplicate SACK (RFC 2883)"),
+    claim(
+        "dsack-undo",
+        "takes back the reduction of a recovery that D-SACK shows to be false (RFC 2883 §5.2)",
+    ),
     claim("ecn", "explicit congestion notification (RFC 3168)"),
     claim("frto", "forward RTO recovery (RFC 5682)"),
     claim(

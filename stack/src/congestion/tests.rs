@@ -239,6 +239,43 @@ fn a_loss_in_the_first_window_lowers_the_restart_window(
     assert_eq!(congestion.window().cwnd, restart);
 }
 
+/// A recovery by a scoreboard that has just ended, after which cwnd is half of what it was.
+fn recovered() -> Congestion {
+    let mut congestion = begun(10, None);
+    congestion.enter_loss_recovery(&sender(0, 10_000));
+    congestion.on_ack(SeqNum(10_000), true, &sender(0, 10_000));
+    assert_eq!(congestion.window().cwnd, 5000);
+    congestion
+}
+
+#[rstest]
+#[case::nothing(|_: &mut Congestion| {}, 10_000, NO_THRESHOLD)]
+#[case::an_echo(|it: &mut Congestion| it.on_echo(&sender(10_000, 15_000)), 2500, 2500)]
+#[case::a_repaired_tail(|it: &mut Congestion| it.respond(&sender(10_000, 15_000)), 2500, 2500)]
+#[case::an_idle_time(
+    |it: &mut Congestion| {
+        let now = Instant::ZERO + Duration::from_secs(9);
+        let sender = Sender { now, ..sender(10_000, 10_000) };
+        it.restart_if_idle(&sender, Duration::from_secs(1));
+    },
+    4000,
+    5000
+)]
+#[case::smaller_segments(|it: &mut Congestion| it.mss_shrank(1000, 500), 2500, 5000)]
+#[case::growth_beyond(|it: &mut Congestion| it.window.cwnd = 11_000, 11_000, 5000)]
+fn a_recovery_is_taken_back_unless_something_else_has_happened(
+    #[case] happens: fn(&mut Congestion),
+    #[case] cwnd: u32,
+    #[case] ssthresh: u32,
+) {
+    let mut congestion = recovered();
+    happens(&mut congestion);
+    congestion.take_back();
+    assert_eq!(congestion.window(), Window { cwnd, ssthresh });
+    congestion.take_back();
+    assert_eq!(congestion.window(), Window { cwnd, ssthresh });
+}
+
 #[test]
 fn echoes_lower_the_window_to_a_segment_and_then_hold_it() {
     let mut congestion = begun(5, None);

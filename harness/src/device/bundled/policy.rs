@@ -31,6 +31,7 @@ pub enum PolicyError {
 pub fn config(profile: &Profile) -> Result<Config, PolicyError> {
     let mut config = Config {
         dsack: profile.claims.contains("dsack"),
+        dsack_undo: profile.claims.contains("dsack-undo"),
         rack: profile.claims.contains("rack"),
         prr: profile.claims.contains("prr"),
         rfc5961: profile.claims.contains("rfc5961"),

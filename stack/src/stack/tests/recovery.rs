@@ -3,6 +3,7 @@
 use super::testing::{Established, Pair, Seen, segment};
 use super::{millis, transfer};
 use crate::segment::{Control, Segment, SynOptions};
+use crate::seq::SeqNum;
 use crate::{Config, SocketOptions};
 use proptest::prelude::*;
 use rstest::rstest;
@@ -126,4 +127,45 @@ fn most_losses_are_repaired_without_a_timeout() {
         assert!(counters.retrans_segs >= 5, "{}", counters.retrans_segs);
         assert!(counters.timeouts <= 1, "{}", counters.timeouts);
     }
+}
+
+/// Octets from SND.UNA of an acknowledgment on, and a block counted from `start`.
+fn reports(host: &mut Established, octets: u32, start: SeqNum, block: (u32, u32)) -> Vec<Seen> {
+    host.una += octets;
+    let block = (start + block.0 * MSS, start + block.1 * MSS);
+    host.probe.inject(Segment {
+        wnd: host.wnd,
+        sack: [block].into_iter().collect(),
+        ..segment(host.seq, host.una, Control::None, b"")
+    })
+}
+
+/// RFC 3708 §3, (A.3): whatever has sent it again, the last copy may be what came twice.
+#[rstest]
+#[case::as_it_was_late(true, false)]
+#[case::by_a_timeout(true, true)]
+#[case::by_a_timeout_without_rack(false, true)]
+fn what_was_sent_again_twice_is_no_proof(#[case] rack: bool, #[case] timeout: bool) {
+    let mut host = in_flight(rack, false, 10);
+    let start = host.una;
+    host.wait(millis(100));
+    assert_eq!(reports(&mut host, 0, start, (1, 9)).len(), 1);
+    let mut flight = 10;
+    if timeout {
+        assert_eq!(host.wait(millis(1500)).len(), 1);
+    } else {
+        reports(&mut host, 0, start, (1, 10));
+        host.send(&[7; MSS as usize]);
+        assert_eq!(host.sent().len(), 1);
+        flight = 11;
+        host.wait(millis(100));
+        assert_eq!(reports(&mut host, 0, start, (1, 11)).len(), 1);
+    }
+    host.wait(millis(100));
+    host.ack(flight * MSS);
+    let before = host.status();
+    reports(&mut host, 0, start, (0, 1));
+    let after = host.status();
+    assert!(before.ssthresh < 5 * MSS, "{}", before.ssthresh);
+    assert_eq!((after.cwnd, after.ssthresh), (before.cwnd, before.ssthresh));
 }

@@ -85,6 +85,14 @@ fn lies(host: &mut Established, n: u32) -> usize {
     )
 }
 
+/// Losses, and then every second octet of what went out again as a duplicate.
+fn duplicates(host: &mut Established, n: u32) -> usize {
+    let left = 2 * n;
+    let at = 4 * (n % 100) * MSS;
+    let lost = blocks(host, &[(at + MSS, at + 4 * MSS)]);
+    lost + blocks(host, &[(left, left + 1), (0, 400 * MSS)])
+}
+
 /// Acknowledgments of one octet each.
 fn nibbles(host: &mut Established, _: u32) -> usize {
     host.ack(1).len()
@@ -104,7 +112,8 @@ fn overlaps(host: &mut Established, n: u32) -> usize {
 
 #[rstest]
 fn a_nuisance_costs_a_bounded_number_of_steps(
-    #[values(combs, crumbs, copies, lies, nibbles, pieces, overlaps)] nuisance: Nuisance,
+    #[values(combs, crumbs, copies, lies, duplicates, nibbles, pieces, overlaps)]
+    nuisance: Nuisance,
     #[values(true, false)] rack: bool,
     #[values(500, 4000)] segments: u32,
 ) {
@@ -126,19 +135,21 @@ proptest! {
     fn no_mixture_costs_more(
         rack: bool,
         segments in prop_oneof![Just(50_u32), Just(3000)],
-        steps in proptest::collection::vec((0_usize..9, 0_u32..400), 1..300),
+        steps in proptest::collection::vec((0_usize..10, 0_u32..400), 1..300),
     ) {
-        let ways: [Nuisance; 7] = [combs, crumbs, copies, lies, nibbles, pieces, overlaps];
+        let ways: [Nuisance; 8] = [
+            combs, crumbs, copies, lies, duplicates, nibbles, pieces, overlaps,
+        ];
         let mut host = in_flight(segments, rack);
         let (mut packets, mut marked, mut taken) = (0, u64::from(segments), 0);
         for (way, n) in steps {
             packets += 2 + match way {
-                7 => {
+                8 => {
                     // A timeout looks at everything that is in flight.
                     marked += 4 * u64::from(segments);
                     host.wait(millis(u64::from(n))).len()
                 }
-                8 => host.ack(n.min(10) * MSS).len(),
+                9 => host.ack(n.min(10) * MSS).len(),
                 way => ways[way](&mut host, n),
             } as u64;
             taken += work::take();
