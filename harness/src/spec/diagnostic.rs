@@ -78,6 +78,15 @@ impl Diagnostic {
         self
     }
 
+    /// With what was probably meant, at the place itself.
+    #[must_use]
+    pub fn near(self, near: Option<String>) -> Self {
+        match near {
+            Some(near) => self.label(format!("did you mean `{near}`?")),
+            None => self,
+        }
+    }
+
     /// With a remark at another place of the same file.
     #[must_use]
     pub fn also(mut self, span: Span, text: impl Into<String>) -> Self {
@@ -135,7 +144,9 @@ impl Diagnostic {
         let head = format!("{paint}{word}[{}]{plain}: {}", self.code, self.message);
         if !self.can_be_drawn() {
             let line = self.span().line.max(1);
-            return format!("{head}\n   in {}:{line}\n", self.source.name);
+            let help = self.help.as_ref();
+            let help = help.map_or_else(String::new, |help| format!("  help: {help}\n"));
+            return format!("{head}\n   in {}:{line}\n{help}", self.source.name);
         }
         let mut body = String::new();
         if handler.render_report(&mut body, &Shown::new(self)).is_err() {

@@ -383,7 +383,7 @@ fn start<'a>(reader: &mut Reader<'a>, node: &Node<'a>) -> Option<Start> {
     }
     let fields = reader.fields(&node, "`start`", &[START])?;
     let Some(state) = fields.get("state") else {
-        reader.missing(&node, "`start`", "state");
+        reader.missing(&node, "`start`", &["state"]);
         return None;
     };
     let state = reader.state(state);

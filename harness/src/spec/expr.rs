@@ -24,7 +24,7 @@ use typing::{Typed, add, field_type, multiply};
 /// Deepest nesting of parentheses and parameters.
 const MAX_DEPTH: u32 = 24;
 /// What a field may be instead of a value.
-const LOOSE: [&str; 3] = ["any", "present", "absent"];
+pub(super) const LOOSE: [&str; 3] = ["any", "present", "absent"];
 /// Longest expression, octets.
 const MAX_LENGTH: usize = 512;
 
@@ -103,6 +103,8 @@ pub struct Fault {
     pub code: &'static str,
     /// One sentence.
     pub message: String,
+    /// What was probably meant.
+    pub near: Option<String>,
     /// What to do instead.
     pub help: Option<String>,
 }
@@ -113,6 +115,7 @@ impl Fault {
             at,
             code,
             message: message.into(),
+            near: None,
             help: None,
         }
     }
@@ -123,6 +126,11 @@ impl Fault {
 
     fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
+        self
+    }
+
+    fn near(mut self, near: Option<String>) -> Self {
+        self.near = near;
         self
     }
 }
@@ -160,7 +168,8 @@ pub fn pattern(text: &str, want: Type, names: &dyn Names) -> Result<Pattern, Fau
         match table::nearest(text.trim(), LOOSE) {
             // A word of small letters is nearer to these than to any variable.
             Some(near) if fault.code == "spec::unknown-name" => Fault {
-                help: Some(format!("did you mean `{near}`?")),
+                near: Some(near),
+                help: None,
                 ..fault
             },
             _ => fault,
@@ -243,6 +252,10 @@ impl<'a> Parser<'a> {
             }
             (Token::Compare(_), at) => {
                 Err(Fault::syntax(at, "a comparison stands only in `check`"))
+            }
+            (Token::Name(unit), at) if lexer::unit(unit).is_some() => {
+                let fault = Fault::syntax(at, "a blank parts this unit from its number");
+                Err(fault.help(format!("write them in one word: `200{unit}`")))
             }
             (token, at) => Err(Fault::syntax(at, format!("{token} is too much here"))),
         }
@@ -480,8 +493,12 @@ impl<'a> Parser<'a> {
         let Some(field) = table::capture_field(rest) else {
             let fields = table::names(table::CAPTURE_FIELDS).join(" ");
             let message = format!("a captured segment has no `{rest}`");
+            let at = at.end - rest.len()..at.end;
             let fault = Fault::new(at, "spec::unknown-name", message);
-            return Err(fault.help(format!("fields of a capture: {fields}")));
+            let near = table::nearest(rest, table::names(table::CAPTURE_FIELDS));
+            return Err(fault
+                .near(near)
+                .help(format!("fields of a capture: {fields}")));
         };
         let expr = Expr::Capture {
             name: owner.to_owned(),
@@ -504,25 +521,44 @@ impl<'a> Parser<'a> {
                 .into_iter()
                 .map(str::to_owned),
         );
-        let own = self.names.known();
         // A dotted name is near a capture if what stands before the dot is.
-        let (owner, rest) = name.split_once('.').unwrap_or((name, ""));
-        known.extend(own.iter().map(|own| format!("{own}.{rest}")));
-        let fault = Fault::new(
-            at,
-            "spec::unknown-name",
-            format!("`{name}` is not known at this point"),
-        );
-        match table::nearest(name, known.iter().map(String::as_str)) {
-            Some(near) => fault.help(format!("did you mean `{near}`?")),
-            None if table::capture_field(rest).is_some() => fault.help(format!(
-                "no earlier step captures `{owner}`: add `as: {owner}` to one"
-            )),
-            None => fault.help(format!(
-                "variables: {} · constants: {}",
-                table::names(table::VARIABLES).join(" "),
-                table::names(table::CONSTANTS).join(" ")
-            )),
+        let (owner, field) = name.split_once('.').unwrap_or((name, ""));
+        if field.is_empty() {
+            if let Some(fault) = self.without_a_field(name, &at) {
+                return fault;
+            }
+        } else {
+            let own = self.names.known();
+            known.extend(own.iter().map(|own| format!("{own}.{field}")));
         }
+        let message = format!("`{name}` is not known at this point");
+        let fault = Fault::new(at, "spec::unknown-name", message);
+        let near = table::nearest(name, known.iter().map(String::as_str));
+        if near.is_some() {
+            return fault.near(near);
+        }
+        if table::capture_field(field).is_some() {
+            let help = format!("no earlier step captures `{owner}`: add `as: {owner}` to one");
+            return fault.help(help);
+        }
+        fault.help(format!(
+            "variables: {} · constants: {}",
+            table::names(table::VARIABLES).join(" "),
+            table::names(table::CONSTANTS).join(" ")
+        ))
+    }
+
+    /// The name of a connection or a capture, where a value belongs.
+    fn without_a_field(&self, name: &str, at: &Range<usize>) -> Option<Fault> {
+        let (what, example) = if self.names.conn(name).is_some() {
+            ("connection", format!("{name}.SND.NXT"))
+        } else if self.names.captured(name) || name == "prev" {
+            ("captured segment", format!("{name}.seq"))
+        } else {
+            return None;
+        };
+        let message = format!("`{name}` is a {what}, not a value");
+        let fault = Fault::new(at.clone(), "spec::unknown-name", message);
+        Some(fault.help(format!("name one of its values, such as `{example}`")))
     }
 }

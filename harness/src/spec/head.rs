@@ -48,13 +48,20 @@ impl Spec {
         let mut reader = Reader::new(None, None);
         let root = document.root();
         let section = section(folder);
+        if root.is_null() {
+            let help = "a spec has `spec: 1`, `title`, `covers`, `start` and `steps`";
+            reader.fault(
+                root.error("spec::type", "there is no spec in this file")
+                    .help(help),
+            );
+            return (None, reader.faults);
+        }
         if !reader.keys(&root, "a spec", &[FILE]) {
             return (None, reader.faults);
         }
-        for required in ["spec", "title", "covers", "start", "steps"] {
-            if root.get(required).is_none() {
-                reader.missing(&root, "a spec", required);
-            }
+        if !document.is_cut() {
+            let required = ["spec", "title", "covers", "start", "steps"];
+            reader.missing(&root, "a spec", &required);
         }
         if let Some(version) = root
             .get("spec")

@@ -82,7 +82,7 @@ pub(super) fn read(document: &Document) -> Result<Profile, Diagnostics> {
         .and_then(|node| node.text().map(Cow::into_owned))
     {
         Some(name) => profile.device = name,
-        None => reader.missing(&root, "a profile", "device"),
+        None => reader.missing(&root, "a profile", &["device"]),
     }
     if let Some(reach) = fields.get("reach") {
         reader.word(reach, "a way to reach a device", REACH);
@@ -103,7 +103,7 @@ pub(super) fn read(document: &Document) -> Result<Profile, Diagnostics> {
     if let Some(node) = fields.get("slack") {
         profile.slack = slack(&mut reader, node);
     } else {
-        reader.missing(&root, "a profile", "slack");
+        reader.missing(&root, "a profile", &["slack"]);
     }
     for entry in fields
         .get("pinned")
@@ -122,12 +122,10 @@ fn policy<'a>(reader: &mut Reader<'a>, entry: &super::yaml::Entry<'a>) -> Option
     let Some(policy) = claims::find(&entry.key) else {
         let message = format!("there is no policy `{}`", entry.key);
         let source = entry.node.source();
-        let mut fault =
-            Diagnostic::error("profile::unknown-policy", source, entry.key_span, message);
-        if let Some(near) = table::nearest(&entry.key, POLICIES.iter().map(|policy| policy.name)) {
-            fault = fault.label(format!("did you mean `{near}`?"));
-        }
         let all: Vec<&str> = POLICIES.iter().map(|policy| policy.name).collect();
+        let near = table::nearest(&entry.key, all.iter().copied());
+        let fault = Diagnostic::error("profile::unknown-policy", source, entry.key_span, message);
+        let fault = fault.near(near);
         reader.fault(fault.help(format!("policies: {}", all.join(" "))));
         return None;
     };
@@ -149,18 +147,15 @@ fn slack<'a>(reader: &mut Reader<'a>, node: &Node<'a>) -> Slack {
     let Some(fields) = reader.fields(node, "`slack`", &[SLACK]) else {
         return slack;
     };
+    reader.missing(node, "`slack`", &["early", "late", "reply"]);
     let mut time = |name: &str| {
         let field = fields.get(name);
-        if field.is_none() {
-            reader.missing(node, "`slack`", name);
-        }
         field
             .and_then(|field| reader.fixed_duration(field))
             .unwrap_or(Duration::ZERO)
     };
     (slack.early, slack.reply) = (time("early"), time("reply"));
     let Some(late) = fields.get("late") else {
-        reader.missing(node, "`slack`", "late");
         return slack;
     };
     let text = late.text().unwrap_or_default();

@@ -164,12 +164,12 @@ impl Service {
         let Some(fields) = reader.fields(&root, "a service", &[SERVICE]) else {
             return Err(Diagnostics(reader.faults));
         };
+        reader.missing(&root, "a service", &["service", "title"]);
         let mut text = |name: &'static str| {
-            if let Some(node) = fields.get(name) {
-                return reader.text(node, "a text").unwrap_or_default();
-            }
-            reader.missing(&root, "a service", name);
-            String::new()
+            let text = fields
+                .get(name)
+                .and_then(|node| reader.text(node, "a text"));
+            text.unwrap_or_default()
         };
         let (name, title) = (text("service"), text("title"));
         let mut truth = |name: &str, otherwise: bool| {

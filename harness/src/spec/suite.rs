@@ -43,21 +43,21 @@ pub fn load(sources: &Sources) -> Result<Suite, Diagnostics> {
 /// Reads everything but the steps: what is wrong with them, [`Suite::cases`] and [`Suite::lint`]
 /// find when they unroll them. The error holds all that is wrong with all files, steps included.
 pub fn read(sources: &Sources) -> Result<Suite, Diagnostics> {
-    read_specs(sources, |_, _| true, Document::read)
+    read_specs(sources, |_, _| true, Document::salvage)
 }
 
 /// As [`read`], as far as [`Suite::outline`] needs it: what stands before the steps. What is wrong
 /// behind that is found by whoever reads the steps.
 pub fn read_heads(sources: &Sources) -> Result<Suite, Diagnostics> {
     // What is wrong is told together with all that is.
-    read_specs(sources, |_, _| true, Document::read_head).or_else(|_| read(sources))
+    read_specs(sources, |_, _| true, Document::salvage_head).or_else(|_| read(sources))
 }
 
 /// As [`load`], with the one spec that a case belongs to.
 pub fn load_one(sources: &Sources, case_id: &str) -> Result<Suite, Diagnostics> {
     let wanted = spec_of_case(case_id);
     let is_wanted = |folder: &str, name: &str| Some((head::section(folder), name)) == wanted;
-    let suite = read_specs(sources, is_wanted, Document::read)?;
+    let suite = read_specs(sources, is_wanted, Document::salvage)?;
     Diagnostics(suite.check()).or(suite)
 }
 
@@ -85,8 +85,8 @@ pub fn case_names(sources: &Sources) -> Vec<FileNames> {
         .collect()
 }
 
-/// Reads a spec's file, or its head.
-type SpecReader = fn(&Arc<Source>) -> Result<Document, Diagnostics>;
+/// Reads a spec's file, or its head, as far as it can be read.
+type SpecReader = fn(&Arc<Source>) -> (Option<Document>, Vec<Diagnostic>);
 
 fn read_specs(
     sources: &Sources,
@@ -153,7 +153,12 @@ fn each<T>(
 ) -> Vec<T> {
     let mut all = Vec::new();
     for source in sources.folder(folder) {
-        match Document::read(source).and_then(|document| read(&document)) {
+        let (document, wrong) = Document::salvage(source);
+        faults.extend(wrong);
+        let Some(document) = document.filter(|document| !document.is_cut()) else {
+            continue;
+        };
+        match read(&document) {
             Ok(one) => all.push(one),
             Err(wrong) => faults.extend(wrong.0),
         }
@@ -221,12 +226,10 @@ fn read_spec(
         let fault = Diagnostic::error("spec::extension", source, Span::default(), message);
         faults.push(fault);
     }
-    let document = match read(source) {
-        Ok(document) => Arc::new(document),
-        Err(wrong) => {
-            faults.extend(wrong.0);
-            return (None, faults);
-        }
+    let (document, wrong) = read(source);
+    faults.extend(wrong);
+    let Some(document) = document.map(Arc::new) else {
+        return (None, faults);
     };
     let (spec, wrong) = Spec::read(folder, name, &document);
     faults.extend(wrong);
@@ -240,7 +243,11 @@ fn read_spec(
 fn check(spec: &Spec, setting: &Setting<'_>) -> Vec<Diagnostic> {
     let one_family = spec.families.get(..1).unwrap_or_default();
     let cases = expand::all(spec, one_family, setting);
-    cases.filter_map(Result::err).flatten().collect()
+    let faults = cases.filter_map(Result::err).flatten();
+    // The steps of a file that could not be read to its end may stand behind that place.
+    let may_follow = |fault: &Diagnostic| fault.code == "spec::no-steps";
+    let is_cut = spec.document.is_cut();
+    faults.filter(|it| !(is_cut && may_follow(it))).collect()
 }
 
 /// The cases of a spec, and what is wrong with those that cannot be made.
@@ -349,7 +356,7 @@ impl Suite {
         for trial in service.trials() {
             let file = format!("{}/{}.yaml", service.name, trial.name);
             let source = Source::new(&file, trial.text);
-            let (spec, wrong) = read_spec("service", trial.name, &source, Document::read);
+            let (spec, wrong) = read_spec("service", trial.name, &source, Document::salvage);
             let spec = Diagnostics(wrong).or(spec)?;
             let all: Vec<&Spec> = spec.iter().collect();
             for case in self.cases_of(&all, profile, &[family])? {

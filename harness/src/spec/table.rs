@@ -7,11 +7,13 @@
 mod application;
 mod icmp;
 mod names;
+mod near;
 mod segment;
 
 pub use application::*;
 pub use icmp::*;
 pub use names::*;
+pub use near::nearest;
 pub use segment::*;
 
 use super::case::{CaptureField, State, Var};
@@ -368,21 +370,4 @@ pub fn state_names() -> Vec<&'static str> {
 /// The words of a table.
 pub fn names(entries: &'static [Entry]) -> Vec<&'static str> {
     entries.iter().map(|entry| entry.name).collect()
-}
-
-/// The known word that the author may have meant.
-pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    let lower = word.to_lowercase();
-    known
-        .into_iter()
-        .map(|have| {
-            (
-                strsim::damerau_levenshtein(&lower, &have.to_lowercase()),
-                have,
-            )
-        })
-        .filter(|(distance, have)| *distance <= have.len().min(word.len()) / 3 + 1)
-        .filter(|(distance, have)| *distance < have.chars().count())
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, have)| have.to_owned())
 }

@@ -5,9 +5,13 @@
 //! keys, tabs, leading zeros, several documents. A [`Node`] walks both trees side by side. Files
 //! that are read in bulk and are nearly always good (catalogues, a test's list of names) are read
 //! by serde_yaml, without places, and once more with places if something is wrong with them.
+//!
+//! A fault of the notation does not hide what else is wrong with a spec: where a key stands twice
+//! the first one counts, and before a place where reading had to stop, whole steps are left.
 
 mod places;
 mod scalar;
+mod syntax;
 
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::source::{Source, Span};
@@ -22,6 +26,8 @@ pub(super) struct Document {
     source: Arc<Source>,
     value: Value,
     place: Place,
+    /// Reading stopped before its end: what is missing may stand behind that place.
+    is_cut: bool,
 }
 
 /// Where a value stands; the same shape as the value.
@@ -54,21 +60,41 @@ static NOWHERE: Place = Place {
 impl Document {
     /// Reads a file with places.
     pub(super) fn read(source: &Arc<Source>) -> Result<Self, Diagnostics> {
-        Self::read_text(source, &source.text)
+        match Self::salvage(source) {
+            (Some(document), faults) => Diagnostics(faults).or(document),
+            (None, faults) => Err(Diagnostics(faults)),
+        }
     }
 
-    /// Reads a spec as far as its steps, where they come last: in a list, half of the work.
-    pub(super) fn read_head(source: &Arc<Source>) -> Result<Self, Diagnostics> {
-        Self::read_text(source, head(&source.text))
+    /// Reads as much of a file as can be read, and tells what is wrong with its notation.
+    pub(super) fn salvage(source: &Arc<Source>) -> (Option<Self>, Vec<Diagnostic>) {
+        Self::salvage_text(source, &source.text)
     }
 
-    fn read_text(source: &Arc<Source>, text: &str) -> Result<Self, Diagnostics> {
-        let (value, place) = places::read(source, text)?;
-        Ok(Self {
+    /// As [`Document::salvage`], as far as the steps of a spec, where they come last: in a list,
+    /// half of the work.
+    pub(super) fn salvage_head(source: &Arc<Source>) -> (Option<Self>, Vec<Diagnostic>) {
+        Self::salvage_text(source, head(&source.text))
+    }
+
+    fn salvage_text(source: &Arc<Source>, text: &str) -> (Option<Self>, Vec<Diagnostic>) {
+        let places::Salvage {
+            root,
+            is_cut,
+            faults,
+        } = places::read(source, text);
+        let document = root.map(|(value, place)| Self {
             source: Arc::clone(source),
             value,
             place,
-        })
+            is_cut,
+        });
+        (document, faults)
+    }
+
+    /// Reading stopped before the end of the file.
+    pub(super) fn is_cut(&self) -> bool {
+        self.is_cut
     }
 
     /// Reads a file without places and without the rules that need them.
@@ -78,6 +104,7 @@ impl Document {
                 source: Arc::clone(source),
                 value,
                 place: Place::default(),
+                is_cut: false,
             }),
             _ => Self::read(source),
         }

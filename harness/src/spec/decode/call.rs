@@ -2,6 +2,7 @@
 
 use super::{Reader, limits};
 use crate::spec::case::{AppEvent, AppWait, Call, KeepAlive, SocketSettings};
+use crate::spec::diagnostic::Diagnostic;
 use crate::spec::table::{self, CALLS, CONNECT, EVENTS, KEEPALIVE, LISTEN, SEND, SETTINGS};
 use crate::spec::yaml::{Entry, Node};
 use std::borrow::Cow;
@@ -103,15 +104,8 @@ impl<'a> Reader<'a> {
         let names = table::names(table);
         let message = format!("`{}` is not {what}", entry.key);
         let source = node.source();
-        let mut fault = crate::spec::diagnostic::Diagnostic::error(
-            "spec::unknown-word",
-            source,
-            entry.key_span,
-            message,
-        );
-        if let Some(near) = table::nearest(&entry.key, names.iter().copied()) {
-            fault = fault.label(format!("did you mean `{near}`?"));
-        }
+        let fault = Diagnostic::error("spec::unknown-word", source, entry.key_span, message);
+        let fault = fault.near(table::nearest(&entry.key, names.iter().copied()));
         self.fault(fault.help(format!("known here: {}", names.join(" "))));
     }
 
@@ -132,7 +126,7 @@ impl<'a> Reader<'a> {
     fn connect(&mut self, argument: &Node<'a>) -> Option<Call> {
         let fields = self.fields(argument, "`connect`", &[CONNECT])?;
         let Some(data) = fields.get("data") else {
-            self.missing(argument, "`connect`", "data");
+            self.missing(argument, "`connect`", &["data"]);
             return None;
         };
         self.payload(data, &limits::SEND).map(Call::ConnectWith)
@@ -147,7 +141,7 @@ impl<'a> Reader<'a> {
         }
         let fields = self.fields(argument, "`send`", &[SEND])?;
         let Some(count) = fields.get("count") else {
-            self.missing(argument, "`send`", "count");
+            self.missing(argument, "`send`", &["count"]);
             return None;
         };
         let data = self.payload(count, &limits::SEND)?;

@@ -11,6 +11,9 @@ use crate::spec::yaml::{Entry, Node};
 use std::borrow::Cow;
 use std::rc::Rc;
 
+/// What the parameter of a `repeat` may be.
+const REPEATED: &str = "`repeat` takes a list, or a range of known numbers: `1..5`";
+
 impl<'a> Reader<'a> {
     /// `repeat: {v: list or a..b}` with `steps`.
     pub(super) fn repeat(&mut self, node: &Node<'a>, repeat: &Entry<'a>, out: &mut Vec<Step>) {
@@ -25,7 +28,7 @@ impl<'a> Reader<'a> {
             self.fault(fault.help("beside `repeat` stands only `steps`"));
         }
         let Some(steps) = node.get("steps") else {
-            return self.missing(node, "`repeat`", "steps");
+            return self.missing(node, "`repeat`", &["steps"]);
         };
         let Some((name, values)) = self.repeated(&repeat.node) else {
             return;
@@ -71,7 +74,14 @@ impl<'a> Reader<'a> {
             return Some((name, items.into()));
         }
         let range = self.expression(&value, "a list or a range", |text, names| {
-            expr::pattern(text, Type::Number, names)
+            expr::pattern(text, Type::Number, names).map_err(|fault| match fault.code {
+                "spec::unknown-name" => expr::Fault {
+                    near: None,
+                    help: Some(REPEATED.to_owned()),
+                    ..fault
+                },
+                _ => fault,
+            })
         })?;
         let bounds = match &range {
             Pattern::Range(Some(low), Some(high)) => {
@@ -81,8 +91,7 @@ impl<'a> Reader<'a> {
             _ => None,
         };
         let Some((low, high)) = bounds else {
-            let message = "`repeat` takes a list, or a range of known numbers: `1..5`";
-            self.fault(value.error("spec::type", message));
+            self.fault(value.error("spec::type", REPEATED));
             return None;
         };
         if high < low {
@@ -201,11 +210,8 @@ impl<'a> Reader<'a> {
             let policies = claims::POLICIES.iter().map(|policy| policy.name);
             let known = policies.chain(claims::CLAIMS.iter().map(|claim| claim.name));
             let message = format!("a profile has no `{name}`");
-            let mut fault = node.error("spec::unknown-policy", message);
-            if let Some(near) = table::nearest(name, known) {
-                fault = fault.label(format!("did you mean `profile.{near}`?"));
-            }
-            self.fault(fault);
+            let near = table::nearest(name, known).map(|near| format!("profile.{near}"));
+            self.fault(node.error("spec::unknown-policy", message).near(near));
             return None;
         };
         let Values::OneOf(values) = policy.values else {
@@ -256,7 +262,15 @@ impl<'a> Reader<'a> {
         // What only some branches capture, or offer, is not known after them.
         self.shifts = after;
         self.scope.captures = common.unwrap_or(captures);
-        if nodes.is_empty() || open == 0 {
+        if nodes.is_empty() {
+            if node.items().is_some() {
+                let message = "`one_of` needs at least one branch";
+                let help = "write `- as: NAME` and its `steps` for each";
+                self.fault(node.error("spec::no-steps", message).help(help));
+            }
+            return None;
+        }
+        if open == 0 {
             let message = "one branch of `one_of` must be open to every device";
             let help = "leave `unless` out of one of them";
             self.fault(node.error("spec::unreachable", message).help(help));
@@ -266,20 +280,17 @@ impl<'a> Reader<'a> {
     }
 
     fn branch(&mut self, fields: &Fields<'a>, before: &[Branch]) -> Option<Branch> {
-        let Some(name) = fields.get("as") else {
-            self.missing(&fields.node, "a branch", "as");
-            return None;
-        };
-        let name_node = name.clone();
-        let name = self.text(name, "the name of a branch")?;
-        if before.iter().any(|branch| branch.name == name) {
+        self.missing(&fields.node, "a branch", &["as", "steps"]);
+        let own = fields.get("as");
+        let name = own.and_then(|node| self.text(node, "the name of a branch"));
+        // What is wrong with the steps of a branch without a name is told as well.
+        let name = name.unwrap_or_default();
+        let twin = before.iter().find(|branch| branch.name == name);
+        if let (Some(node), Some(_)) = (own, twin) {
             let message = format!("two branches are called `{name}`");
-            self.fault(name_node.error("spec::bad-name", message));
+            self.fault(node.error("spec::bad-name", message));
         }
-        let Some(steps) = fields.get("steps") else {
-            self.missing(&fields.node, "a branch", "steps");
-            return None;
-        };
+        let steps = fields.get("steps")?;
         let nodes = self.list(steps, "`steps`");
         let outer = (self.number, self.prefix.clone());
         self.prefix = format!("{}{}/{name}.", self.prefix, self.number);

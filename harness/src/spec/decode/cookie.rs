@@ -11,7 +11,7 @@ impl<'a> Reader<'a> {
         if node.entries().is_some() {
             let fields = self.fields(node, "`tfo`", &[COOKIE])?;
             let Some(from) = fields.get("from") else {
-                self.missing(&fields.node, "`tfo`", "from");
+                self.missing(&fields.node, "`tfo`", &["from"]);
                 return None;
             };
             return self.captured(from).map(FastOpen::From);

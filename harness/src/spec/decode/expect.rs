@@ -45,14 +45,11 @@ impl<'a> Reader<'a> {
             let message = format!("no earlier step captures `{name}`");
             let known = self.scope.captures.iter().map(String::as_str);
             let near = crate::spec::table::nearest(&name, known);
-            let label = near
-                .map(|near| format!("did you mean `{near}`?"))
-                .unwrap_or_default();
             let help = format!("add `as: {name}` to the step that is repeated");
             self.fault(
                 again
                     .error("spec::unknown-name", message)
-                    .label(label)
+                    .near(near)
                     .help(help),
             );
         }
@@ -72,7 +69,7 @@ impl<'a> Reader<'a> {
         defaults: &mut Vec<&'static str>,
     ) -> Option<Expected> {
         if fields.get("flags").is_none() {
-            self.missing(&fields.node, "an expected segment", "flags");
+            self.missing(&fields.node, "an expected segment", &["flags"]);
             return None;
         }
         let mut pattern = self.segment_pattern(fields);
@@ -98,19 +95,16 @@ impl<'a> Reader<'a> {
     }
 
     fn should_part(&mut self, node: &Node<'a>) -> Option<ShouldPart> {
-        let fields = self.fields(
-            node,
-            "the constraints of `should`",
-            &[EXPECT_FIELDS, SHOULD_NOTES],
-        )?;
+        let fields = self.fields(node, "`should`", &[EXPECT_FIELDS, SHOULD_NOTES])?;
         let segment = Box::new(self.segment_pattern(&fields));
         let after = self.field_pattern(&fields, &limits::AFTER);
         let Some(covers) = fields.get("covers") else {
-            self.missing(&fields.node, "`should`", "covers");
+            self.missing(&fields.node, "`should`", &["covers"]);
             return None;
         };
         let covers = self.requirement(covers)?;
-        if fields.iter().count() == 1 {
+        let has_constraint = fields.node.entries().is_some_and(|all| all.len() > 1);
+        if !has_constraint {
             let message = "`should` needs a constraint beside `covers`";
             let help = format!("`should: {covers}` judges the whole step at SHOULD level");
             self.fault(
@@ -212,6 +206,7 @@ impl<'a> Reader<'a> {
     fn data_pattern(&mut self, node: &Node<'a>) -> Option<DataPattern> {
         match quoted(node) {
             Some(text) => Some(DataPattern::Text(text)),
+            None if self.is_bare_text(node) => None,
             None => self
                 .limited_pattern(node, &limits::DATA)
                 .map(DataPattern::Count),
@@ -226,7 +221,7 @@ impl<'a> Reader<'a> {
             None if node.entries().is_some() => {
                 let fields = self.fields(node, "`sack`", &[FIRST_BLOCK])?;
                 let Some(first) = fields.get("first") else {
-                    self.missing(&fields.node, "`sack`", "first");
+                    self.missing(&fields.node, "`sack`", &["first"]);
                     return None;
                 };
                 let (from, to) = self.block(first, &Self::field_pattern)?;

@@ -12,11 +12,7 @@ const MOST: u64 = 1_000_000;
 impl<'a> Reader<'a> {
     pub(super) fn flood(&mut self, node: &Node<'a>) -> Option<Flood> {
         let fields = self.fields(node, "`flood`", &[FLOOD])?;
-        for word in ["segment", "count"] {
-            if fields.get(word).is_none() {
-                self.missing(&fields.node, "`flood`", word);
-            }
-        }
+        self.missing(&fields.node, "`flood`", &["segment", "count"]);
         let count = fields
             .get("count")
             .and_then(|node| self.count(node, MOST))

@@ -71,7 +71,7 @@ impl<'a> Reader<'a> {
         match fields.get("mtu") {
             None if kind.has_mtu => {
                 let what = format!("`{}`", kind.name);
-                self.missing(&fields.node, &what, "mtu");
+                self.missing(&fields.node, &what, &["mtu"]);
             }
             Some(mtu) if !kind.has_mtu => {
                 let message = format!("`{}` names no MTU", kind.name);

@@ -52,7 +52,7 @@ impl<'a> Reader<'a> {
     fn piece(&mut self, node: &Node<'a>) -> Option<Piece> {
         let fields = self.fields(node, "a fragment", &[PIECE])?;
         if fields.get("from").is_none() {
-            self.missing(&fields.node, "a fragment", "from");
+            self.missing(&fields.node, "a fragment", &["from"]);
         }
         let mut edge = |name| {
             let node = fields.get(name)?;

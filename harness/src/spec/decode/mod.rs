@@ -9,6 +9,7 @@ mod call;
 mod choice;
 mod cookie;
 mod expect;
+mod fields;
 mod flood;
 mod icmp;
 mod ip;
@@ -17,8 +18,10 @@ mod segment;
 mod step;
 
 pub(super) use bound::Heard;
+pub(super) use fields::Fields;
 pub(super) use segment::Handshake;
 
+use fields::shape;
 use limits::Limit;
 
 use super::case::{Family, Pattern, Step};
@@ -26,9 +29,8 @@ use super::catalogue::Catalogue;
 use super::diagnostic::Diagnostic;
 use super::expr::{self, Constants, Names, Type};
 use super::profile::Profile;
-use super::source::Span;
-use super::table::{self, Entry, Shape};
-use super::yaml::{self, Node};
+use super::table::{self, Entry};
+use super::yaml::Node;
 use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -96,7 +98,18 @@ impl<'a> Scope<'a> {
             let known = self.parameters.iter().map(|have| &*have.name);
             match table::nearest(name, known) {
                 Some(near) => format!("there is no parameter `{name}`; did you mean `${near}`?"),
-                None => format!("there is no parameter `{name}`"),
+                None if self.parameters.is_empty() => {
+                    format!("there is no parameter `{name}`: this spec has no `cases`")
+                }
+                None => {
+                    let known = self
+                        .parameters
+                        .iter()
+                        .map(|have| format!("`${}`", have.name));
+                    let known: Vec<String> = known.collect();
+                    let known = known.join(", ");
+                    format!("there is no parameter `{name}`; there are {known}")
+                }
             }
         })
     }
@@ -126,8 +139,9 @@ fn select<'a>(bound: &Bound<'a>, path: &str, field: Option<&str>) -> Result<Boun
             .get("name")
             .and_then(|name| name.text().map(Cow::into_owned));
         format!(
-            "the row `{}` has no field `{field}`",
-            row.unwrap_or_default()
+            "the row `{}` has no field `{field}`, but {}",
+            row.unwrap_or_default(),
+            fields.join(", ")
         )
     })
 }
@@ -273,10 +287,9 @@ impl<'a> Reader<'a> {
         let text = self.text(node, what)?;
         let found = known.iter().find(|have| **have == text);
         if found.is_none() {
-            let mut fault = node.error("spec::unknown-word", format!("`{text}` is not {what}"));
-            if let Some(near) = table::nearest(&text, known.iter().copied()) {
-                fault = fault.label(format!("did you mean `{near}`?"));
-            }
+            let fault = node.error("spec::unknown-word", format!("`{text}` is not {what}"));
+            let near = table::nearest(&text, known.iter().copied());
+            let fault = fault.near(near.filter(|near| *near != text));
             self.fault(fault.help(format!("known here: {}", known.join(" "))));
         }
         found.copied()
@@ -374,7 +387,7 @@ impl<'a> Reader<'a> {
                 let span = node.part(fault.at.start, fault.at.end);
                 let mut error = Diagnostic::error(fault.code, node.source(), span, fault.message);
                 error.help = fault.help;
-                self.fault(error);
+                self.fault(error.near(fault.near));
                 None
             }
         }
@@ -386,101 +399,13 @@ impl<'a> Reader<'a> {
             return Vec::new();
         };
         node.items().unwrap_or_else(|| {
-            self.fault(node.error("spec::type", format!("{what}: a list belongs here")));
+            let fault = node.error("spec::type", format!("{what}: a list belongs here"));
+            self.fault(match node.text() {
+                Some(text) => fault.help(format!("a list of one: `[{text}]`")),
+                None => fault,
+            });
             Vec::new()
         })
-    }
-
-    /// The fields of a map, the unknown ones refused, parameters put in.
-    pub(super) fn fields(
-        &mut self,
-        node: &Node<'a>,
-        what: &str,
-        tables: &[&'static [Entry]],
-    ) -> Option<Fields<'a>> {
-        self.fields_and(node, what, tables, |_| false)
-    }
-
-    /// Refuses unknown keys and looks at nothing else; false if this is not a map.
-    pub(super) fn keys(
-        &mut self,
-        node: &Node<'a>,
-        what: &str,
-        tables: &[&'static [Entry]],
-    ) -> bool {
-        let Some(entries) = node.entries() else {
-            let message = format!("{what} is a map, not {}", node.kind());
-            let help = format!("fields here: {}", listed(tables));
-            self.fault(node.error("spec::type", message).help(help));
-            return false;
-        };
-        let entries: Vec<_> = entries.iter().collect();
-        self.refuse_unknown(node, what, &entries, tables);
-        true
-    }
-
-    /// As [`Reader::fields`]; keys that are `known` otherwise are let stand.
-    pub(super) fn fields_and(
-        &mut self,
-        node: &Node<'a>,
-        what: &str,
-        tables: &[&'static [Entry]],
-        known: impl Fn(&str) -> bool,
-    ) -> Option<Fields<'a>> {
-        let node = self.resolve(node)?;
-        let Some(entries) = node.entries() else {
-            let message = format!("{what} is a map, not {}", node.kind());
-            let help = format!("fields here: {}", listed(tables));
-            self.fault(node.error("spec::type", message).help(help));
-            return None;
-        };
-        let unknown: Vec<_> = entries.iter().filter(|entry| !known(&entry.key)).collect();
-        self.refuse_unknown(&node, what, &unknown, tables);
-        let mut known = Vec::new();
-        for entry in entries {
-            let name = tables
-                .iter()
-                .flat_map(|table| table.iter())
-                .find(|e| e.name == entry.key);
-            let Some(name) = name else { continue };
-            if let Some(node) = self.resolve(&entry.node) {
-                known.push((name.name, entry.key_span, node));
-            }
-        }
-        Some(Fields { node, known })
-    }
-
-    fn refuse_unknown(
-        &mut self,
-        node: &Node<'a>,
-        what: &str,
-        entries: &[&yaml::Entry<'a>],
-        tables: &[&'static [Entry]],
-    ) {
-        let all = || {
-            tables
-                .iter()
-                .flat_map(|table| table.iter().map(|entry| entry.name))
-        };
-        let mut flags: Option<&yaml::Entry<'a>> = None;
-        for &entry in entries {
-            if all().any(|name| name == entry.key) {
-                flags = (entry.key == "flags").then_some(entry);
-                continue;
-            }
-            if let Some(flags) = flags.filter(|_| entry.node.is_null() && is_flag(&entry.key)) {
-                self.fault(comma_in_flags(flags, entry));
-                continue;
-            }
-            let message = format!("{what} has no field `{}`", entry.key);
-            let source = node.source();
-            let mut fault =
-                Diagnostic::error("spec::unknown-field", source, entry.key_span, message);
-            if let Some(near) = table::nearest(&entry.key, all()) {
-                fault = fault.label(format!("did you mean `{near}`?"));
-            }
-            self.fault(fault.help(format!("fields here: {}", listed(tables))));
-        }
     }
 
     /// The id of a requirement that exists.
@@ -503,68 +428,6 @@ impl<'a> Reader<'a> {
     pub(super) fn fault(&mut self, fault: Diagnostic) {
         self.faults.push(fault);
     }
-
-    /// Notes that a field is missing.
-    pub(super) fn missing(&mut self, node: &Node<'a>, what: &str, field: &str) {
-        let message = format!("{what} needs `{field}`");
-        self.fault(node.error("spec::missing-field", message));
-    }
-}
-
-/// The fields of a map that a table knows.
-#[derive(Debug)]
-pub(super) struct Fields<'a> {
-    /// The map itself.
-    pub(super) node: Node<'a>,
-    known: Vec<(&'static str, Span, Node<'a>)>,
-}
-
-impl<'a> Fields<'a> {
-    /// The value of a field.
-    pub(super) fn get(&self, name: &str) -> Option<&Node<'a>> {
-        self.known
-            .iter()
-            .find(|(have, ..)| *have == name)
-            .map(|(.., node)| node)
-    }
-
-    /// Names and values.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&'static str, &Node<'a>)> {
-        self.known.iter().map(|(name, _, node)| (*name, node))
-    }
-}
-
-fn is_flag(word: &str) -> bool {
-    super::case::Flags::NAMES
-        .iter()
-        .any(|(name, _)| *name == word)
-}
-
-/// `flags: SYN,ACK` in a flow map: YAML ends the value at the comma.
-fn comma_in_flags(flags: &yaml::Entry<'_>, extra: &yaml::Entry<'_>) -> Diagnostic {
-    let first = flags.node.text().map(Cow::into_owned).unwrap_or_default();
-    let message = format!(
-        "a comma ends the value here; YAML reads a second key `{}`",
-        extra.key
-    );
-    flags
-        .node
-        .error("spec::comma-in-flags", message)
-        .label(format!("end of `{first}`"))
-        .also(extra.key_span, "became a key of its own")
-        .help(format!(
-            "join flags with a hyphen: `flags: {first}-{}`",
-            extra.key
-        ))
-}
-
-/// `flags seq ack · within after again as`.
-fn listed(tables: &[&'static [Entry]]) -> String {
-    let all: Vec<String> = tables
-        .iter()
-        .map(|table| table::names(table).join(" "))
-        .collect();
-    all.join(" · ")
 }
 
 /// `$name` or `$name.field` and nothing else.
@@ -588,12 +451,4 @@ fn parameter_path(text: &str) -> &str {
     } else {
         &text[..=name + field]
     }
-}
-
-/// The shape of a field of a table.
-pub(super) fn shape(table: &'static [Entry], name: &str) -> Option<Shape> {
-    table
-        .iter()
-        .find(|entry| entry.name == name)
-        .map(|entry| entry.shape)
 }

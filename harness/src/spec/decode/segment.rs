@@ -4,6 +4,7 @@ use super::limits::{self, Limit};
 use super::{Fields, Reader};
 use crate::spec::case::{Expr, Flags, Inject, InjectTimestamps, Payload, Var};
 use crate::spec::diagnostic::Diagnostic;
+use crate::spec::expr::LOOSE;
 use crate::spec::table::{BLOCK, FIELDS, INJECT_FIELDS, INJECT_NOTES, TIMESTAMPS, WITH};
 use crate::spec::yaml::Node;
 use std::borrow::Cow;
@@ -79,7 +80,7 @@ impl<'a> Reader<'a> {
     ) -> Option<Inject> {
         let fields = self.fields(node, "a segment", &[FIELDS, INJECT_FIELDS, INJECT_NOTES])?;
         let Some(flags) = fields.get("flags") else {
-            self.missing(&fields.node, "a segment", "flags");
+            self.missing(&fields.node, "a segment", &["flags"]);
             return None;
         };
         let flags = self.flags(flags);
@@ -267,8 +268,24 @@ impl<'a> Reader<'a> {
     pub(super) fn payload(&mut self, node: &Node<'a>, limit: &Limit) -> Option<Payload> {
         match quoted(node) {
             Some(text) => Some(Payload::Text(text)),
+            None if self.is_bare_text(node) => None,
             None => self.limited(node, limit).map(Payload::Pattern),
         }
+    }
+
+    /// A word where a count or a text in quotes belongs, which is told.
+    pub(super) fn is_bare_text(&mut self, node: &Node<'a>) -> bool {
+        let text = node.text().unwrap_or_default();
+        let is_word = text.starts_with(|first: char| first.is_ascii_lowercase())
+            && text.bytes().all(|octet| octet.is_ascii_alphanumeric());
+        let is_loose = crate::spec::table::nearest(&text, LOOSE).is_some();
+        if !is_word || is_loose {
+            return false;
+        }
+        let message = format!("`{text}` is neither a count of octets nor a text in quotes");
+        let fault = node.error("spec::type", message);
+        self.fault(fault.help(format!("a text stands in quotes: `\"{text}\"`")));
+        true
     }
 
     /// `[{from, to}, …]`.
@@ -288,11 +305,7 @@ impl<'a> Reader<'a> {
         read: &impl Fn(&mut Self, &Fields<'a>, &Limit) -> Option<T>,
     ) -> Option<(T, T)> {
         let fields = self.fields(node, "a block", &[BLOCK])?;
-        for edge in ["from", "to"] {
-            if fields.get(edge).is_none() {
-                self.missing(&fields.node, "a block", edge);
-            }
-        }
+        self.missing(&fields.node, "a block", &["from", "to"]);
         let from = read(self, &fields, &limits::FROM);
         let to = read(self, &fields, &limits::TO);
         Some((from?, to?))
@@ -303,13 +316,19 @@ impl<'a> Reader<'a> {
 fn unknown_flag(node: &Node<'_>, text: &str, word: &str) -> Diagnostic {
     let names = Flags::NAMES.map(|(name, _)| name);
     let message = format!("`{word}` is not a control bit");
-    let mut fault = node.error("spec::unknown-flag", message);
-    let near = split_flags(text).or_else(|| crate::spec::table::nearest(word, names));
-    if let Some(near) = near.filter(|near| near != word) {
-        fault = fault.label(format!("did you mean `{near}`?"));
-    }
     let help = format!("bits, joined by hyphens: {}; or `none`", names.join(" "));
-    fault.help(help)
+    if let Some(whole) = split_flags(text).or_else(|| letters_of_flags(text)) {
+        let message = format!("`{text}` is not how control bits are written");
+        let fault = node.error("spec::unknown-flag", message);
+        return fault.near(Some(whole)).help(help);
+    }
+    let mut fault = node.error("spec::unknown-flag", message);
+    let at = text.find(word).filter(|_| !word.is_empty());
+    if let (Some(at), Some(label)) = (at, fault.labels.first_mut()) {
+        label.0 = node.part(at, at + word.len());
+    }
+    let near = crate::spec::table::nearest(word, names);
+    fault.near(near).help(help)
 }
 
 /// Control bits joined by something else, or by nothing: `SYNACK`, `syn+ack`, `SYN|ACK`.
@@ -325,6 +344,25 @@ fn split_flags(text: &str) -> Option<String> {
         rest = rest[name.len()..].trim_start_matches(|letter: char| !letter.is_ascii_alphabetic());
     }
     (!found.is_empty()).then(|| found.join("-"))
+}
+
+/// Control bits as tcpdump and packetdrill write them: `S`, `S.`, `FA`.
+fn letters_of_flags(text: &str) -> Option<String> {
+    let name = |letter: char| {
+        Some(match letter {
+            '.' | 'A' => "ACK",
+            'E' => "ECE",
+            'W' => "CWR",
+            _ => Flags::NAMES
+                .map(|(name, _)| name)
+                .into_iter()
+                .find(|it| it.starts_with(letter))?,
+        })
+    };
+    let found: Option<Vec<&str>> = text.chars().map(name).collect();
+    found
+        .filter(|found| !found.is_empty())
+        .map(|it| it.join("-"))
 }
 
 pub(super) fn var(var: Var) -> Expr {

@@ -13,8 +13,8 @@ use crate::spec::yaml::{Entry, Node};
 struct Beside<'a> {
     conn: Option<Node<'a>>,
     should: Option<Node<'a>>,
-    within: Option<Node<'a>>,
-    refused: Option<Node<'a>>,
+    within: Option<Entry<'a>>,
+    refused: Option<Entry<'a>>,
 }
 
 impl<'a> Reader<'a> {
@@ -32,7 +32,11 @@ impl<'a> Reader<'a> {
         };
         let Some(entries) = node.entries() else {
             let message = format!("a step is a map with one verb, not {}", node.kind());
-            self.fault(node.error("spec::type", message).help(verbs()));
+            let fault = node.error("spec::type", message);
+            let text = node.text().unwrap_or_default();
+            let glued = text.split_once(':').filter(|(verb, _)| is_verb(verb));
+            let glued = glued.map(|(verb, rest)| format!("{verb}: {rest}"));
+            self.fault(fault.near(glued).help(verbs()));
             return;
         };
         let verb = |name: &str| entries.iter().find(|entry| entry.key == name);
@@ -50,8 +54,8 @@ impl<'a> Reader<'a> {
             match &*entry.key {
                 "conn" => beside.conn = Some(entry.node.clone()),
                 "should" => beside.should = Some(entry.node.clone()),
-                "within" => beside.within = Some(entry.node.clone()),
-                "refused" => beside.refused = Some(entry.node.clone()),
+                "within" => beside.within = Some(entry.clone()),
+                "refused" => beside.refused = Some(entry.clone()),
                 _ => {}
             }
         }
@@ -60,7 +64,7 @@ impl<'a> Reader<'a> {
 
     /// The one verb of a step; everything else beside it is known.
     fn the_verb<'b>(&mut self, node: &Node<'a>, entries: &'b [Entry<'a>]) -> Option<&'b Entry<'a>> {
-        let is_verb = |entry: &&Entry<'_>| VERBS.iter().any(|verb| verb.name == entry.key);
+        let is_verb = |entry: &&Entry<'_>| is_verb(&entry.key);
         let is_beside = |entry: &&Entry<'_>| BESIDE.iter().any(|word| word.name == entry.key);
         let mut found = entries.iter().filter(is_verb);
         let (first, second) = (found.next(), found.next());
@@ -74,6 +78,16 @@ impl<'a> Reader<'a> {
             self.fault(fault);
             return None;
         }
+        if let Some(first) = first.filter(|first| first.node.is_null()) {
+            let message = format!("`{}` says nothing", first.key);
+            let source = node.source();
+            let fault = Diagnostic::error("spec::type", source, first.key_span, message);
+            self.fault(fault.help(format!(
+                "what it says stands behind it, `{}: …`, or below it, indented further",
+                first.key
+            )));
+            return None;
+        }
         for entry in entries
             .iter()
             .filter(|entry| !is_verb(entry) && !is_beside(entry))
@@ -84,11 +98,8 @@ impl<'a> Reader<'a> {
             };
             let message = format!("a step has no {what} `{}`", entry.key);
             let words = table::names(VERBS).into_iter().chain(table::names(BESIDE));
-            let mut fault = Diagnostic::error(code, node.source(), entry.key_span, message);
-            if let Some(near) = table::nearest(&entry.key, words) {
-                fault = fault.label(format!("did you mean `{near}`?"));
-            }
-            self.fault(fault.help(verbs()));
+            let fault = Diagnostic::error(code, node.source(), entry.key_span, message);
+            self.fault(fault.near(table::nearest(&entry.key, words)).help(verbs()));
         }
         if first.is_none() && entries.iter().all(|entry| is_beside(&entry)) {
             self.fault(
@@ -164,10 +175,12 @@ impl<'a> Reader<'a> {
                 "it says whether the device may refuse a `call`",
             ),
         ];
-        for (word, node, verbs, help) in words {
-            if let Some(node) = node.as_ref().filter(|_| !verbs.contains(&&*verb.key)) {
+        for (word, entry, verbs, help) in words {
+            if let Some(entry) = entry.as_ref().filter(|_| !verbs.contains(&&*verb.key)) {
                 let message = format!("`{word}` cannot stand beside `{}`", verb.key);
-                self.fault(node.error("spec::unknown-field", message).help(help));
+                let (source, span) = (entry.node.source(), entry.key_span);
+                let fault = Diagnostic::error("spec::unknown-field", source, span, message);
+                self.fault(fault.help(help));
             }
         }
     }
@@ -203,6 +216,7 @@ impl<'a> Reader<'a> {
         defaults: &mut Vec<&'static str>,
     ) -> Option<Verb> {
         let node = &entry.node;
+        let within = beside.within.as_ref().map(|entry| &entry.node);
         Some(match &*entry.key {
             "inject" if node.get("icmp").is_some() => {
                 Verb::InjectIcmp(Box::new(self.icmp(node, defaults)?))
@@ -212,12 +226,15 @@ impl<'a> Reader<'a> {
             "silence" => Verb::Silence(self.limited(node, &limits::SILENCE)?),
             "call" => Verb::Call {
                 call: self.call(node)?,
-                refused: beside.refused.as_ref().and_then(|node| self.refusal(node)),
+                refused: beside
+                    .refused
+                    .as_ref()
+                    .and_then(|it| self.refusal(&it.node)),
             },
-            "app" => Verb::App(self.app(node, beside.within.as_ref())?),
+            "app" => Verb::App(self.app(node, within)?),
             "state" => {
                 let state = self.state(node);
-                let within = self.optional(beside.within.as_ref(), &limits::WITHIN);
+                let within = self.optional(within, &limits::WITHIN);
                 Verb::State {
                     state: state?,
                     within,
@@ -288,8 +305,11 @@ impl<'a> Reader<'a> {
                     "`{}` is no counter: a device's own name begins with a capital",
                     entry.key
                 );
-                let help = format!("counters: {}", table::names(table::COUNTERS).join(" "));
-                self.fault(node.error("spec::unknown-word", message).help(help));
+                let names = table::names(table::COUNTERS);
+                let help = format!("counters: {}", names.join(" "));
+                let (source, span) = (node.source(), entry.key_span);
+                let fault = Diagnostic::error("spec::unknown-word", source, span, message);
+                self.fault(fault.near(table::nearest(&entry.key, names)).help(help));
             }
             let pattern = self.pattern(&entry.node, Type::Number);
             all.extend(pattern.map(|pattern| (entry.key.into_owned(), pattern)));
@@ -302,6 +322,10 @@ impl<'a> Reader<'a> {
 fn is_counter(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_uppercase())
         || table::names(table::COUNTERS).contains(&name)
+}
+
+fn is_verb(word: &str) -> bool {
+    VERBS.iter().any(|verb| verb.name == word)
 }
 
 fn verbs() -> String {

@@ -61,6 +61,33 @@ pub(super) const UNITS: [(&str, i64); 5] = [
     ("h", 3_600_000_000_000),
 ];
 
+/// What other notations call the units of time.
+const OTHER_UNITS: [(&str, &str); 5] = [
+    ("usecs", "us"),
+    ("msecs", "ms"),
+    ("secs", "s"),
+    ("minutes", "m"),
+    ("hours", "h"),
+];
+
+/// Nanoseconds of a unit of time.
+pub(super) fn unit(name: &str) -> Option<i64> {
+    let found = UNITS.iter().find(|(unit, _)| *unit == name);
+    found.map(|(_, nanos)| *nanos)
+}
+
+/// The unit that the author may have meant: a word for it, its beginning, or a slip of a letter.
+fn meant_unit(word: &str) -> Option<&'static str> {
+    let lower = word.to_lowercase();
+    let spelt = |(other, _): &&(&str, &str)| {
+        other.starts_with(&lower) || lower.starts_with(other.trim_end_matches('s'))
+    };
+    let other = OTHER_UNITS.iter().find(spelt).map(|(_, unit)| *unit);
+    let slip = |(unit, _): &&(&'static str, i64)| strsim::damerau_levenshtein(unit, &lower) == 1;
+    let slips = UNITS.iter().filter(|(unit, _)| unit.len() > 1);
+    other.or_else(|| slips.clone().find(slip).map(|(unit, _)| *unit))
+}
+
 #[derive(Clone)]
 pub(super) struct Lexer<'a> {
     text: &'a str,
@@ -147,11 +174,13 @@ impl<'a> Lexer<'a> {
             let help = "a number fits 63 bits, a ratio has at most three decimals";
             return token.ok_or_else(|| Fault::syntax(at, "this number is too long").help(help));
         }
-        let Some((_, nanos)) = UNITS.iter().find(|(name, _)| *name == unit) else {
+        let Some(nanos) = self::unit(unit) else {
+            let at = at.end - unit.len()..at.end;
             let fault = Fault::syntax(at, format!("`{unit}` is not a unit of time"));
+            let fault = fault.near(meant_unit(unit).map(str::to_owned));
             return Err(fault.help("units of time: us ms s m h"));
         };
-        fixed(whole, decimals, *nanos)
+        fixed(whole, decimals, nanos)
             .map(Token::Duration)
             .ok_or_else(|| Fault::syntax(at, "this duration is too long, or too fine to be told"))
     }
@@ -175,16 +204,24 @@ impl<'a> Lexer<'a> {
                 '[' => (Token::List, 1),
                 ']' => (Token::EndOfList, 1),
                 ',' => (Token::Comma, 1),
-                _ => {
-                    let at = self.at..self.at + first.len_utf8();
-                    let message = format!("`{first}` has no meaning in an expression");
-                    let fault = Fault::syntax(at, message);
-                    return Err(fault.help("there are + - * min() max() and ranges a..b"));
-                }
+                _ => return Err(self.no_sign(first)),
             },
         };
         self.at += length;
         Ok(token)
+    }
+}
+
+impl Lexer<'_> {
+    fn no_sign(&self, first: char) -> Fault {
+        let at = self.at..self.at + first.len_utf8();
+        let message = format!("`{first}` has no meaning in an expression");
+        Fault::syntax(at, message).help(match first {
+            '=' => "two values are compared by `==`",
+            '.' => "a range has two dots: `1..5`",
+            '/' => "there is no division: multiply by a ratio, `0.5*`",
+            _ => "there are + - * min() max() and ranges a..b",
+        })
     }
 }
 

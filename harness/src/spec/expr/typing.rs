@@ -78,11 +78,13 @@ pub(super) fn add(left: Typed, right: Typed, plus: bool) -> Result<Typed, Fault>
         (a, b) => {
             let verb = if plus { "be added to" } else { "be taken from" };
             let message = format!("{} cannot {verb} {}", b.name(), a.name());
-            return Err(Fault::new(
-                left.at.start..right.at.end,
-                "spec::type",
-                message,
-            ));
+            let fault = Fault::new(left.at.start..right.at.end, "spec::type", message);
+            return Err(match (a, b) {
+                (Number, Duration) | (Duration, Number) => {
+                    fault.help("a duration has a unit, us ms s m h; a range has two dots: `1s..2s`")
+                }
+                _ => fault,
+            });
         }
     };
     let at = left.at.start..right.at.end;

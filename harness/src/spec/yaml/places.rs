@@ -1,11 +1,12 @@
 //! One pass over the events of a YAML parser: every value and where it stands, and what specs
 //! refuse.
 
-use super::{Child, Place, scalar};
-use crate::spec::diagnostic::{Diagnostic, Diagnostics};
+use super::{Child, Place, scalar, syntax};
+use crate::spec::diagnostic::Diagnostic;
 use crate::spec::source::{Source, Span};
-use saphyr_parser::{Event, Parser, ScalarStyle};
+use saphyr_parser::{Event, Parser, ScalarStyle, ScanError};
 use serde_yaml::{Mapping, Value};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Largest file, octets.
@@ -14,41 +15,64 @@ const MAX_FILE: usize = 1 << 20;
 const MAX_DEPTH: usize = 32;
 /// Most keys of one map.
 const MAX_KEYS: usize = 512;
+/// What became of the rest of a file.
+const UNREAD: &str = "what stands behind it was not read";
 
-/// The values of a file, or of the beginning `text` of one, and their places; or how it breaks the
-/// rules that specs add to YAML.
-pub(super) fn read(source: &Arc<Source>, text: &str) -> Result<(Value, Place), Diagnostics> {
+/// What could be read of a file.
+pub(super) struct Salvage {
+    /// The values and their places; `None` if what was read says nothing.
+    pub(super) root: Option<(Value, Place)>,
+    /// Reading stopped before the end: the values are those before that place, but for a step that
+    /// was not complete.
+    pub(super) is_cut: bool,
+    /// How the file breaks the rules of YAML, and those that specs add to them.
+    pub(super) faults: Vec<Diagnostic>,
+}
+
+/// The values of a file, or of the beginning `text` of one, and their places.
+pub(super) fn read(source: &Arc<Source>, text: &str) -> Salvage {
+    let mut builder = Builder::new(source);
     if source.text.len() > MAX_FILE {
         let message = format!("this file is larger than {MAX_FILE} octets");
-        let fault = Diagnostic::error("yaml::too-large", source, Span::default(), message);
-        return Err(Diagnostics(vec![fault]));
+        let help = "split the file";
+        builder.fault("yaml::too-large", Span::default(), &message, help);
+        return builder.salvage(false);
     }
-    let mut builder = Builder::new(source);
     if !is_text(source) {
         builder.refuse_octets();
-        return Err(Diagnostics(builder.faults));
+        return builder.salvage(false);
     }
     builder.refuse_tabs();
-    let mut parser = Parser::new_from_str(text);
+    let text = without_inner_tabs(text);
+    let mut parser = Parser::new_from_str(&text);
     while let Some(next) = parser.next_event() {
-        let more = match next {
+        let is_readable = match next {
             Ok((event, span)) => builder.event(&event, span),
-            // Said already, and better.
-            Err(error) if error.info().contains("tabs") && !builder.faults.is_empty() => false,
             Err(error) => {
-                let span = builder.offsets.span(*error.marker(), *error.marker());
-                let message = format!("this is not YAML: {}", error.info());
-                builder
-                    .faults
-                    .push(Diagnostic::error("yaml::syntax", source, span, message));
-                false
+                builder.stop(&error);
+                return builder.salvage(true);
             }
         };
-        if !more {
-            break;
+        if !is_readable {
+            return builder.salvage(false);
         }
     }
-    Diagnostics(builder.faults).or(builder.root)
+    let is_whole = builder.is_whole;
+    builder.salvage(is_whole)
+}
+
+/// Tabs that indent nothing are blanks to the parser: they are refused all the same, and hide
+/// nothing that stands behind them.
+fn without_inner_tabs(text: &str) -> Cow<'_, str> {
+    if !text.contains('\t') {
+        return Cow::Borrowed(text);
+    }
+    let line = |line: &str| {
+        let body = line.trim_start_matches([' ', '\t']);
+        let (indentation, body) = line.split_at(line.len() - body.len());
+        indentation.to_owned() + &body.replace('\t', " ")
+    };
+    text.split_inclusive('\n').map(line).collect()
 }
 
 /// What stands for octets that are not UTF-8, in a file that was read all the same.
@@ -103,6 +127,9 @@ struct Builder<'a> {
     open: Vec<Open>,
     root: (Value, Place),
     documents: usize,
+    /// What was read stands for what was written.
+    is_whole: bool,
+    is_cut: bool,
     faults: Vec<Diagnostic>,
 }
 
@@ -113,6 +140,8 @@ struct Open {
     /// The key whose value comes next.
     key: Option<Span>,
     keys: Vec<String>,
+    /// The value that comes next belongs to a key that was there before.
+    is_again: bool,
 }
 
 /// The values so far.
@@ -137,7 +166,52 @@ impl<'a> Builder<'a> {
             open: Vec::new(),
             root: (Value::Null, Place::default()),
             documents: 0,
+            is_whole: true,
+            is_cut: false,
             faults: Vec::new(),
+        }
+    }
+
+    /// What was read, if it can be looked at.
+    fn salvage(self, is_sound: bool) -> Salvage {
+        let is_sound = is_sound && !(self.is_cut && self.root.0.is_null());
+        Salvage {
+            root: is_sound.then_some(self.root),
+            is_cut: self.is_cut,
+            faults: self.faults,
+        }
+    }
+
+    /// The parser cannot go on: tells why, and closes what is open.
+    fn stop(&mut self, error: &ScanError) {
+        self.is_cut = true;
+        let span = self.offsets.span(*error.marker(), *error.marker());
+        let open = self.open.last().map(|open| open.place.span);
+        let is_about_tab = error.info().contains("tab");
+        match self.faults.iter_mut().find(|it| it.code == "yaml::tab") {
+            // Said already, and better.
+            Some(tab) if is_about_tab || tab.span().line == span.line => {
+                let help = tab.help.take().unwrap_or_default();
+                tab.help = Some(format!("{help}; {UNREAD}"));
+            }
+            _ => {
+                let fault = syntax::fault(self.source, error.info(), span, open);
+                let help = fault.help.clone();
+                let help = help.map_or_else(|| UNREAD.to_owned(), |it| format!("{it}; {UNREAD}"));
+                self.faults.push(fault.help(help));
+            }
+        }
+        let is_step = |open: &Open| matches!(open.value, Collection::List(_));
+        let in_steps = self.open.first().and_then(|top| top.keys.last());
+        let in_steps = in_steps.is_some_and(|key| key == "steps");
+        let kept = if in_steps && self.open.get(1).is_some_and(is_step) {
+            2
+        } else {
+            1
+        };
+        self.open.truncate(kept);
+        while !self.open.is_empty() {
+            self.end(span);
         }
     }
 
@@ -147,14 +221,19 @@ impl<'a> Builder<'a> {
     }
 
     fn refuse_tabs(&mut self) {
-        if let Some(span) = self.first('\t') {
-            self.fault(
-                "yaml::tab",
-                span,
-                "a tab: specs are indented with spaces",
-                "replace it by spaces",
-            );
-        }
+        let Some(span) = self.first('\t') else {
+            return;
+        };
+        let lines = self.source.text.lines().enumerate();
+        let lines = lines.filter(|(_, line)| line.contains('\t'));
+        let more: Vec<String> = lines.map(|(at, _)| (at + 1).to_string()).skip(1).collect();
+        let help = match more.len() {
+            0 => "replace it by spaces".to_owned(),
+            1..=9 => format!("replace it by spaces, in line {} too", more.join(", ")),
+            _ => format!("replace it by spaces, in {} more lines too", more.len()),
+        };
+        let message = "a tab: specs are indented with spaces";
+        self.fault("yaml::tab", span, message, &help);
     }
 
     fn refuse_octets(&mut self) {
@@ -203,6 +282,7 @@ impl<'a> Builder<'a> {
                     "an alias: the language has none",
                     "write the value out, or use `cases`",
                 );
+                self.is_whole = false;
                 let place = Place {
                     span,
                     ..Place::default()
@@ -282,6 +362,7 @@ impl<'a> Builder<'a> {
 
     fn key(&mut self, text: &str, plain: bool, span: Span) -> bool {
         if plain && text == "<<" {
+            self.is_whole = false;
             self.fault(
                 "yaml::merge-key",
                 span,
@@ -294,6 +375,7 @@ impl<'a> Builder<'a> {
             return false;
         };
         open.key = Some(span);
+        open.is_again = open.keys.iter().any(|have| have == text);
         if let Collection::Map(_, key) = &mut open.value {
             *key = scalar::value(text, plain);
         }
@@ -309,7 +391,9 @@ impl<'a> Builder<'a> {
                 .help("remove one of them");
             self.faults.push(fault);
         }
-        open.keys.push(text.to_owned());
+        if first.is_none() {
+            open.keys.push(text.to_owned());
+        }
         if open.keys.len() > MAX_KEYS {
             let message = format!("a map has at most {MAX_KEYS} keys");
             self.fault("yaml::too-large", span, &message, "split the file");
@@ -347,6 +431,7 @@ impl<'a> Builder<'a> {
             },
             key: None,
             keys: Vec::new(),
+            is_again: false,
         });
         true
     }
@@ -374,6 +459,10 @@ impl<'a> Builder<'a> {
             self.root = (value, place);
             return;
         };
+        if std::mem::take(&mut open.is_again) {
+            open.key = None;
+            return;
+        }
         match &mut open.value {
             Collection::List(items) => items.push(value),
             Collection::Map(map, key) => drop(map.insert(std::mem::take(key), value)),
