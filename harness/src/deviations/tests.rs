@@ -124,7 +124,10 @@ fn one_cause_may_show_in_several_ways() {
     let found = apply(&entries, "linux-6.18", "2026-11-21", None, &mut records);
     let asked = records.map(|record| record.known.map(|known| known.requirements.join(" ")));
     let asked = asked.each_ref().map(Option::as_deref);
-    assert_eq!((asked, found.len()), ([Some("MUST-13"), Some("MUST-13"), None], 0));
+    assert_eq!(
+        (asked, found.len()),
+        ([Some("MUST-13"), Some("MUST-13"), None], 0)
+    );
 }
 
 /// What is found if both cases of the suite can be played.

@@ -277,12 +277,20 @@ pub(crate) fn in_a_vlan() -> Result<(), Failed> {
 /// One frame in a hundred is lost, either way: of three runs one case at most fails.
 pub(crate) fn in_spite_of_loss() -> Result<(), Failed> {
     let rig = Rig::build_over(LOSSY)?;
+    let run = |from| -> Result<Vec<Value>, Failed> {
+        let report = rig.file(&format!("from-{from}.json"));
+        let (arguments, rest) = (Way { from, ..V4 }.arguments(), ["10", "--json", &report]);
+        rig.tcpspec(&[&arguments[..], &rest, &QUIET, &SOME].concat())?;
+        cases(&report)
+    };
+    let runs = thread::scope(|scope| {
+        let froms = ["192.0.2.200", "192.0.2.201", "192.0.2.202"];
+        let runs = froms.map(|from| scope.spawn(move || run(from)));
+        runs.map(|run| run.join().map_err(|_| "it panicked")?)
+    });
     let (mut failed, mut again) = (Vec::new(), 0);
-    for run in 0..3 {
-        let report = rig.file(&format!("report{run}.json"));
-        let rest = ["10", "--json", &report];
-        rig.tcpspec(&[&V4.arguments()[..], &rest, &QUIET, &SOME].concat())?;
-        let cases = cases(&report)?;
+    for cases in runs {
+        let cases = cases?;
         again += cases
             .iter()
             .filter(|case| case["attempts"].as_u64() > Some(1))
@@ -390,7 +398,8 @@ pub(crate) fn count_verdicts(report: &str) -> Result<(usize, usize), Failed> {
     Ok((count(&cases, "pass"), count(&cases, "fail")))
 }
 
-fn cases(report: &str) -> Result<Vec<Value>, Failed> {
+/// The cases of a report.
+pub(crate) fn cases(report: &str) -> Result<Vec<Value>, Failed> {
     let run: Value = serde_json::from_str(&std::fs::read_to_string(report)?)?;
     Ok(run["cases"].as_array().ok_or("no cases")?.clone())
 }

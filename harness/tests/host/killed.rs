@@ -21,8 +21,8 @@ pub(crate) const HOLD: &str = "hold";
 const AGENT: &str = "192.0.2.7:30702";
 /// So many connections, those to the agent included, and some cases are over.
 const ENOUGH: u32 = 250;
-/// How long the kernel may take to clear up, in steps of [`STEP`].
-const STEPS: u32 = 100;
+/// How long the kernel may take to clear up, and a run to begin, in steps of [`STEP`].
+const STEPS: u32 = 600;
 const STEP: Duration = Duration::from_millis(100);
 
 /// Makes a network and keeps it until it is killed.

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use tempfile::TempDir;
 
 /// Makes the network and waits until its standard input ends. The service's program and its
@@ -190,6 +191,31 @@ impl Rig {
         command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()
     }
 
+    /// Starts a `tcpspec` beside the host as somebody who is not root, with the two capabilities
+    /// that it needs if they are not in its file.
+    pub(crate) fn spawn_as(
+        &self,
+        user: u32,
+        given: bool,
+        program: &str,
+        arguments: &[&str],
+    ) -> io::Result<Child> {
+        let user = user.to_string();
+        let ids = ["--reuid", &user, "--regid", &user, "--clear-groups"];
+        let capabilities = "-all,+net_raw,+net_admin";
+        let powers = ["--inh-caps", capabilities, "--ambient-caps", capabilities];
+        let powers = if given { &powers[..] } else { &[] };
+        let become_them = [&["setpriv"][..], &ids, powers, &["--", program]].concat();
+        let command = [&become_them[..], arguments].concat();
+        let mut command = entered(&self.tester.id().to_string(), &command);
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()
+    }
+
+    /// Where its files are.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Starts a command on the host.
     pub(crate) fn spawn_on_the_host(&self, command: &[&str]) -> io::Result<Child> {
         let mut command = entered(&self.host, command);
@@ -258,20 +284,25 @@ pub(crate) fn unshared() -> Command {
     command
 }
 
-fn is_root() -> bool {
+/// Powers are real ones, not those over a namespace of users.
+pub(crate) fn is_root() -> bool {
     nix::unistd::geteuid().is_root()
 }
 
 /// What the `linux` profile pins, as `name=value` words.
 fn pinned() -> Result<String, String> {
-    let suite = tcpspec::spec::load(&tcpspec::spec::Sources::embedded());
-    let suite = suite.map_err(|bad| bad.render(false))?;
-    let profile = suite.profile("linux").ok_or("no profile `linux`")?;
-    let words = profile
-        .pinned
-        .iter()
-        .map(|(name, value)| format!("{name}={value} "));
-    Ok(words.collect())
+    static WORDS: OnceLock<Result<String, String>> = OnceLock::new();
+    let read = || {
+        let suite = tcpspec::spec::read_heads(&tcpspec::spec::Sources::embedded());
+        let suite = suite.map_err(|bad| bad.render(false))?;
+        let profile = suite.profile("linux").ok_or("no profile `linux`")?;
+        let words = profile
+            .pinned
+            .iter()
+            .map(|(name, value)| format!("{name}={value} "));
+        Ok(words.collect())
+    };
+    WORDS.get_or_init(read).clone()
 }
 
 /// Runs `tcpspec` where the test runs.

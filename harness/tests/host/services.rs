@@ -6,6 +6,7 @@ use libtest_mimic::{Failed, Trial};
 use serde_json::Value;
 use std::path::Path;
 use std::process::Command;
+use std::thread;
 
 /// A program that serves, and how it is told of on the command line.
 struct Program {
@@ -77,21 +78,33 @@ pub(crate) fn of_others(forbidden: bool) -> Vec<Trial> {
         }
         let name = program.name;
         let (v4, v6) = ("192.0.2.7", "[2001:db8::7]");
-        let ways = [("4", v4, "192.0.2.200-207"), ("6", v6, "2001:db8::200-207")];
+        let ways = [(v4, "192.0.2.200-207"), (v6, "2001:db8::200-207")];
         let tests = move || {
             let rig = Rig::build_with(program.command, program.port, program.prepare)?;
-            ways.iter().try_for_each(|(_, device, from)| {
-                let device = format!("{device}:{}", program.port);
-                if let Some(count) = program.sends {
-                    sends(&rig, &device, from, program.service, count)?;
+            let each = ways.map(|(device, from)| {
+                let (device, rig) = (format!("{device}:{}", program.port), &rig);
+                move || {
+                    if let Some(count) = program.sends {
+                        sends(rig, &device, from, program.service, count)?;
+                    }
+                    conforms(rig, &device, from, program.service, program.least)
                 }
-                conforms(&rig, &device, from, program.service, program.least)
-            })
+            });
+            both(each)
         };
         let trial = Trial::test(format!("host/{name}-over-ipv4-and-ipv6"), tests);
         trials.push(trial.with_ignored_flag(forbidden || !there));
     }
     trials
+}
+
+/// Does two things side by side.
+fn both<W: FnOnce() -> Result<(), Failed> + Send>([one, other]: [W; 2]) -> Result<(), Failed> {
+    thread::scope(|scope| {
+        let one = scope.spawn(one);
+        let other = other();
+        one.join().map_err(|_| "it panicked")?.and(other)
+    })
 }
 
 /// A spec of a user has the service send so many octets, one more is refused by name.
@@ -100,7 +113,7 @@ fn sends(rig: &Rig, device: &str, from: &str, service: &str, count: usize) -> Re
         (count, "1 pass"),
         (2, "sends 2 octets, which no request draws"),
     ] {
-        let file = rig.file(&format!("send-{count}.yaml"));
+        let file = rig.file(&format!("send-{count}-from-{from}.yaml"));
         let steps =
             format!("  - call: {{send: {count}}}\n  - expect: {{flags: ACK, data: {count}}}\n");
         let head = "spec: 1\ntitle: So many octets\ncovers: [RFC9293-3.10.2-2]\n";
@@ -126,8 +139,13 @@ fn sends(rig: &Rig, device: &str, from: &str, service: &str, count: usize) -> Re
 
 /// Our own services, which bring what they are known for.
 pub(crate) fn discard_and_echo(rig: &Rig) -> Result<(), Failed> {
-    conforms(rig, "192.0.2.7:9", "192.0.2.236-239", "discard", 550)?;
-    conforms(rig, "192.0.2.7:7", "192.0.2.232-235", "echo", 450)
+    let services = [
+        ("9", "192.0.2.236-239", "discard", 550),
+        ("7", "192.0.2.232-235", "echo", 450),
+    ];
+    both(services.map(|(port, from, service, least)| {
+        move || conforms(rig, &format!("192.0.2.7:{port}"), from, service, least)
+    }))
 }
 
 /// A service that is not what it is said to be ends the run before its first case.
@@ -163,11 +181,12 @@ fn conforms(
     service: &str,
     least: usize,
 ) -> Result<(), Failed> {
-    let ran = run(rig, device, from, service, "service.json")?;
+    let report = format!("from-{from}.json");
+    let ran = run(rig, device, from, service, &report)?;
     if ran.code != Some(0) {
         return Err(format!("exit {:?}\n{}{}", ran.code, ran.out, ran.errors).into());
     }
-    let report = std::fs::read_to_string(rig.file("service.json"))?;
+    let report = std::fs::read_to_string(rig.file(&report))?;
     let run: Value = serde_json::from_str(&report)?;
     let cases = run["cases"].as_array().ok_or("no cases")?;
     let passed = cases.iter().filter(|case| case["verdict"] == "pass");
