@@ -14,6 +14,9 @@ pub(super) struct Inbox(Arc<Mutex<Received>>);
 #[derive(Debug, Default)]
 struct Received {
     capacity: usize,
+    /// The capacity that was asked for. A smaller one is reached by what is read, so that nothing
+    /// is taken back of a window that the peer knows.
+    target: usize,
     readable: VecDeque<u8>,
     /// What follows, in pieces that netstack3 keeps count of.
     beyond: Vec<u8>,
@@ -32,6 +35,8 @@ impl Inbox {
         for (place, octet) in room.iter_mut().zip(received.readable.drain(..count)) {
             *place = octet;
         }
+        let surplus = received.capacity.saturating_sub(received.target);
+        received.capacity -= surplus.min(count);
         count
     }
 
@@ -43,19 +48,20 @@ impl Inbox {
 impl Buffer for Inbox {
     fn limits(&self) -> BufferLimits {
         let received = self.received();
-        let len = received.readable.len();
         BufferLimits {
-            capacity: received.capacity.max(len),
-            len,
+            capacity: received.capacity,
+            len: received.readable.len(),
         }
     }
 
     fn target_capacity(&self) -> usize {
-        self.received().capacity
+        self.received().target
     }
 
     fn request_capacity(&mut self, size: usize) {
-        self.received().capacity = size;
+        let mut received = self.received();
+        received.target = size;
+        received.capacity = received.capacity.max(size);
     }
 }
 
@@ -145,7 +151,9 @@ pub(super) fn passive(sizes: BufferSizes) -> (Inbox, Outbox, Inbox) {
 
 impl IntoBuffers<Inbox, Outbox> for Inbox {
     fn into_buffers(self, sizes: BufferSizes) -> (Inbox, Outbox) {
-        self.received().capacity = sizes.receive;
+        let mut received = self.received();
+        (received.capacity, received.target) = (sizes.receive, sizes.receive);
+        drop(received);
         let outbox = Outbox {
             capacity: sizes.send,
             octets: VecDeque::new(),

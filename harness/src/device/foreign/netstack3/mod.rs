@@ -16,8 +16,8 @@ mod sockets;
 use super::addresses;
 use super::application::Application;
 use crate::device::{
-    AppCall, ConnId, Device, DeviceError, FourTuple, InProcess, LinkInfo, Output, Refused, Setup,
-    Simulated,
+    AppCall, ConnId, Crowd, Device, DeviceError, FourTuple, InProcess, LinkInfo, Output, Refused,
+    Setup, Simulated,
 };
 use crate::spec::case::{Family, State};
 use crate::time::Instant;
@@ -55,6 +55,7 @@ impl Netstack3 {
             device,
             mtu: MTU,
             ports: None,
+            crowd: Crowd::of(family),
         };
         Ok(Self {
             link,

@@ -24,6 +24,9 @@ pub(super) fn unfit(case: &Case) -> Option<String> {
         if set.advertised_timeout.is_some() {
             return lacks("advertises a user timeout");
         }
+        if set.rcvbuf == Some(0) || set.sndbuf == Some(0) {
+            return lacks("sets a buffer of no octets");
+        }
         if set.fastopen.is_some() {
             return lacks("lets a listener take text on SYNs");
         }

@@ -47,6 +47,8 @@ struct Listener {
 struct Connection {
     /// `None` once it was given up.
     socket: Option<Socket>,
+    /// Names the socket also after that.
+    cookie: u64,
     inbox: Inbox,
     /// The application has closed its side.
     shut: bool,
@@ -54,6 +56,17 @@ struct Connection {
     finished: bool,
     /// The application knows that it has ended.
     told: bool,
+}
+
+impl Connection {
+    /// What a read gives when all is read.
+    fn at_end(&self) -> Received {
+        if self.finished {
+            Received::Eof
+        } else {
+            Received::Gone
+        }
+    }
 }
 
 impl std::fmt::Debug for Sockets {
@@ -225,6 +238,7 @@ impl Sockets {
 
     fn own(&mut self, socket: Socket, inbox: Inbox) -> usize {
         self.connections.push(Connection {
+            cookie: socket.socket_cookie().export_value(),
             socket: Some(socket),
             inbox,
             shut: false,
@@ -288,9 +302,8 @@ impl Stack for Sockets {
     fn recv(&mut self, id: usize, buffer: &mut [u8]) -> Received {
         let connection = &mut self.connections[id];
         let count = connection.inbox.take(buffer);
-        let rest = connection.inbox.is_empty();
-        let Ok((_, socket)) = self.connection(id) else {
-            return Received::Gone;
+        let Some(socket) = connection.socket.clone() else {
+            return connection.at_end();
         };
         if count > 0 {
             let mut api = self.core.api(&mut self.bindings).tcp::<Ipv6>();
@@ -300,12 +313,16 @@ impl Stack for Sockets {
         let state = self.state_now(&socket);
         let connection = &mut self.connections[id];
         connection.finished |= has_seen_fin(state);
-        match state {
-            _ if !rest => Received::Nothing,
-            _ if connection.finished => Received::Eof,
-            State::Closed => Received::Gone,
-            _ => Received::Nothing,
+        let ended = connection.finished || state == State::Closed;
+        if !ended || !connection.inbox.is_empty() {
+            return Received::Nothing;
         }
+        let end = connection.at_end();
+        if state == State::TimeWait && connection.shut {
+            // Both sides are closed: no application keeps such a socket.
+            let _ = self.close(id);
+        }
+        end
     }
 
     fn send(&mut self, id: usize, octets: &[u8]) -> Outcome<usize> {
@@ -340,15 +357,12 @@ impl Stack for Sockets {
     /// netstack3 has no linger option: what aborts a connection is what Fuchsia offers to have a
     /// socket destroyed, which sends the RST.
     fn abort(&mut self, id: usize) -> Outcome<()> {
-        let (_, socket) = self.connection(id)?;
-        let cookie = socket.socket_cookie().export_value();
         let this = IpSocketMatcher::<()>::Cookie(SocketCookieMatcher {
-            cookie,
+            cookie: self.connections[id].cookie,
             invert: false,
         });
         let mut api = self.core.api(&mut self.bindings).tcp::<Ipv6>();
         api.disconnect_bound(&this);
-        drop(socket);
         self.close(id)
     }
 
