@@ -176,8 +176,8 @@ fn lint_looks_at_the_dates_of_deviations(#[case] day: &str, #[case] code: i32, #
     let list = folder.path().join("specs/deviations");
     std::fs::create_dir(&list).unwrap();
     let entry = format!(
-        "- case: 3.6/one\n  device: linux-*\n  symptom: \"step 2: none\"\n  reason: it is old\n  \
-         expires: {day}\n"
+        "- case: 3.6/one\n  device: linux-*\n  requirement: [MUST-13]\n  \
+         symptom: \"step 2: none\"\n  reason: it is old\n  expires: {day}\n"
     );
     std::fs::write(list.join("linux.yaml"), entry).unwrap();
     let (exit, said) = told(folder.path(), &["lint"]);

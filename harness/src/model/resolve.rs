@@ -83,6 +83,12 @@ pub enum Unresolved {
     /// A result that no field or clock can hold.
     #[error("{0} is out of range")]
     Range(String),
+    /// A packet of so many octets on a link whose MTU is this.
+    #[error(
+        "this packet has {0} octets, and the link's MTU is {1}: nobody sends it in one; send less, \
+         or in `ip: {{fragments: [{{from, to}}, …]}}`"
+    )]
+    TooLong(usize, u16),
 }
 
 /// What an expression can refer to.

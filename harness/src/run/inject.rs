@@ -178,13 +178,23 @@ impl Runner<'_> {
         };
         let octets = wire::emit(&outgoing);
         let fragments = ip.fragments.iter().map(|piece| fragment(&outgoing, *piece));
-        let fragments = fragments.collect::<Result<_, _>>()?;
+        let fragments = fragments.collect::<Result<VecDeque<_>, _>>()?;
+        self.is_carried(&octets, &fragments)?;
         if let Some(Payload::Text(text)) = &inject.data
             && inject.counts
         {
             self.conns[own].inward.put(offset, text);
         }
         Ok((octets, fragments))
+    }
+
+    /// The link carries what is sent: the fragments, or the whole if there are none.
+    fn is_carried(&self, whole: &[u8], fragments: &VecDeque<Vec<u8>>) -> Result<(), Unresolved> {
+        let longest = fragments.iter().map(Vec::len).max().unwrap_or(whole.len());
+        if longest > usize::from(self.mtu) {
+            return Err(Unresolved::TooLong(longest, self.mtu));
+        }
+        Ok(())
     }
 }
 

@@ -92,6 +92,8 @@ pub struct Runner<'a> {
     log: Log,
     /// The last step is over; the case stays open until then.
     closes: Option<Instant>,
+    /// Of the link, octets.
+    mtu: u16,
     seed: u64,
 }
 
@@ -159,6 +161,7 @@ impl<'a> Runner<'a> {
             floods: Vec::new(),
             log: Log::default(),
             closes: None,
+            mtu: link.mtu,
             seed,
         }
     }

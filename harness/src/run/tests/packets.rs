@@ -38,6 +38,43 @@ fn a_segment_in_fragments_counts_when_the_last_one_is_out() {
     assert_eq!(sent, [false, false, true, true]);
 }
 
+/// Only the device knows its MSS: what is longer than the link carries shows when it is sent.
+#[rstest]
+#[case::it_fits(860, vec![], None)]
+#[case::one_too_many(861, vec![], Some(1501))]
+#[case::in_two_pieces(861, vec![piece(0, Some(800)), piece(800, None)], None)]
+#[case::in_a_piece_that_is_too_long(900, vec![piece(0, None)], Some(1540))]
+fn no_packet_is_longer_than_the_link_carries(
+    #[case] more: i64,
+    #[case] fragments: Vec<Piece>,
+    #[case] octets: Option<usize>,
+) {
+    let sent = fragments.len().max(1);
+    let ip = InjectIp {
+        fragments,
+        ..InjectIp::default()
+    };
+    let mut case = opened([data(ip)]);
+    if let Verb::Inject(inject) = &mut case.steps[4].verb {
+        let known_late = Expr::Sub(Box::new(var(Var::SndNxt)), Box::new(var(Var::Iss)));
+        inject.data = Some(Payload::Pattern(plus(known_late, 599 + more)));
+    }
+    let mut device = opening([]);
+    let record = run(&case, &mut device);
+    let reason = octets.map(|octets| {
+        format!(
+            "step 5 (specs/3.5-by-hand/by-hand.yaml:1): this packet has {octets} octets, and the \
+             link's MTU is 1500: nobody sends it in one; send less, or in `ip: {{fragments: \
+             [{{from, to}}, …]}}`"
+        )
+    });
+    assert_eq!(record.reason, reason);
+    let verdict = octets.map_or(Verdict::Pass, |_| Verdict::Inconclusive);
+    assert_eq!(record.verdict, verdict, "{:?}", record.mismatches);
+    let sent = if octets.is_some() { 0 } else { sent };
+    assert_eq!(device.injected.len(), 2 + sent, "after the handshake");
+}
+
 #[test]
 fn a_packet_from_elsewhere_moves_nothing() {
     let ip = InjectIp {

@@ -4,8 +4,10 @@
 //! depends on the device shows when the device is there.
 
 use super::{Fields, Reader};
-use crate::spec::case::{Expr, FastOpen, Flags, Inject, InjectTimestamps, Pattern, Payload};
-use crate::spec::expand::constant;
+use crate::spec::case::{
+    Expr, Family, FastOpen, Flags, Inject, InjectTimestamps, Pattern, Payload,
+};
+use crate::spec::expand::{LINK_MTU, constant};
 use crate::spec::expr::{self, Type};
 use crate::spec::yaml::Node;
 
@@ -283,12 +285,45 @@ impl<'a> Reader<'a> {
             Some(Payload::Text(text)) => i64::try_from(text.len()).ok(),
             None => None,
         };
-        let room = DATA.most - octets as i64;
+        let is_whole = inject.ip.fragments.is_empty();
+        let (version, headers) = self.headers(inject);
+        let packet = if is_whole {
+            i64::from(LINK_MTU)
+        } else {
+            DATA.most + 40
+        };
+        let room = packet - headers - octets as i64;
         let too_long = payload.filter(|payload| *payload > room);
         if let (Some(payload), Some(node)) = (too_long, fields.get("data")) {
             let message = format!("`data` cannot be {payload}: there is room for {room}");
             let fault = node.error("spec::out-of-range", message);
-            self.fault(fault.help(DATA.why));
+            self.fault(if is_whole {
+                fault.help(format!(
+                    "the link carries {LINK_MTU} octets, {} of them headers on {version}; send \
+                     less, or in `ip: {{fragments: [{{from: 0, to: 800}}, {{from: 800}}]}}`",
+                    packet - room
+                ))
+            } else {
+                fault.help(DATA.why)
+            });
+        }
+    }
+
+    /// The IP version whose headers leave less room, and their octets with those of TCP. A number
+    /// holds for all versions of the spec; `LINK.MSS` is another one for each.
+    fn headers(&self, inject: &Inject) -> (&'static str, i64) {
+        let is_number = match &inject.data {
+            Some(Payload::Pattern(count)) => matches!(count, Expr::Number(_)),
+            _ => true,
+        };
+        let own = self.family == Some(Family::V6);
+        let any = self.families.contains(&Family::V6);
+        let options = inject.ip.options.len() as i64;
+        if own || (is_number && any) {
+            let extension = if options > 0 { 2 + options } else { 0 };
+            ("IPv6", 60 + (extension as u64).next_multiple_of(8) as i64)
+        } else {
+            ("IPv4", 40 + (options as u64).next_multiple_of(4) as i64)
         }
     }
 }
