@@ -20,7 +20,7 @@ pub use in_process::{BUNDLED, FOREIGN, InProcess, Make, compiled_in};
 use crate::spec::case::{Family, SocketSettings, State};
 use crate::time::Instant;
 use serde::{Deserialize, Serialize};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::BorrowedFd;
 
 /// A connection of the case: index into `Case::conns`.
@@ -51,6 +51,26 @@ pub struct LinkInfo {
     pub crowd: Crowd,
 }
 
+impl LinkInfo {
+    /// Another address of the device, on a network that the tester is not on. The device has it
+    /// where [`Setup::second_address`] says so.
+    pub fn second_address(&self) -> IpAddr {
+        match self.device {
+            IpAddr::V4(_) => Ipv4Addr::new(198, 51, 100, 1).into(),
+            IpAddr::V6(_) => Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, 1).into(),
+        }
+    }
+}
+
+/// The same port at no address: the device chooses one of its own.
+fn unspecified(socket: SocketAddr) -> SocketAddr {
+    let any = match socket {
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    SocketAddr::new(any, socket.port())
+}
+
 /// The first port on either side; further connections of a case take the tester's next ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ports {
@@ -73,6 +93,8 @@ pub struct Setup {
     pub backlog: Option<u32>,
     /// Socket options that every socket gets before its handshake.
     pub set: SocketSettings,
+    /// The case uses [`LinkInfo::second_address`].
+    pub second_address: bool,
     /// All that the device may choose at random in this case follows from this.
     pub seed: u64,
 }
@@ -212,6 +234,10 @@ pub enum AppCall {
     Connect,
     /// The same with a first SEND of these octets, for the SYN to carry (RFC 7413).
     ConnectWith(#[serde(with = "tcpspec_reports::hex")] Vec<u8>),
+    /// Active OPEN from an address of the device's own choice.
+    ConnectFromAny,
+    /// Active OPEN towards this address instead of the tester's.
+    ConnectTo(IpAddr),
     /// Take a connection from the listener.
     Accept,
     /// SEND.
@@ -239,7 +265,9 @@ impl AppCall {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Listen { .. } => "listen",
-            Self::Connect | Self::ConnectWith(_) => "connect",
+            Self::Connect | Self::ConnectWith(_) | Self::ConnectFromAny | Self::ConnectTo(_) => {
+                "connect"
+            }
             Self::Accept => "accept",
             Self::Send { .. } => "send",
             Self::Recv(_) => "recv",

@@ -79,6 +79,7 @@ impl<D: Waitable> Drive<'_, D> {
             reads: application.reads,
             backlog: application.backlog,
             set: application.set,
+            second_address: case.has_second_address(),
             seed,
         };
         self.device.setup(self.clock.now(), &setup)

@@ -34,6 +34,7 @@ pub fn play(
         reads: case.application.reads,
         backlog: case.application.backlog,
         set: case.application.set.clone(),
+        second_address: case.has_second_address(),
         seed,
     };
     let played = panics::caught(|| {

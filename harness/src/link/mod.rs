@@ -212,13 +212,7 @@ fn configure(route: &mut Netlink, device: u32, family: Family) -> io::Result<()>
         IpAddr::V4(address) => (libc::AF_INET as u8, 24, address.octets().to_vec()),
         IpAddr::V6(address) => (libc::AF_INET6 as u8, 64, address.octets().to_vec()),
     };
-    let flags = libc::IFA_F_NODAD as u8;
-    // struct ifaddrmsg: family, prefix length, flags, scope, index.
-    let own_address = Request::new(libc::RTM_NEWADDR, libc::NLM_F_CREATE | libc::NLM_F_EXCL)
-        .octets(&[version, prefix, flags, libc::RT_SCOPE_UNIVERSE])
-        .octets(&device.to_ne_bytes())
-        .attribute(libc::IFA_LOCAL, &address)
-        .attribute(libc::IFA_ADDRESS, &address);
+    let own_address = new_address(version, prefix, device, &address);
     let main = (libc::RT_TABLE_MAIN, libc::RTN_UNICAST);
     let everywhere = new_route(version, main, device, None);
     match family {
@@ -231,6 +225,35 @@ fn configure(route: &mut Netlink, device: u32, family: Family) -> io::Result<()>
             route.order_all([bring_up(device), own_address, here, everywhere])
         }
     }
+}
+
+/// Gives the device's end another address, of a network that nobody else is on.
+pub fn add_address(address: IpAddr) -> io::Result<()> {
+    let device = index_of(DEVICE_END)?;
+    let mut route = Netlink::route()?;
+    match address {
+        IpAddr::V4(address) => {
+            let (version, octets) = (libc::AF_INET as u8, address.octets());
+            route.order(new_address(version, 32, device, &octets))
+        }
+        IpAddr::V6(address) => {
+            let (version, octets) = (libc::AF_INET6 as u8, address.octets());
+            let local = (libc::RT_TABLE_LOCAL, libc::RTN_LOCAL);
+            let here = new_route(version, local, device, Some(&octets));
+            route.order_all([new_address(version, 128, device, &octets), here])
+        }
+    }
+}
+
+/// An address of the interface, at once and without asking whether somebody has it.
+fn new_address(version: u8, prefix: u8, index: u32, address: &[u8]) -> Request {
+    let flags = libc::IFA_F_NODAD as u8;
+    // struct ifaddrmsg: family, prefix length, flags, scope, index.
+    Request::new(libc::RTM_NEWADDR, libc::NLM_F_CREATE | libc::NLM_F_EXCL)
+        .octets(&[version, prefix, flags, libc::RT_SCOPE_UNIVERSE])
+        .octets(&index.to_ne_bytes())
+        .attribute(libc::IFA_LOCAL, address)
+        .attribute(libc::IFA_ADDRESS, address)
 }
 
 /// No link-local address, and so no router solicitation: else a host speaks without being asked.

@@ -26,7 +26,10 @@ impl Runner<'_> {
             return Ok(Progress::Finished);
         }
         let (call, text) = self.worked_out(step.conn, call)?;
-        if matches!(call, AppCall::Connect | AppCall::ConnectWith(_)) {
+        if matches!(
+            call,
+            AppCall::Connect | AppCall::ConnectWith(_) | AppCall::ConnectFromAny
+        ) {
             self.opens(step.conn);
         }
         self.question = Question::Called(step.conn, text);
@@ -48,6 +51,14 @@ impl Runner<'_> {
         match call {
             Call::Listen { backlog } => plain(AppCall::Listen { backlog: *backlog }),
             Call::Connect => plain(AppCall::Connect),
+            Call::ConnectFromAny => {
+                let text = "connect from any address".to_owned();
+                Ok((AppCall::ConnectFromAny, text))
+            }
+            Call::ConnectTo(end) => {
+                let to = super::inject::address(*end, self.conns[own].tuple.device.ip());
+                Ok((AppCall::ConnectTo(to), format!("connect to {to}")))
+            }
             Call::Accept => plain(AppCall::Accept),
             Call::ShutdownWrite => Ok((AppCall::ShutdownWrite, "shutdown write".to_owned())),
             Call::Close => plain(AppCall::Close),

@@ -70,6 +70,7 @@ pub(crate) fn case(verbs: Vec<Verb>) -> Case {
             name: "a".to_owned(),
             same_tuple: None,
             own_port: false,
+            second_address: false,
         }],
         application: Application::default(),
         steps: steps.collect(),

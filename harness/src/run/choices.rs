@@ -25,7 +25,11 @@ pub(super) fn connections(case: &Case, link: LinkInfo, ancient: bool, seed: u64)
             None => FourTuple {
                 tester: SocketAddr::new(link.tester, tester.wrapping_add(offset)),
                 device: SocketAddr::new(
-                    link.device,
+                    if plan.second_address {
+                        link.second_address()
+                    } else {
+                        link.device
+                    },
                     if opened_by_device {
                         device.wrapping_add(10_000 + offset)
                     } else if plan.own_port {
@@ -59,7 +63,7 @@ fn connects(steps: &[Step], conn: usize) -> bool {
     let in_branch = |branch: &Branch| connects(&branch.steps, conn);
     steps.iter().any(|step| match &step.verb {
         Verb::Call {
-            call: Call::Connect | Call::ConnectWith(_),
+            call: Call::Connect | Call::ConnectWith(_) | Call::ConnectFromAny | Call::ConnectTo(_),
             ..
         } => step.conn == conn,
         Verb::OneOf(branches) => branches.iter().any(in_branch),

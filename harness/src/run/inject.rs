@@ -236,7 +236,7 @@ fn addresses(tuple: FourTuple, ip: &InjectIp) -> (SocketAddr, SocketAddr) {
     )
 }
 
-fn address(end: IpEnd, device: IpAddr) -> IpAddr {
+pub(super) fn address(end: IpEnd, device: IpAddr) -> IpAddr {
     const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
     match (device, end) {
         (_, IpEnd::Device) => device,

@@ -60,6 +60,13 @@ pub struct Case {
     pub file: Arc<str>,
 }
 
+impl Case {
+    /// One of its connections has the second address of the device.
+    pub fn has_second_address(&self) -> bool {
+        self.conns.iter().any(|conn| conn.second_address)
+    }
+}
+
 /// Kinds of extra segments that may be let pass (`ignore:`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ignore {
@@ -80,6 +87,8 @@ pub struct ConnPlan {
     pub same_tuple: Option<usize>,
     /// Its port on the device is its own, not that of the other connections there.
     pub own_port: bool,
+    /// Its address on the device is the second one there.
+    pub second_address: bool,
 }
 
 /// How the application on the device behaves (`start:`).
@@ -653,6 +662,10 @@ pub enum Call {
     Connect,
     /// Active OPEN with a first SEND, for the SYN to carry (RFC 7413).
     ConnectWith(Payload),
+    /// Active OPEN for which the device chooses its own address (RFC 9293 §3.9.1.1, MUST-44).
+    ConnectFromAny,
+    /// Active OPEN towards an address that is no host's (RFC 9293 §3.9.1.1, MUST-46).
+    ConnectTo(IpEnd),
     /// Take a connection from the listener.
     Accept,
     /// SEND.

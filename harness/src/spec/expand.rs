@@ -314,6 +314,7 @@ fn conns<'a>(reader: &mut Reader<'a>, node: Option<&Node<'a>>) -> Vec<ConnPlan> 
         name: "a".to_owned(),
         same_tuple: None,
         own_port: false,
+        second_address: false,
     }];
     let Some(node) = node else { return plans };
     let Some(entries) = node.entries() else {
@@ -323,11 +324,12 @@ fn conns<'a>(reader: &mut Reader<'a>, node: Option<&Node<'a>>) -> Vec<ConnPlan> 
     };
     for entry in entries {
         let fields = reader.fields(&entry.node, "a connection", &[CONN]);
-        let own_port = fields
-            .as_ref()
-            .and_then(|fields| fields.get("port").cloned());
-        let own_port =
-            own_port.is_some_and(|node| reader.word(&node, "a port", &["own"]).is_some());
+        let mut says = |name, what, word| {
+            let node = fields.as_ref().and_then(|fields| fields.get(name).cloned());
+            node.is_some_and(|node| reader.word(&node, what, &[word]).is_some())
+        };
+        let own_port = says("port", "a port", "own");
+        let second_address = says("address", "an address", "second");
         let same = fields.and_then(|fields| fields.get("same_tuple").cloned());
         let same_tuple = same.and_then(|node| {
             let name = reader.text(&node, "a connection")?;
@@ -356,6 +358,7 @@ fn conns<'a>(reader: &mut Reader<'a>, node: Option<&Node<'a>>) -> Vec<ConnPlan> 
             name: entry.key.into_owned(),
             same_tuple,
             own_port,
+            second_address,
         });
     }
     plans

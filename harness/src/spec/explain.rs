@@ -385,6 +385,8 @@ fn call_text(call: &Call, names: Names<'_>) -> String {
         } => format!("listen, backlog {backlog}"),
         Call::Connect => "connect".to_owned(),
         Call::ConnectWith(data) => format!("connect, with {}", names.payload(data)),
+        Call::ConnectFromAny => "connect, from an address of its choice".to_owned(),
+        Call::ConnectTo(end) => format!("connect to {}", end.name()),
         Call::Accept => "accept".to_owned(),
         Call::Send { data, urgent } => {
             let urgent = if *urgent { " urgent" } else { "" };

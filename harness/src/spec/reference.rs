@@ -15,6 +15,7 @@ pub fn reference() -> String {
     let tables = [
         ("FILE", entries(table::FILE)),
         ("START", entries(table::START)),
+        ("CONN", entries(table::CONN)),
         ("WITH", entries(table::WITH)),
         ("VERBS", entries(table::VERBS)),
         ("BESIDE", entries(table::BESIDE)),
@@ -36,6 +37,7 @@ pub fn reference() -> String {
         ("CAPTURE_FIELDS", entries(table::CAPTURE_FIELDS)),
         ("FUNCTIONS", entries(table::FUNCTIONS)),
         ("CALLS", entries(table::CALLS)),
+        ("CONNECT", entries(table::CONNECT)),
         ("SETTINGS", entries(table::SETTINGS)),
         ("KEEPALIVE", entries(table::KEEPALIVE)),
         ("EVENTS", entries(table::EVENTS)),

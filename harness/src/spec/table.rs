@@ -143,7 +143,7 @@ pub const FILE: &[Entry] = &[
     ),
     entry(
         "conns",
-        Shape::Special("map of name to {same_tuple: name}"),
+        Shape::Special("map of name to {same_tuple: name, port: own, address: second}"),
         "more connections than `a`",
     ),
     entry(
@@ -224,6 +224,11 @@ pub const CONN: &[Entry] = &[
         "port",
         Shape::Word(&["own"]),
         "a port of its own on the device, where the others share one",
+    ),
+    entry(
+        "address",
+        Shape::Word(&["second"]),
+        "a second address of the device, on a network that the tester is not on",
     ),
 ];
 

@@ -86,16 +86,21 @@ impl Stack {
 
     /// One of this host's addresses, or the broadcast address of a network that it is on.
     fn is_own(&self, address: IpAddr) -> bool {
+        self.addresses.contains(&address) || self.is_broadcast(address)
+    }
+
+    /// The broadcast address of a network that this host is on.
+    pub(super) fn is_broadcast(&self, address: IpAddr) -> bool {
         let hosts = u32::MAX
             .checked_shr(u32::from(self.config.ipv4_prefix))
             .unwrap_or(0);
-        let broadcast = |own: &IpAddr| match (own, address) {
-            (IpAddr::V4(own), IpAddr::V4(address)) => own.to_bits() | hosts == address.to_bits(),
+        self.addresses.iter().any(|own| match (own, address) {
+            // Of two hosts, or one, nobody is left to be the broadcast address (RFC 3021).
+            (IpAddr::V4(own), IpAddr::V4(address)) => {
+                hosts > 1 && own.to_bits() | hosts == address.to_bits()
+            }
             _ => false,
-        };
-        self.addresses
-            .iter()
-            .any(|own| *own == address || broadcast(own))
+        })
     }
 
     /// SEGMENT ARRIVES (RFC 9293 §3.10.7).

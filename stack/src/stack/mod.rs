@@ -355,7 +355,7 @@ impl Stack {
     ) -> Result<Sockets, CallError> {
         // RFC 9293 §3.9.1.1 (MUST-46):
         //   reject as an error a local OPEN call for an invalid remote IP address
-        if !is_unicast(remote.ip()) || remote.port() == 0 {
+        if !is_unicast(remote.ip()) || self.is_broadcast(remote.ip()) || remote.port() == 0 {
             return Err(CallError::RemoteUnspecified);
         }
         if local.is_ipv4() != remote.is_ipv4() {

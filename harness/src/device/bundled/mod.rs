@@ -13,7 +13,7 @@ pub use policy::{PolicyError, config};
 
 use super::{
     AppCall, ConnId, Crowd, Device, DeviceError, FourTuple, LinkInfo, Output, Refused, Seen, Setup,
-    Simulated,
+    Simulated, unspecified,
 };
 use crate::spec::case::{Family, SocketSettings, State};
 use crate::time::Instant;
@@ -283,15 +283,24 @@ impl Bundled {
         Ok(())
     }
 
+    /// Active OPEN.
+    fn connect(
+        &mut self,
+        now: Instant,
+        conn: ConnId,
+        from: SocketAddr,
+        to: SocketAddr,
+    ) -> Result<(), Refused> {
+        let options = self.socket(conn)?.options;
+        let id = self.stack.connect(at(now), from, to, options);
+        self.socket(conn)?.id = Some(id.map_err(refused)?);
+        Ok(())
+    }
+
     /// Active OPEN; the SYN carries `data` if it may.
-    fn connect(&mut self, now: Instant, conn: ConnId, data: Option<&[u8]>) -> Result<(), Refused> {
+    fn connect_with(&mut self, now: Instant, conn: ConnId, data: &[u8]) -> Result<(), Refused> {
         let socket = self.socket(conn)?;
         let (FourTuple { tester, device }, options) = (socket.tuple, socket.options);
-        let Some(data) = data else {
-            let id = self.stack.connect(at(now), device, tester, options);
-            self.socket(conn)?.id = Some(id.map_err(refused)?);
-            return Ok(());
-        };
         let (id, taken) = self
             .stack
             .connect_with(at(now), device, tester, options, data)
@@ -363,7 +372,9 @@ impl Device for Bundled {
         for half in secret.chunks_exact_mut(8) {
             half.copy_from_slice(&chance.next_u64().to_be_bytes());
         }
-        self.stack = Stack::new(config, &[self.link.device], secret);
+        let second = setup.second_address.then(|| self.link.second_address());
+        let addresses: Vec<IpAddr> = [self.link.device].into_iter().chain(second).collect();
+        self.stack = Stack::new(config, &addresses, secret);
         self.outputs.clear();
         self.application = Application {
             accepts: setup.accepts,
@@ -396,8 +407,19 @@ impl Device for Bundled {
     fn call(&mut self, now: Instant, conn: ConnId, call: &AppCall) -> Result<(), Refused> {
         match call {
             AppCall::Listen { backlog } => self.listen(conn, *backlog),
-            AppCall::Connect => self.connect(now, conn, None),
-            AppCall::ConnectWith(data) => self.connect(now, conn, Some(data)),
+            AppCall::Connect => {
+                let FourTuple { tester, device } = self.socket(conn)?.tuple;
+                self.connect(now, conn, device, tester)
+            }
+            AppCall::ConnectFromAny => {
+                let FourTuple { tester, device } = self.socket(conn)?.tuple;
+                self.connect(now, conn, unspecified(device), tester)
+            }
+            AppCall::ConnectTo(to) => {
+                let FourTuple { tester, device } = self.socket(conn)?.tuple;
+                self.connect(now, conn, device, SocketAddr::new(*to, tester.port()))
+            }
+            AppCall::ConnectWith(data) => self.connect_with(now, conn, data),
             AppCall::Accept => {
                 let listener = self
                     .listener(conn)

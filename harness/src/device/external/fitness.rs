@@ -49,6 +49,9 @@ fn unfit(case: &Case, reach: Reach, service: Option<&Service>) -> Option<String>
         ..Scan::default()
     };
     scan.steps(&case.steps);
+    if case.has_second_address() {
+        return Some("needs a second address of the device".to_owned());
+    }
     match reach {
         // Whether the host is given over to tests the agent says when it is asked.
         Reach::Agent(Abilities::Extension) => None,
@@ -122,6 +125,9 @@ fn unfit_for_standards(case: &Case, scan: &Scan, standards: Standards) -> Option
     }
     if scan.receives {
         return lacks("reads so many octets; RECEIVE_AND_FORWARD drops what waits");
+    }
+    if scan.connects_elsewhere {
+        return lacks("names other addresses than the connection's; CONNECT binds nothing");
     }
     if scan.connects_with_data {
         return lacks("sends in the SYN; CONNECT takes no octets");
@@ -227,6 +233,7 @@ struct Scan<'c> {
     /// It reads when it is told to.
     receives: bool,
     connects_with_data: bool,
+    connects_elsewhere: bool,
     /// What it sets.
     set: Vec<&'c SocketSettings>,
     /// Connections that octets are sent to.
@@ -298,6 +305,7 @@ impl<'c> Scan<'c> {
             Call::Listen { backlog } => self.backlog |= backlog.is_some(),
             Call::Recv(_) => self.receives = true,
             Call::ConnectWith(_) => self.connects_with_data = true,
+            Call::ConnectFromAny | Call::ConnectTo(_) => self.connects_elsewhere = true,
             Call::Set(settings) => self.set.push(settings),
             _ => {}
         }
@@ -307,7 +315,7 @@ impl<'c> Scan<'c> {
                 return;
             }
             Call::Listen { .. } => "listen with a queue of its own",
-            Call::Connect => "connect",
+            Call::Connect | Call::ConnectFromAny | Call::ConnectTo(_) => "connect",
             Call::ConnectWith(_) => {
                 self.cookies = true;
                 "connect"

@@ -210,6 +210,9 @@ impl<Id: Copy + PartialEq + std::fmt::Debug> Application<Id> {
                 self.sockets[at].unsent.push_back(octets.clone());
                 Ok(())
             }
+            (AppCall::ConnectFromAny | AppCall::ConnectTo(_), _) => {
+                Err(Refused::Unsupported("choice of addresses"))
+            }
             (AppCall::Accept, _) => {
                 let took = self.is_listening(local) && self.accept(stack, local);
                 took.then_some(()).ok_or_else(|| failed("nobody waits"))

@@ -25,11 +25,14 @@ pub(super) struct Asks<'c> {
     pub(super) later: Vec<&'c SocketSettings>,
     /// A SEND with the urgent mark.
     pub(super) urgent: bool,
+    /// Local addresses to choose from, or an OPEN towards what is no host's.
+    pub(super) addresses: bool,
 }
 
 impl<'c> Asks<'c> {
     pub(super) fn of(case: &'c Case) -> Self {
         let mut asks = Self::default();
+        asks.addresses = case.has_second_address();
         asks.before.push(&case.application.set);
         asks.steps(&case.steps, &mut false);
         let all = asks.before.iter().chain(&asks.later);
@@ -48,6 +51,7 @@ impl<'c> Asks<'c> {
                     Call::Set(set) if *opened => self.later.push(set),
                     Call::Set(set) => self.before.push(set),
                     Call::Send { urgent: true, .. } => self.urgent = true,
+                    Call::ConnectFromAny | Call::ConnectTo(_) => self.addresses = true,
                     Call::Listen { .. } | Call::Connect | Call::ConnectWith(_) => *opened = true,
                     _ => {}
                 },

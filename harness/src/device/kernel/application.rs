@@ -5,7 +5,7 @@
 
 use super::connection::Connection;
 use super::{failed, settings};
-use crate::device::{AppCall, ConnId, FourTuple, Refused, Seen};
+use crate::device::{AppCall, ConnId, FourTuple, Refused, Seen, unspecified};
 use crate::spec::case::SocketSettings;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
@@ -146,8 +146,17 @@ impl Application {
         let listener = tuple.device.port();
         match call {
             AppCall::Listen { backlog } => self.listen(conn, tuple.device, *backlog),
-            AppCall::Connect => self.connect(conn, tuple, None),
-            AppCall::ConnectWith(data) => self.connect(conn, tuple, Some(data)),
+            AppCall::Connect => self.connect(conn, tuple.device, tuple.tester, None),
+            AppCall::ConnectWith(data) => {
+                self.connect(conn, tuple.device, tuple.tester, Some(data))
+            }
+            AppCall::ConnectFromAny => {
+                self.connect(conn, unspecified(tuple.device), tuple.tester, None)
+            }
+            AppCall::ConnectTo(to) => {
+                let to = SocketAddr::new(*to, tuple.tester.port());
+                self.connect(conn, tuple.device, to, None)
+            }
             AppCall::Accept => self.accept_one(listener),
             AppCall::Close | AppCall::Abort if !self.connections.contains_key(&conn) => {
                 self.unlisten(listener)
@@ -278,11 +287,12 @@ impl Application {
     fn connect(
         &mut self,
         conn: ConnId,
-        tuple: FourTuple,
+        from: SocketAddr,
+        to: SocketAddr,
         data: Option<&[u8]>,
     ) -> Result<(), Refused> {
-        let socket = self.socket(conn, tuple.device).map_err(lift)?;
-        let remote = SockAddr::from(tuple.tester);
+        let socket = self.socket(conn, from).map_err(lift)?;
+        let remote = SockAddr::from(to);
         // Without a cookie the kernel asks for one, and takes no octet yet.
         let begun = match data {
             None => socket.connect(&remote).map(|()| 0),

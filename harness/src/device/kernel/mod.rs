@@ -103,6 +103,10 @@ impl Device for Kernel {
 
     fn setup(&mut self, _now: Instant, setup: &Setup) -> Result<(), DeviceError> {
         settings::apply_system(&setup.set).map_err(broken("change a kernel setting"))?;
+        if setup.second_address {
+            let second = self.link().second_address();
+            link::add_address(second).map_err(broken("give the device a second address"))?;
+        }
         self.sockets.behave(Manner {
             accepts: setup.accepts,
             reads: setup.reads,

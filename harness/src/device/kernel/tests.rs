@@ -83,6 +83,7 @@ fn plain(family: Family) -> Setup {
         reads: true,
         backlog: None,
         set,
+        second_address: false,
         seed: 1,
     }
 }

@@ -125,11 +125,23 @@ impl<'a> Reader<'a> {
 
     fn connect(&mut self, argument: &Node<'a>) -> Option<Call> {
         let fields = self.fields(argument, "`connect`", &[CONNECT])?;
-        let Some(data) = fields.get("data") else {
-            self.missing(argument, "`connect`", &["data"]);
-            return None;
-        };
-        self.payload(data, &limits::SEND).map(Call::ConnectWith)
+        match (fields.get("data"), fields.get("from"), fields.get("to")) {
+            (Some(data), None, None) => self.payload(data, &limits::SEND).map(Call::ConnectWith),
+            (None, Some(from), None) => {
+                let any = self.word(from, "an address", &["any"]);
+                any.map(|_| Call::ConnectFromAny)
+            }
+            (None, None, Some(to)) => self.ip_end(to).map(Call::ConnectTo),
+            (None, None, None) => {
+                self.missing(argument, "`connect`", &["data", "from", "to"]);
+                None
+            }
+            _ => {
+                let message = "`connect` takes one of `data`, `from` and `to`";
+                self.fault(argument.error("spec::argument", message));
+                None
+            }
+        }
     }
 
     fn send(&mut self, argument: &Node<'a>) -> Option<Call> {

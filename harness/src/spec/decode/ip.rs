@@ -32,7 +32,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn ip_end(&mut self, node: &Node<'a>) -> Option<IpEnd> {
+    pub(super) fn ip_end(&mut self, node: &Node<'a>) -> Option<IpEnd> {
         let word = self.word(node, "an address", IP_ENDS)?;
         let (_, end) = IpEnd::NAMES.iter().find(|(name, _)| *name == word)?;
         if end.is_v4_only() && self.families.contains(&Family::V6) {

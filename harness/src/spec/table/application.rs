@@ -1,5 +1,6 @@
 //! What the application does and sees, and what a device tells of a connection.
 
+use super::segment::IP_ENDS;
 use super::{Entry, Shape, entry};
 
 /// Calls of the application.
@@ -42,12 +43,24 @@ pub const LISTEN: &[Entry] = &[entry(
     "length of the accept queue",
 )];
 
-/// Argument of `connect`.
-pub const CONNECT: &[Entry] = &[entry(
-    "data",
-    Shape::Payload,
-    "a first SEND, which the SYN carries if it may (RFC 7413)",
-)];
+/// Argument of `connect`: one of these.
+pub const CONNECT: &[Entry] = &[
+    entry(
+        "data",
+        Shape::Payload,
+        "a first SEND, which the SYN carries if it may (RFC 7413)",
+    ),
+    entry(
+        "from",
+        Shape::Word(&["any"]),
+        "the device chooses its own address, which is named otherwise (RFC 9293 §3.9.1.1)",
+    ),
+    entry(
+        "to",
+        Shape::Word(IP_ENDS),
+        "instead of the tester an address that is no host's",
+    ),
+];
 
 /// Argument of `send`, in its long form.
 pub const SEND: &[Entry] = &[

@@ -503,6 +503,7 @@ fn a_smaller_path_mtu_cuts_what_was_too_big_and_sends_it_again() {
 
 #[rstest]
 #[case::broadcast("255.255.255.255:80")]
+#[case::broadcast_of_the_network("10.0.0.255:80")]
 #[case::multicast("224.0.0.1:80")]
 #[case::unspecified("0.0.0.0:80")]
 #[case::port_zero("10.0.0.2:0")]

@@ -219,6 +219,8 @@ impl Standard {
             (
                 AppCall::Listen { .. }
                 | AppCall::ConnectWith(_)
+                | AppCall::ConnectFromAny
+                | AppCall::ConnectTo(_)
                 | AppCall::Accept
                 | AppCall::Recv(_),
                 _,

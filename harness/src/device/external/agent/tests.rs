@@ -237,6 +237,7 @@ fn session(forwarded: fn(&Message) -> Vec<Vec<u8>>) -> (Agent, Heard) {
         reads: true,
         backlog: None,
         set,
+        second_address: false,
         seed: 0,
     };
     agent.set_up(&setup).unwrap();

@@ -17,6 +17,9 @@ pub(super) fn unfit(case: &Case) -> Option<String> {
     if asks.urgent {
         return lacks("sends urgent data");
     }
+    if asks.addresses {
+        return lacks("chooses among local addresses, or opens towards no host");
+    }
     for set in asks.before.iter().chain(&asks.later) {
         if set.ttl.is_some() || set.tos.is_some() {
             return lacks("sets the TTL or type of service of a TCP socket");

@@ -19,6 +19,9 @@ pub(super) fn unfit(case: &Case) -> Option<String> {
     if asks.urgent {
         return lacks("sends urgent data");
     }
+    if asks.addresses {
+        return lacks("chooses among local addresses, or opens towards no host");
+    }
     for set in asks.before.iter().chain(&asks.later) {
         if set.tos.is_some() {
             return lacks("sets the type of service");
