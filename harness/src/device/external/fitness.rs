@@ -378,6 +378,7 @@ mod tests {
 
     #[rstest]
     #[case(Call::Connect, "to connect")]
+    #[case(Call::ConnectFromAny, "to connect")]
     #[case(Call::Abort, "to abort")]
     #[case(Call::Listen { backlog: Some(1) }, "with a queue of its own")]
     fn a_call_that_nobody_makes(#[case] made: Call, #[case] words: &str) {
