@@ -21,7 +21,8 @@ use options::{merge, options_of};
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use tcpspec_stack::{
-    CallError, CloseReason, Config, ConnectionId, Event, ListenerId, SocketOptions, Stack,
+    CallError, CloseReason, Config, ConnectionId, Event, KeepAlive, ListenerId, SocketOptions,
+    Stack,
 };
 
 /// Accept queue of a `listen` that does not say.
@@ -46,6 +47,8 @@ struct Application {
     reads: bool,
     backlog: usize,
     options: SocketOptions,
+    /// What the host says of keep-alive.
+    keepalive: KeepAlive,
     sockets: Vec<Socket>,
     listeners: Vec<(ListenerId, SocketAddr)>,
 }
@@ -335,7 +338,7 @@ impl Bundled {
     }
 
     fn set(&mut self, now: Instant, conn: ConnId, set: &SocketSettings) -> Result<(), Refused> {
-        let options = options_of(set);
+        let options = options_of(set, self.application.keepalive);
         let socket = self.socket(conn)?;
         merge(&mut socket.options, options);
         match socket.id {
@@ -372,6 +375,7 @@ impl Device for Bundled {
         for half in secret.chunks_exact_mut(8) {
             half.copy_from_slice(&chance.next_u64().to_be_bytes());
         }
+        let keepalive = config.keepalive;
         let second = setup.second_address.then(|| self.link.second_address());
         let addresses: Vec<IpAddr> = [self.link.device].into_iter().chain(second).collect();
         self.stack = Stack::new(config, &addresses, secret);
@@ -380,7 +384,8 @@ impl Device for Bundled {
             accepts: setup.accepts,
             reads: setup.reads,
             backlog: setup.backlog.map_or(BACKLOG, |backlog| backlog as usize),
-            options: options_of(&setup.set),
+            options: options_of(&setup.set, keepalive),
+            keepalive,
             ..Application::default()
         };
         Ok(())

@@ -3,9 +3,8 @@
 use crate::spec::case::SocketSettings;
 use tcpspec_stack::{KeepAlive, SocketOptions};
 
-/// What a spec sets, in the words of the stack.
-pub(super) fn options_of(set: &SocketSettings) -> SocketOptions {
-    let defaults = KeepAlive::default();
+/// What a spec sets, in the words of the stack; what it leaves out of `keepalive` is `defaults`.
+pub(super) fn options_of(set: &SocketSettings, defaults: KeepAlive) -> SocketOptions {
     SocketOptions {
         nodelay: set.nodelay,
         rcvbuf: set.rcvbuf,
