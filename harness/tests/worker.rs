@@ -93,7 +93,7 @@ fn records(command: Command, jobs: Vec<Job>) -> Vec<CaseRecord> {
     answers
         .filter_map(|answer| match answer {
             Answer::Case(record) => Some(*record),
-            Answer::Ready { .. } => None,
+            Answer::Ready { .. } | Answer::Begun(_) => None,
             other => panic!("{other:?}"),
         })
         .collect()

@@ -11,7 +11,9 @@ mod suite;
 
 use crate::ladder;
 use crate::names;
-use crate::record::{CaseRecord, DeviationFinding, INTERRUPTED, Level, Run, Verdict};
+use crate::record::{
+    CaseRecord, DeviationFinding, INTERRUPTED, INTERRUPTED_IN_PROGRESS, Level, Run, Verdict,
+};
 use crate::terminal;
 use crate::text::{clean, without_escapes};
 use junit_report::{Duration, OffsetDateTime, Report, TestCase, TestResult, TestSuite};
@@ -134,7 +136,7 @@ fn result(case: &CaseRecord, run: &Run, strict: bool) -> TestResult {
         Verdict::Pass => TestResult::Success,
         Verdict::Skipped => {
             let reason = case.reason.as_deref().unwrap_or("no reason given");
-            let kind = if reason == INTERRUPTED {
+            let kind = if [INTERRUPTED, INTERRUPTED_IN_PROGRESS].contains(&reason) {
                 "interrupted"
             } else {
                 "capability"

@@ -13,6 +13,9 @@ pub const FORMAT: u32 = 2;
 /// The reason of a case that had not run when the run was interrupted.
 pub const INTERRUPTED: &str = "interrupted before its turn";
 
+/// The reason of a case that had not ended when the run was interrupted.
+pub const INTERRUPTED_IN_PROGRESS: &str = "interrupted while it was played";
+
 /// One run of the tool against one device.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Run {
@@ -31,7 +34,8 @@ pub struct Run {
     /// The seed from which every random choice of the run follows.
     #[serde(with = "seed")]
     pub seed: u64,
-    /// Stopped before all cases had run: the others are skipped, with [`INTERRUPTED`].
+    /// Stopped before all cases had run: the others are skipped, with
+    /// [`INTERRUPTED`] or [`INTERRUPTED_IN_PROGRESS`].
     pub interrupted: bool,
     /// The hidden cases that show that this run could see a failure.
     pub canaries: Vec<Canary>,

@@ -154,7 +154,7 @@ fn cells(counts: &Counts) -> String {
 fn warnings(run: &Run) -> String {
     let mut text = String::new();
     if run.interrupted {
-        text.push_str("\n**The run was interrupted:** the cases that had not run are skipped.\n");
+        text.push_str("\n**The run was interrupted:** the cases that had not ended are skipped.\n");
     }
     for canary in run.canaries.iter().filter(|canary| !canary.caught) {
         let name = markdown(&canary.name);

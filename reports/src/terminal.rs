@@ -211,7 +211,7 @@ impl Screen {
         if run.interrupted {
             let _ = writeln!(
                 text,
-                "\ninterrupted: the cases that had not run are skipped"
+                "\ninterrupted: the cases that had not ended are skipped"
             );
         }
         text

@@ -13,8 +13,9 @@ use crate::spec::case::{Case, Family};
 use crate::spec::profile::Profile;
 use crate::worker::{self, Answer, Job, Leniency, RunOrder};
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tcpspec_reports::record::{CaseRecord, Verdict};
 
@@ -52,6 +53,26 @@ pub(super) fn unplayed(case: &Case, seed: u64, verdict: Verdict, reason: String)
 /// How often the user's wish to stop is looked for.
 const GLANCE: Duration = Duration::from_millis(100);
 
+/// The cases that have had their turn, by their indices.
+#[derive(Debug, Default)]
+pub(super) struct Begun(Mutex<BTreeSet<usize>>);
+
+impl Begun {
+    /// A case has its turn.
+    pub(super) fn note(&self, index: usize) {
+        self.set().insert(index);
+    }
+
+    /// The case has had its turn.
+    pub(super) fn has(&self, index: usize) -> bool {
+        self.set().contains(&index)
+    }
+
+    fn set(&self) -> MutexGuard<'_, BTreeSet<usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// How to play.
 pub(super) struct Pace<'i> {
     /// The device.
@@ -70,6 +91,8 @@ pub(super) struct Pace<'i> {
     pub interrupt: &'i Interrupt,
     /// The way to a host; `None` for other devices, and where nothing is to be sent.
     pub(super) connection: Option<Connection>,
+    /// The cases of the last call of [`Pace::play`] that have had their turn.
+    pub(super) begun: Begun,
 }
 
 impl Pace<'_> {
@@ -82,6 +105,7 @@ impl Pace<'_> {
         leniency: Leniency<'_>,
         done: &mut dyn FnMut(usize, CaseRecord) -> Go,
     ) -> Result<Option<String>, Failure> {
+        self.begun.set().clear();
         let mut ready = Vec::new();
         for (index, case) in cases.iter().enumerate() {
             let Some(reason) = case.skip.as_ref().or(self.refusal.as_ref()) else {
@@ -110,6 +134,7 @@ impl Pace<'_> {
                     jobs: self.jobs,
                     interrupt: self.interrupt,
                     connection,
+                    begun: &self.begun,
                 };
                 Ok(remote.play(&session, cases, &ready, leniency, done))
             }
@@ -153,7 +178,8 @@ impl Pace<'_> {
             jobs: self.jobs.unwrap_or_else(cores),
             patience: side_by_side::PATIENCE,
         };
-        for heard in side_by_side::play(order, || self.interrupt.is_set()) {
+        let begun = |turn: Turn| self.begun.note(turn.index);
+        for heard in side_by_side::play(order, || self.interrupt.is_set(), begun) {
             let record = heard.outcome.unwrap_or_else(|reason| {
                 let Turn { index, seed } = heard.turn;
                 let verdict = Verdict::Inconclusive;
@@ -211,6 +237,12 @@ impl Pace<'_> {
             let (id, record) = match answer {
                 Answer::Case(record) => (record.id.clone(), Ok(*record)),
                 Answer::Lost(lost) => (lost.job.id, Err((lost.job.seed, lost.reason))),
+                Answer::Begun(id) => {
+                    if let Some(&index) = places.get(id.as_str()) {
+                        self.begun.note(index);
+                    }
+                    return Go::On;
+                }
                 Answer::Ready { .. } | Answer::Probed(_) => return Go::On,
             };
             let Some(&index) = places.get(id.as_str()) else {

@@ -4,7 +4,7 @@ use super::arguments::{Choice, RunArguments};
 use super::interrupt::Interrupt;
 use super::live::Live;
 use super::plan::{Plan, Target};
-use super::play::{Go, Pace, unplayed};
+use super::play::{Begun, Go, Pace, unplayed};
 use super::remote::{self, Connection};
 use super::reports::Wanted;
 use super::{Context, Exit, Failure, TOOL, doctor, say, spec_files, today};
@@ -18,7 +18,8 @@ use std::io::IsTerminal;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tcpspec_reports::names;
 use tcpspec_reports::record::{
-    Canary, CaseRecord, DeviceRecord, FORMAT, INTERRUPTED, Outcome, Run, SuiteResult, Verdict,
+    Canary, CaseRecord, DeviceRecord, FORMAT, INTERRUPTED, INTERRUPTED_IN_PROGRESS, Outcome, Run,
+    SuiteResult, Verdict,
 };
 use tcpspec_reports::terminal::{self, Screen, ci};
 use tcpspec_reports::text::count;
@@ -58,6 +59,7 @@ pub(super) fn run(arguments: &RunArguments, context: &Context) -> Result<Exit, F
         refusal,
         interrupt: &interrupt,
         connection,
+        begun: Begun::default(),
     };
     let screen = Screen {
         palette: context.palette,
@@ -154,35 +156,43 @@ fn play(
     live.end(&records);
     run.remarks.extend(remark);
     run.interrupted = pace.interrupt.is_set();
-    complete(&mut run, records, plan, failed);
+    complete(&mut run, records, plan, &pace.begun, failed);
     run.wall_ns = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
     Ok(run)
 }
 
-/// Takes the records; a case without one was left out, which the reports say of it.
-fn complete(run: &mut Run, records: Vec<Option<CaseRecord>>, plan: &Plan, failed: usize) {
+/// Takes the records; a case without one was left out or ended early, which the reports say of it.
+fn complete(
+    run: &mut Run,
+    records: Vec<Option<CaseRecord>>,
+    plan: &Plan,
+    begun: &Begun,
+    failed: usize,
+) {
     let stopped = format!("stopped after {}", count(failed, "failure"));
     let missing = records.iter().filter(|record| record.is_none()).count();
     if missing > 0 && !run.interrupted {
         let cases = count(missing, "case");
         run.remarks.push(format!("{stopped}: {cases} did not run"));
     }
-    let reason = if run.interrupted {
-        INTERRUPTED
-    } else {
-        &stopped
-    };
-    let left_out = |case: &Case| {
+    let left_out = |index: usize, case: &Case| {
         let seed = seed::of_case(run.seed, &case.id);
+        let reason = match (run.interrupted, begun.has(index)) {
+            (true, true) => INTERRUPTED_IN_PROGRESS,
+            (true, false) => INTERRUPTED,
+            (false, _) => &stopped,
+        };
         let record = unplayed(case, seed, Verdict::Skipped, reason.to_owned());
         CaseRecord {
             covers: requirements(plan, case),
             ..record
         }
     };
-    let cases = records.into_iter().zip(&plan.cases);
-    let cases = cases.map(|(record, case)| record.unwrap_or_else(|| left_out(case)));
-    run.cases = cases.collect();
+    let cases = records.into_iter().zip(&plan.cases).enumerate();
+    let cases = cases
+        .map(|(index, (record, case))| record.unwrap_or_else(|| left_out(index, case)))
+        .collect();
+    run.cases = cases;
 }
 
 /// The way to a host, if any case is to be played there; replies get the time that it takes.

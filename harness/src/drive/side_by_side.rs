@@ -56,8 +56,13 @@ pub struct Heard {
     pub outcome: Result<Box<CaseRecord>, String>,
 }
 
-/// Plays cases and yields what comes of them, as they end. Dropping it, or `stop`, ends that early.
-pub fn play(order: Order, stop: impl Fn() -> bool) -> impl Iterator<Item = Heard> {
+/// Plays cases and yields what comes of them, as they end; `begun` hears of each that has its turn.
+/// Dropping it, or `stop`, ends that early.
+pub fn play(
+    order: Order,
+    stop: impl Fn() -> bool,
+    begun: impl Fn(Turn),
+) -> impl Iterator<Item = Heard> {
     let (sender, receiver) = channel();
     let jobs = order.jobs.clamp(1, order.turns.len().max(1));
     let mut pool = Pool {
@@ -72,7 +77,7 @@ pub fn play(order: Order, stop: impl Fn() -> bool) -> impl Iterator<Item = Heard
     for _ in 0..jobs {
         pool.begin_thread();
     }
-    std::iter::from_fn(move || pool.next_heard(&stop))
+    std::iter::from_fn(move || pool.next_heard(&stop, &begun))
 }
 
 /// A word from a thread.
@@ -118,10 +123,13 @@ impl Pool {
         });
     }
 
-    fn next_heard(&mut self, stop: &impl Fn() -> bool) -> Option<Heard> {
-        while self.open > 0 && !stop() {
-            match self.receiver.recv_timeout(GLANCE) {
+    fn next_heard(&mut self, stop: &impl Fn() -> bool, begun: &impl Fn(Turn)) -> Option<Heard> {
+        while self.open > 0 {
+            // What has been said when the run is stopped still counts.
+            let patience = if stop() { Duration::ZERO } else { GLANCE };
+            match self.receiver.recv_timeout(patience) {
                 Ok((name, Word::Begun(turn))) => {
+                    begun(turn);
                     self.busy.insert(name, (turn, Instant::now()));
                 }
                 // Of a case that was given up nothing more is heard.
@@ -132,6 +140,7 @@ impl Pool {
                         return Some(heard);
                     }
                 }
+                Err(RecvTimeoutError::Timeout) if patience.is_zero() => break,
                 Err(RecvTimeoutError::Timeout) => {
                     if let Some(lost) = self.give_up_one() {
                         return Some(lost);
@@ -180,6 +189,7 @@ mod tests {
     use crate::device::BUNDLED;
     use crate::run::builders::{call, case, open};
     use crate::spec::case::Call;
+    use std::cell::RefCell;
     use tcpspec_reports::record::Verdict;
 
     /// What comes of one case on a device that is made like that.
@@ -194,7 +204,7 @@ mod tests {
             jobs: 1,
             patience,
         };
-        let mut heard = play(order, || false);
+        let mut heard = play(order, || false, |_| ());
         let outcome = heard.next().unwrap().outcome;
         assert!(heard.next().is_none());
         outcome
@@ -226,16 +236,30 @@ mod tests {
         assert!(words.contains("for 1ms of real time"), "{words}");
     }
 
+    /// One thread, and a device that does not come back: the first of two cases is in progress for
+    /// good.
     #[test]
-    fn what_is_stopped_ends() {
+    fn what_is_stopped_ends_and_tells_what_had_begun() {
+        let lost = |_: &Profile, _| {
+            loop {
+                std::thread::park();
+            }
+        };
         let order = Order {
-            device: BUNDLED,
+            device: InProcess {
+                make: lost,
+                ..BUNDLED
+            },
             profile: Profile::default(),
-            cases: vec![case(Vec::new())],
-            turns: vec![Turn { index: 0, seed: 1 }],
+            cases: vec![case(Vec::new()), case(Vec::new())],
+            turns: vec![Turn { index: 0, seed: 1 }, Turn { index: 1, seed: 1 }],
             jobs: 1,
             patience: PATIENCE,
         };
-        assert_eq!(play(order, || true).count(), 0);
+        let begun = RefCell::new(Vec::new());
+        let stop = || !begun.borrow().is_empty();
+        let begins = |turn: Turn| begun.borrow_mut().push(turn.index);
+        assert_eq!(play(order, stop, begins).count(), 0);
+        assert_eq!(*begun.borrow(), [0]);
     }
 }

@@ -98,6 +98,8 @@ pub enum Answer {
         /// `tun` or `veth`.
         link: String,
     },
+    /// The case with this id has its turn.
+    Begun(String),
     /// A case is over.
     Case(Box<CaseRecord>),
     /// A case could not be run: it is inconclusive.
@@ -237,7 +239,7 @@ fn keep(
                 match &answer {
                     Answer::Case(record) => drop(open.remove(&record.id)),
                     Answer::Lost(lost) => drop(open.remove(&lost.job.id)),
-                    Answer::Ready { .. } | Answer::Probed(_) => {}
+                    Answer::Ready { .. } | Answer::Begun(_) | Answer::Probed(_) => {}
                 }
                 let _ = answers.send(answer);
             }

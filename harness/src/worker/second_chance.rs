@@ -89,8 +89,17 @@ impl<'a> Patient<'a> {
         }
     }
 
-    /// Ends the worker; what was to be played again is handed out as it is.
+    /// Ends the worker; what it has said counts, and what was to be played again is handed out as
+    /// it is.
     pub fn stop(mut self) -> (Vec<Answer>, Option<String>) {
+        let said: Vec<Answer> = self.running.answers.try_iter().collect();
+        for answer in said {
+            match answer {
+                Answer::Case(record) => self.ready.extend(self.replays.take(*record)),
+                Answer::Lost(lost) => self.ready.extend(self.replays.lose(lost)),
+                other => self.ready.push_back(other),
+            }
+        }
         let mut answers: Vec<Answer> = self.ready.drain(..).collect();
         answers.extend(self.replays.release());
         (answers, self.replays.remark())

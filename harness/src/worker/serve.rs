@@ -110,6 +110,7 @@ fn spawn<'scope>(
             let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).next();
             let Some(job) = next else { return };
             // If the parent no longer listens, it is about to end us.
+            let _ = say(&Answer::Begun(job.id.clone()));
             let _ = say(&play(job));
         }
     };

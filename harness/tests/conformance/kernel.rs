@@ -145,7 +145,7 @@ impl Results {
         let (id, record) = match answer {
             Answer::Case(record) => (record.id.clone(), Ok(*record)),
             Answer::Lost(lost) => (lost.job.id, Err(lost.reason)),
-            Answer::Ready { .. } | Answer::Probed(_) => return,
+            Answer::Ready { .. } | Answer::Begun(_) | Answer::Probed(_) => return,
         };
         self.lock().records.insert(id, record);
         self.changed.notify_all();

@@ -34,16 +34,20 @@ pub(crate) fn green() -> Run {
     run_of(vec![pass(), unchecked(), skipped("a"), skipped("b")])
 }
 
-/// A run that was interrupted when one case of three had run.
+/// A run that was interrupted when one case of three had run, and one had begun.
 pub(crate) fn interrupted() -> Run {
-    let left_out = |name: &str| CaseRecord {
-        reason: Some(INTERRUPTED.into()),
+    let left_out = |name: &str, reason: &str| CaseRecord {
+        reason: Some(reason.into()),
         attempts: 0,
         ..skipped(name)
     };
     Run {
         interrupted: true,
-        ..run_of(vec![pass(), left_out("a"), left_out("b")])
+        ..run_of(vec![
+            pass(),
+            left_out("a", INTERRUPTED_IN_PROGRESS),
+            left_out("b", INTERRUPTED),
+        ])
     }
 }
 

@@ -4,7 +4,7 @@ use super::connection::Connection;
 use super::gate::Gate;
 use super::{Remote, watch};
 use crate::cli::interrupt::Interrupt;
-use crate::cli::play::{Go, unplayed};
+use crate::cli::play::{Begun, Go, unplayed};
 use crate::device::external::{Abilities, External, Host, NotStarted, Reach, demand};
 use crate::drive::real_time;
 use crate::link::ethernet::{Held, Station};
@@ -43,6 +43,8 @@ pub(in crate::cli) struct Session<'s> {
     pub(in crate::cli) interrupt: &'s Interrupt,
     /// The way to the host.
     pub(in crate::cli) connection: &'s Connection,
+    /// The cases that have had their turn.
+    pub(in crate::cli) begun: &'s Begun,
 }
 
 /// Cases that are played side by side.
@@ -177,7 +179,7 @@ impl Remote {
                             break;
                         };
                         let turn = round.first_turn + at;
-                        let record = self.play_one(session, way, &cases[index], turn);
+                        let record = self.play_one(session, way, (index, &cases[index]), turn);
                         if record.is_none_or(|record| sender.send(record).is_err()) {
                             break;
                         }
@@ -198,7 +200,7 @@ impl Remote {
         &self,
         session: &Session<'_>,
         (gate, host): (&Gate, &Host),
-        case: &Case,
+        (index, case): (usize, &Case),
         turn: usize,
     ) -> Option<CaseRecord> {
         let connection = session.connection;
@@ -210,6 +212,7 @@ impl Remote {
         let Some(_inside) = gate.enter(case, &connection.station) else {
             return unjudged(connection.station.halted().unwrap_or(STOPPED).to_owned());
         };
+        session.begun.note(index);
         let limit = PATIENCE + case.most_time.saturating_mul(2);
         let begun = Instant::now();
         let tester = self.end_of(session.seed, turn);
