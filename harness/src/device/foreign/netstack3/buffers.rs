@@ -40,6 +40,12 @@ impl Inbox {
         count
     }
 
+    /// How many have this buffer.
+    #[cfg(test)]
+    pub(super) fn owners(&self) -> usize {
+        Arc::strong_count(&self.0)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.received().readable.is_empty()
     }
@@ -165,4 +171,65 @@ impl IntoBuffers<Inbox, Outbox> for Inbox {
 impl ListenerNotifier for Inbox {
     /// The application polls.
     fn new_incoming_connections(&mut self, _ready: usize) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn free(buffer: &impl Buffer) -> usize {
+        let limits = buffer.limits();
+        limits.capacity - limits.len
+    }
+
+    #[test]
+    fn text_comes_out_in_order_and_no_more_goes_in_than_there_is_room() {
+        let sizes = BufferSizes {
+            send: 4,
+            receive: 8,
+        };
+        let (mut receive, mut send, inbox) = passive(sizes);
+        assert_eq!(receive.write_at(4, &&b"efghij"[..]), 4);
+        assert_eq!(receive.write_at(0, &&b"abcd"[..]), 4);
+        assert_eq!(free(&receive), 8, "nothing can be read yet");
+        receive.make_readable(8, false);
+        let mut room = [0; 16];
+        assert_eq!(inbox.take(&mut room[..3]), 3);
+        assert_eq!(inbox.take(&mut room[3..]), 5);
+        assert_eq!(&room[..8], b"abcdefgh");
+        assert_eq!((send.put(b"vwxyz"), free(&send)), (4, 0));
+    }
+
+    #[test]
+    fn what_is_sent_is_seen_from_any_octet_on() {
+        let mut outbox = Outbox {
+            capacity: 8,
+            octets: VecDeque::with_capacity(8),
+        };
+        outbox.put(b"xxxxab");
+        outbox.mark_read(4);
+        outbox.put(b"cdefgh");
+        for offset in 0..=8 {
+            let mut seen = vec![0; 8 - offset];
+            outbox.peek_with(offset, |text| text.partial_copy(0, &mut seen));
+            assert_eq!(seen, &b"abcdefgh"[offset..]);
+        }
+    }
+
+    #[test]
+    fn a_buffer_that_shrinks_takes_nothing_back() {
+        let sizes = BufferSizes {
+            send: 1,
+            receive: 8,
+        };
+        let (mut receive, _, inbox) = passive(sizes);
+        receive.write_at(0, &&b"abcd"[..]);
+        receive.make_readable(4, false);
+        receive.request_capacity(5);
+        assert_eq!(free(&receive), 4);
+        inbox.take(&mut [0; 2]);
+        assert_eq!(free(&receive), 4, "what is read makes it smaller");
+        inbox.take(&mut [0; 2]);
+        assert_eq!((free(&receive), receive.target_capacity()), (5, 5));
+    }
 }

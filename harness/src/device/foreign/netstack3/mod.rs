@@ -64,48 +64,17 @@ impl Netstack3 {
         })
     }
 
-    fn at(&mut self, now: Instant) -> &mut Sockets {
+    /// Lets netstack3 work at `now`. After a panic it stays busy.
+    fn work<T>(&mut self, now: Instant, act: impl FnOnce(&mut Self) -> T) -> T {
         self.sockets.bindings.now = Moment(now);
-        &mut self.sockets
-    }
-}
-
-impl Device for Netstack3 {
-    fn link(&self) -> LinkInfo {
-        self.link
+        self.sockets.busy = true;
+        let done = act(self);
+        self.sockets.busy = false;
+        done
     }
 
-    fn setup(&mut self, now: Instant, setup: &Setup) -> Result<(), DeviceError> {
-        self.sockets = Sockets::new(&self.link, setup.seed).map_err(|error| DeviceError {
-            what: "set netstack3 up",
-            source: std::io::Error::other(error),
-        })?;
-        self.at(now);
-        self.application = Some(Application::new(setup));
-        Ok(())
-    }
-
-    fn attach(&mut self, conn: ConnId, tuple: FourTuple) {
-        if let Some(application) = &mut self.application {
-            application.attach(conn, tuple);
-        }
-    }
-
-    fn inject(&mut self, now: Instant, packet: &[u8]) -> Result<Instant, DeviceError> {
-        self.at(now).receive(packet);
-        Ok(now)
-    }
-
-    fn call(&mut self, now: Instant, conn: ConnId, call: &AppCall) -> Result<(), Refused> {
-        self.at(now);
-        match &mut self.application {
-            Some(application) => application.call(&mut self.sockets, conn, call),
-            None => Err(Refused::Failed("no case has begun".to_owned())),
-        }
-    }
-
-    fn poll(&mut self, now: Instant) -> Result<Option<Output>, DeviceError> {
-        self.at(now);
+    /// Gives what came out, or lets the application act until something does.
+    fn next_output(&mut self, now: Instant) -> Result<Option<Output>, DeviceError> {
         for _ in 0..MOST_ROUNDS {
             if let Some(packet) = self.sockets.bindings.outward.pop_front() {
                 return Ok(Some(Output::Packet { at: now, packet }));
@@ -121,6 +90,44 @@ impl Device for Netstack3 {
             what: "poll netstack3",
             source: std::io::Error::other(format!("it wants more after {MOST_ROUNDS} rounds")),
         })
+    }
+}
+
+impl Device for Netstack3 {
+    fn link(&self) -> LinkInfo {
+        self.link
+    }
+
+    fn setup(&mut self, now: Instant, setup: &Setup) -> Result<(), DeviceError> {
+        self.sockets = Sockets::new(&self.link, setup.seed).map_err(|error| DeviceError {
+            what: "set netstack3 up",
+            source: std::io::Error::other(error),
+        })?;
+        self.sockets.bindings.now = Moment(now);
+        self.application = Some(Application::new(setup));
+        Ok(())
+    }
+
+    fn attach(&mut self, conn: ConnId, tuple: FourTuple) {
+        if let Some(application) = &mut self.application {
+            application.attach(conn, tuple);
+        }
+    }
+
+    fn inject(&mut self, now: Instant, packet: &[u8]) -> Result<Instant, DeviceError> {
+        self.work(now, |device| device.sockets.receive(packet));
+        Ok(now)
+    }
+
+    fn call(&mut self, now: Instant, conn: ConnId, call: &AppCall) -> Result<(), Refused> {
+        self.work(now, |device| match &mut device.application {
+            Some(application) => application.call(&mut device.sockets, conn, call),
+            None => Err(Refused::Failed("no case has begun".to_owned())),
+        })
+    }
+
+    fn poll(&mut self, now: Instant) -> Result<Option<Output>, DeviceError> {
+        self.work(now, |device| device.next_output(now))
     }
 
     fn state(&mut self, _now: Instant, conn: ConnId) -> Option<State> {
@@ -150,6 +157,6 @@ impl Simulated for Netstack3 {
     }
 
     fn on_timeout(&mut self, now: Instant) {
-        self.at(now).expire();
+        self.work(now, |device| device.sockets.expire());
     }
 }

@@ -35,6 +35,8 @@ pub(super) struct Sockets {
     link: Option<PureIpDeviceId<Bindings>>,
     listeners: Vec<Listener>,
     connections: Vec<Connection>,
+    /// It is at work, or has panicked.
+    pub(super) busy: bool,
 }
 
 /// A passive OPEN.
@@ -79,12 +81,7 @@ impl Sockets {
     /// An instance with one link, on which it has the device's address.
     pub(super) fn new(link: &LinkInfo, seed: u64) -> Outcome<Self> {
         let mut bindings = Bindings::new(seed);
-        let mut builder = StackStateBuilder::default();
-        // For addresses that are configured by themselves, of which there are none.
-        builder
-            .ipv6_builder()
-            .slaac_stable_secret_key(IidSecret::new([0; 32]));
-        let core = builder.build_with_ctx(&mut bindings);
+        let core = core(&mut bindings);
         let properties = PureIpDeviceCreationProperties {
             mtu: Mtu::new(u32::from(link.mtu)),
             tx_offload_spec: ChecksumOffloadSpec::default(),
@@ -99,6 +96,7 @@ impl Sockets {
             link: Some(id.clone()),
             listeners: Vec::new(),
             connections: Vec::new(),
+            busy: false,
         };
         sockets.configure(&id.into(), link)?;
         Ok(sockets)
@@ -393,10 +391,13 @@ impl Stack for Sockets {
     }
 }
 
-/// netstack3 wants its resources back in order: sockets, then routes, then the link.
+/// netstack3 wants its resources back in order: sockets, then routes, then the link. Where it has
+/// panicked, its locks are not to be touched any more, and what it has is lost.
 impl Drop for Sockets {
     fn drop(&mut self) {
-        if std::thread::panicking() {
+        if self.busy {
+            let empty = core(&mut Bindings::new(0));
+            std::mem::forget(std::mem::replace(&mut self.core, empty));
             return;
         }
         let every: &[IpSocketMatcher<()>] = &[];
@@ -405,10 +406,8 @@ impl Drop for Sockets {
         let listeners = self.listeners.drain(..).map(|it| it.socket);
         let connections = self.connections.drain(..).filter_map(|it| it.socket);
         for socket in listeners.chain(connections) {
-            self.core
-                .api(&mut self.bindings)
-                .tcp::<Ipv6>()
-                .close(socket);
+            let mut api = self.core.api(&mut self.bindings).tcp::<Ipv6>();
+            api.close(socket);
         }
         let mut routes = self.core.api(&mut self.bindings).routes::<Ipv4>();
         let table = routes.main_table_id();
@@ -421,6 +420,15 @@ impl Drop for Sockets {
             api.remove_device(link);
         }
     }
+}
+
+/// An instance without links.
+fn core(bindings: &mut Bindings) -> StackState<Bindings> {
+    let mut builder = StackStateBuilder::default();
+    // For addresses that are configured by themselves, of which there are none.
+    let key = IidSecret::new([0; 32]);
+    builder.ipv6_builder().slaac_stable_secret_key(key);
+    builder.build_with_ctx(bindings)
 }
 
 const METRIC: RawMetric = RawMetric(0);
@@ -480,3 +488,6 @@ fn state_named(state: TcpSocketState) -> State {
         TcpSocketState::TimeWait => State::TimeWait,
     }
 }
+
+#[cfg(test)]
+mod tests;
