@@ -25,6 +25,7 @@ use netstack3_core::{ChecksumOffloadSpec, NetworkParsingContext, StackState, Sta
 use packet::Buf;
 use std::net::{IpAddr, SocketAddr};
 use std::num::{NonZeroU16, NonZeroUsize};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 type Socket = TcpSocketId<Ipv6, WeakDeviceId<Bindings>, Bindings>;
 
@@ -246,6 +247,29 @@ impl Sockets {
         self.connections.len() - 1
     }
 
+    /// Takes all resources back, in the order that netstack3 wants: sockets, routes, the link.
+    fn give_back(&mut self) {
+        let every: &[IpSocketMatcher<()>] = &[];
+        let mut api = self.core.api(&mut self.bindings).tcp::<Ipv6>();
+        api.disconnect_bound(every);
+        let listeners = self.listeners.drain(..).map(|it| it.socket);
+        let connections = self.connections.drain(..).filter_map(|it| it.socket);
+        for socket in listeners.chain(connections) {
+            let mut api = self.core.api(&mut self.bindings).tcp::<Ipv6>();
+            api.close(socket);
+        }
+        let mut routes = self.core.api(&mut self.bindings).routes::<Ipv4>();
+        let table = routes.main_table_id();
+        routes.set_routes(&table, Vec::new());
+        let mut routes = self.core.api(&mut self.bindings).routes::<Ipv6>();
+        let table = routes.main_table_id();
+        routes.set_routes(&table, Vec::new());
+        if let Some(link) = self.link.take() {
+            let mut api = self.core.api(&mut self.bindings).device::<PureIpDevice>();
+            api.remove_device(link);
+        }
+    }
+
     fn state_now(&mut self, socket: &Socket) -> State {
         let mut api = self.core.api(&mut self.bindings).tcp::<Ipv6>();
         state_named(api.get_tcp_info(socket).state)
@@ -391,34 +415,15 @@ impl Stack for Sockets {
     }
 }
 
-/// netstack3 wants its resources back in order: sockets, then routes, then the link. Where it has
-/// panicked, its locks are not to be touched any more, and what it has is lost.
 impl Drop for Sockets {
+    /// Where netstack3 has panicked its locks are not to be touched again: what it has is lost.
     fn drop(&mut self) {
-        if self.busy {
-            let empty = core(&mut Bindings::new(0));
-            std::mem::forget(std::mem::replace(&mut self.core, empty));
+        let is_sound = !self.busy;
+        if is_sound && catch_unwind(AssertUnwindSafe(|| self.give_back())).is_ok() {
             return;
         }
-        let every: &[IpSocketMatcher<()>] = &[];
-        let mut api = self.core.api(&mut self.bindings).tcp::<Ipv6>();
-        api.disconnect_bound(every);
-        let listeners = self.listeners.drain(..).map(|it| it.socket);
-        let connections = self.connections.drain(..).filter_map(|it| it.socket);
-        for socket in listeners.chain(connections) {
-            let mut api = self.core.api(&mut self.bindings).tcp::<Ipv6>();
-            api.close(socket);
-        }
-        let mut routes = self.core.api(&mut self.bindings).routes::<Ipv4>();
-        let table = routes.main_table_id();
-        routes.set_routes(&table, Vec::new());
-        let mut routes = self.core.api(&mut self.bindings).routes::<Ipv6>();
-        let table = routes.main_table_id();
-        routes.set_routes(&table, Vec::new());
-        if let Some(link) = self.link.take() {
-            let mut api = self.core.api(&mut self.bindings).device::<PureIpDevice>();
-            api.remove_device(link);
-        }
+        let empty = core(&mut Bindings::new(0));
+        std::mem::forget(std::mem::replace(&mut self.core, empty));
     }
 }
 
