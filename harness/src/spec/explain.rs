@@ -1,18 +1,19 @@
 //! A case as prose and ladder, with every default spelled out and the requirements' texts.
 
 mod figure;
+mod fold;
+mod prose;
 mod sent;
 
 use super::case::{
-    AppEvent, Call, Case, Expect, Family, Flood, Ignore, Inject, Level, Refusal, SocketSettings,
-    State, Step, Verb,
+    AppEvent, Call, Case, Expect, Flood, Inject, Payload, Refusal, SocketSettings, State, Step,
+    Verb,
 };
 use super::catalogue::Catalogue;
-use super::expr;
 use super::head::Spec;
 use figure::Names;
+use prose::{both_ends, defaults, exactly, judged, paragraphs, requirement, time, wrapped};
 pub use sent::{Sent, sent};
-use std::time::Duration;
 
 /// Columns of a screen.
 const WIDTH: usize = 100;
@@ -55,10 +56,13 @@ pub(super) fn explain(case: &Case, spec: &Spec, catalogue: &Catalogue) -> String
     for id in &case.covers {
         lines.extend(requirement(id, catalogue));
     }
-    lines.extend(wrapped("needs  ", " · ", &needs(case)));
+    if !case.needs.is_empty() {
+        lines.extend(wrapped("needs  ", " · ", &case.needs));
+    }
+    lines.extend(wrapped("judged ", " · ", &judged(case)));
     if let Some(why) = &spec.why {
         lines.push(String::new());
-        lines.extend(why.lines().map(|line| format!("  {line}")));
+        lines.extend(paragraphs(why));
     }
     lines.push(String::new());
     let names: Vec<&str> = case.conns.iter().map(|conn| &*conn.name).collect();
@@ -70,74 +74,6 @@ pub(super) fn explain(case: &Case, spec: &Spec, catalogue: &Catalogue) -> String
     }
     let lines: Vec<&str> = lines.iter().map(|line| line.trim_end()).collect();
     lines.join("\n") + "\n"
-}
-
-/// Left and right on one line, if they fit.
-fn both_ends(left: &str, right: &str) -> String {
-    let room = WIDTH.saturating_sub(left.chars().count() + right.chars().count());
-    if room < 2 {
-        return format!("{left}\n{right:>WIDTH$}");
-    }
-    format!("{left}{}{right}", " ".repeat(room))
-}
-
-fn requirement(id: &str, catalogue: &Catalogue) -> Vec<String> {
-    let Some(found) = catalogue.get(id) else {
-        return vec![format!("covers  {id}")];
-    };
-    let mut lines = vec![format!("covers  {id}, {}: {}", found.place, found.keyword)];
-    let words: Vec<String> = found.sentence.split(' ').map(str::to_owned).collect();
-    lines.extend(wrapped("         ", " ", &words));
-    lines
-}
-
-/// What the case needs and how it is judged.
-fn needs(case: &Case) -> Vec<String> {
-    let mut parts: Vec<String> = case.needs.clone();
-    if case.level == Level::Should {
-        parts.push("judged as SHOULD".to_owned());
-    }
-    let Ignore {
-        retransmission,
-        window_update,
-        duplicate_ack,
-    } = case.ignore;
-    let ignored = [
-        (retransmission, "retransmission"),
-        (window_update, "window-update"),
-        (duplicate_ack, "duplicate-ack"),
-    ];
-    let ignored: Vec<&str> = ignored
-        .iter()
-        .filter(|(is, _)| *is)
-        .map(|(_, name)| *name)
-        .collect();
-    if !ignored.is_empty() {
-        parts.push(format!("lets pass: {}", ignored.join(", ")));
-    }
-    if !case.except.is_empty() {
-        parts.push(format!("does not check: {}", case.except.join(", ")));
-    }
-    parts.push(match case.family {
-        Family::V4 => "IPv4".to_owned(),
-        Family::V6 => "IPv6".to_owned(),
-    });
-    parts.push(format!("takes at least {}", time(case.least_time)));
-    if let Some(skip) = &case.skip {
-        parts.push(format!("skipped: {skip}"));
-    }
-    parts
-}
-
-/// To the millisecond, or to the second above ten of them.
-fn time(duration: Duration) -> String {
-    let grain: i64 = if duration.as_secs() < 10 {
-        1_000_000
-    } else {
-        1_000_000_000
-    };
-    let nanos = i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX);
-    expr::duration(nanos / grain * grain)
 }
 
 fn ladder(case: &Case, names: Names<'_>) -> Vec<String> {
@@ -184,7 +120,10 @@ fn preamble(case: &Case) -> Vec<Row> {
     let is_segment = |step: &&&Step| matches!(step.verb, Verb::Inject(_) | Verb::Expect(_));
     let segments = steps.iter().filter(is_segment).count();
     let plural = if segments == 1 { "segment" } else { "segments" };
-    let segment = format!("{segments} {plural} of preamble {name}");
+    let segment = match segments {
+        0 => format!("preamble {name}"),
+        _ => format!("{segments} {plural} of preamble {name}"),
+    };
     vec![Row {
         arrow: "···",
         segment,
@@ -282,7 +221,7 @@ fn row(step: &Step, names: Names<'_>) -> Row {
             State::name(*state).clone_into(&mut row.device);
             row.remark = within(bound.as_ref(), names);
         }
-        Verb::Check(check) => row.segment = format!("check {}", check.text),
+        Verb::Check(check) => row.segment = format!("check {}", names.comparison(check)),
         Verb::Info(fields) => row.device = fields_text(fields, names),
         Verb::Counter(fields) => row.device = format!("counted {}", fields_text(fields, names)),
         Verb::OneOf(_) => "one of".clone_into(&mut row.segment),
@@ -292,7 +231,7 @@ fn row(step: &Step, names: Names<'_>) -> Row {
     if step.conn_named
         && let Some(name) = names.0.get(step.conn)
     {
-        row.remark = format!("{name}  {}", row.remark);
+        row.remark = format!("on {name}  {}", row.remark);
     }
     if let Some(id) = &step.should {
         row.add_remark(&format!("{id}: SHOULD"));
@@ -302,9 +241,9 @@ fn row(step: &Step, names: Names<'_>) -> Row {
 
 fn flood_row(flood: &Flood, names: Names<'_>, row: &mut Row) {
     row.arrow = "-->";
-    row.segment = format!("{} × {}", flood.count, names.injected(&flood.inject));
+    row.segment = names.flooded(flood);
     if !flood.every.is_zero() {
-        row.remark = format!("every {}", time(flood.every));
+        row.remark = format!("every {}", exactly(flood.every));
     }
     if let Some(name) = &flood.name {
         row.add_remark(&format!("as {name}"));
@@ -327,7 +266,7 @@ fn expect_row(expect: &Expect, names: Names<'_>, row: &mut Row) {
     row.segment = names.expected(&expect.what);
     let mut parts = Vec::new();
     if let Some(after) = &expect.after {
-        parts.push(format!("after {}", names.pattern(after)));
+        parts.push(format!("after {}", names.time(after)));
     }
     match (&expect.within, &expect.after) {
         (Some(bound), _) => parts.push(format!("within {}", names.value(bound))),
@@ -349,7 +288,7 @@ fn should(step: &Step, names: Names<'_>) -> Option<Row> {
     let after = should
         .after
         .as_ref()
-        .map(|after| format!("after {}", names.pattern(after)));
+        .map(|after| format!("after {}", names.time(after)));
     let fields = names.segment(&should.segment);
     let remark = format!("{}: SHOULD", should.covers);
     let both = [Some(fields), after]
@@ -384,7 +323,10 @@ fn call_text(call: &Call, names: Names<'_>) -> String {
             backlog: Some(backlog),
         } => format!("listen, backlog {backlog}"),
         Call::Connect => "connect".to_owned(),
-        Call::ConnectWith(data) => format!("connect, with {}", names.payload(data)),
+        Call::ConnectWith(Payload::Pattern(count)) => {
+            format!("connect, with {} octets", names.value(count))
+        }
+        Call::ConnectWith(text) => format!("connect, with {}", names.payload(text)),
         Call::ConnectFromAny => "connect, from an address of its choice".to_owned(),
         Call::ConnectTo(end) => format!("connect to {}", end.name()),
         Call::Accept => "accept".to_owned(),
@@ -451,32 +393,4 @@ fn event_text(event: &AppEvent, names: Names<'_>) -> String {
         AppEvent::Data(data) => format!("data {}", names.payload(data)),
         AppEvent::Sent(count) => format!("sent {}", names.value(count)),
     }
-}
-
-/// `step 2 seq, ack, data=0`.
-fn defaults(steps: &[Step]) -> Vec<String> {
-    let mut all = Vec::new();
-    super::visit::steps(steps, &mut |step| {
-        if step.preamble.is_none() && !step.defaults.is_empty() {
-            all.push(format!("step {} {}", step.number, step.defaults.join(", ")));
-        }
-    });
-    all
-}
-
-/// Pieces in lines, the first line after `start`, the others below it.
-fn wrapped(start: &str, between: &str, pieces: &[String]) -> Vec<String> {
-    let mut lines = vec![format!("{start} ")];
-    for (at, piece) in pieces.iter().enumerate() {
-        let end = if at + 1 < pieces.len() { between } else { "" };
-        let last = lines.last().map_or(0, |line| line.chars().count());
-        let piece = format!("{piece}{end}");
-        if last + piece.trim_end().chars().count() > WIDTH {
-            lines.push(" ".repeat(10));
-        }
-        if let Some(line) = lines.last_mut() {
-            line.push_str(&piece);
-        }
-    }
-    lines
 }

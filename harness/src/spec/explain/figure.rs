@@ -1,8 +1,10 @@
 //! Segments in the notation of RFC 9293's figures: `<SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>`.
 
+use super::fold::folded;
 use crate::spec::case::{
-    DataPattern, Expected, Expr, IcmpSender, Inject, InjectIcmp, InjectIp, InjectTimestamps,
-    Pattern, Payload, Piece, SackPattern, SegmentPattern, TimestampsPattern,
+    Comparison, DataPattern, Expected, Expr, Flood, IcmpSender, Inject, InjectIcmp, InjectIp,
+    InjectTimestamps, Operator, Pattern, Payload, Piece, SackPattern, SegmentPattern,
+    TimestampsPattern,
 };
 
 /// The names of the case's connections, for variables of other connections.
@@ -12,7 +14,51 @@ pub(super) struct Names<'a>(pub(super) &'a [&'a str]);
 impl Names<'_> {
     /// An expression.
     pub(super) fn value(self, expr: &Expr) -> String {
-        expr.written(self.0)
+        folded(expr).written(self.0)
+    }
+
+    /// How long something takes, in words: `at least 1s`, `1s..2s`.
+    pub(super) fn time(self, pattern: &Pattern) -> String {
+        match pattern {
+            Pattern::Range(None, Some(most)) => format!("at most {}", self.value(most)),
+            Pattern::Range(Some(least), None) => format!("at least {}", self.value(least)),
+            Pattern::Either(all) => {
+                let all: Vec<String> = all.iter().map(|one| self.time(one)).collect();
+                all.join(" or ")
+            }
+            other => self.pattern(other),
+        }
+    }
+
+    /// A comparison, parameters put in.
+    pub(super) fn comparison(self, check: &Comparison) -> String {
+        let sign = match check.operator {
+            Operator::Equal => "==",
+            Operator::NotEqual => "!=",
+            Operator::Less => "<",
+            Operator::LessOrEqual => "<=",
+            Operator::Greater => ">",
+            Operator::GreaterOrEqual => ">=",
+            Operator::In => "in",
+        };
+        let right = match &check.right {
+            Pattern::Either(all) => {
+                let all: Vec<String> = all.iter().map(|one| self.pattern(one)).collect();
+                format!("[{}]", all.join(", "))
+            }
+            one => self.pattern(one),
+        };
+        format!("{} {sign} {right}", self.value(&check.left))
+    }
+
+    /// A segment of a flood; each has a sequence number of its own if that is `random`.
+    pub(super) fn flooded(self, flood: &Flood) -> String {
+        let copies = format!("{} × ", flood.count);
+        let segment = self.injected(&flood.inject);
+        if flood.random {
+            return copies + &segment.replacen("<SEQ=0>", "<SEQ=random>", 1);
+        }
+        copies + &segment
     }
 
     /// A pattern.
@@ -59,10 +105,10 @@ impl Names<'_> {
             inject.offset.map(|offset| format!("data offset {offset}")),
             (inject.reserved != 0).then(|| format!("reserved bits {}", inject.reserved)),
         ];
-        odd.into_iter()
-            .flatten()
-            .chain(ip(&inject.ip))
-            .for_each(|odd| parts.push(format!(" {odd}")));
+        let odd: Vec<String> = odd.into_iter().flatten().chain(ip(&inject.ip)).collect();
+        if !odd.is_empty() {
+            parts.push(format!(" {}", odd.join(", ")));
+        }
         parts.concat()
     }
 

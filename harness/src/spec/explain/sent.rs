@@ -27,9 +27,7 @@ fn push(steps: &[Step], names: Names<'_>, when: Option<&str>, all: &mut Vec<Sent
         let segment = match &step.verb {
             Verb::Inject(inject) => names.injected(inject),
             Verb::InjectIcmp(icmp) => names.icmp(icmp),
-            Verb::Flood(flood) => {
-                format!("{} × {}", flood.count, names.injected(&flood.inject))
-            }
+            Verb::Flood(flood) => names.flooded(flood),
             Verb::OneOf(branches) => {
                 for branch in branches {
                     push(&branch.steps, names, Some(&branch.name), all);
