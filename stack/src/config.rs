@@ -34,6 +34,10 @@ pub struct Config {
     pub dsack_undo: bool,
     /// Explicit congestion notification (RFC 3168).
     pub ecn: EcnPolicy,
+    /// Send a new segment upon each of the first two signs of a loss (RFC 3042).
+    pub limited_transmit: bool,
+    /// What the third duplicate acknowledgment does where there is no SACK.
+    pub fast_retransmit: FastRetransmit,
     /// Find losses by time where SACK is used (RFC 8985 §6); without it, by RFC 6675.
     pub rack: bool,
     /// Send tail loss probes where RACK is used (RFC 8985 §7).
@@ -49,8 +53,10 @@ pub struct Config {
     pub initial_rto: Duration,
     /// Smallest RTO (RFC 6298 §2.4).
     pub min_rto: Duration,
-    /// Largest RTO, at least 60 s; also the longest pause between zero-window probes.
+    /// Largest RTO, at least 60 s (RFC 6298 §2.5).
     pub max_rto: Duration,
+    /// Longest pause between zero-window probes (RFC 9293 §3.8.6.1).
+    pub max_persist: Duration,
     /// R1: after so many retransmissions of a segment, IP is advised of the trouble
     /// (RFC 9293 §3.8.3).
     pub r1: u32,
@@ -78,8 +84,14 @@ pub struct Config {
     pub initial_window: u32,
     /// Initial slow start threshold in segments; `None` is arbitrarily high (RFC 5681 §3.1).
     pub initial_ssthresh: Option<u32>,
+    /// A pause longer than the RTO lowers cwnd to the restart window (RFC 5681 §4.1).
+    pub restart_after_idle: bool,
     /// What an application gets that switches keep-alive on without saying more.
     pub keepalive: KeepAlive,
+    /// Discover the path MTU (RFC 1191, RFC 8201). Without it packets may be fragmented on their
+    /// way, and hold what every path takes: 576 octets beyond the own network (RFC 1122 §3.3.3),
+    /// 1280 in IPv6 (RFC 8200 §5).
+    pub path_mtu_discovery: bool,
     /// So long after the path MTU fell a larger packet is tried again: at least 5 minutes, 10
     /// recommended (RFC 1191 §6.3, RFC 8201 §4).
     pub path_mtu_raise: Duration,
@@ -96,6 +108,9 @@ pub struct Config {
 
     /// The checks of RFC 5961 on RST, SYN and ACK; without them, RFC 793's.
     pub rfc5961: bool,
+    /// The checks of RFC 5927 on ICMP errors: they quote what is in flight (§4.1), and name no MTU
+    /// that nothing was too big for (§7.2). Without them, the four-tuple is enough.
+    pub rfc5927: bool,
     /// Challenge ACKs of one connection in [`Self::challenge_ack_interval`] (RFC 5961 §7).
     pub challenge_ack_limit: u32,
     /// The interval of [`Self::challenge_ack_limit`].
@@ -108,6 +123,8 @@ pub struct Config {
     pub syn_fin: SynFin,
     /// What a hard ICMP error does to a synchronized connection.
     pub icmp_hard: IcmpHard,
+    /// Where urgent pointers point, one's own and the peer's.
+    pub urgent_pointer: UrgentPointer,
 
     /// The largest backlog that a listener can have (listen(2)).
     pub somaxconn: usize,
@@ -140,6 +157,8 @@ impl Default for Config {
             dsack: true,
             dsack_undo: true,
             ecn: EcnPolicy::Answer,
+            limited_transmit: true,
+            fast_retransmit: FastRetransmit::NewReno,
             rack: true,
             tlp: true,
             fast_open: FastOpenPolicy::Off,
@@ -148,6 +167,7 @@ impl Default for Config {
             initial_rto: Duration::from_secs(1),
             min_rto: Duration::from_secs(1),
             max_rto: Duration::from_secs(60),
+            max_persist: Duration::from_secs(60),
             r1: 3,
             r2: 8,
             syn_retries: 7,
@@ -160,19 +180,23 @@ impl Default for Config {
             prr: true,
             initial_window: 10,
             initial_ssthresh: None,
+            restart_after_idle: true,
             keepalive: KeepAlive::default(),
+            path_mtu_discovery: true,
             path_mtu_raise: Duration::from_secs(600),
             msl: Duration::from_secs(30),
             time_wait_limit: 262_144,
             time_wait_reuse: true,
             fin_wait_2: Some(Duration::from_secs(60)),
             rfc5961: true,
+            rfc5927: true,
             challenge_ack_limit: 1000,
             challenge_ack_interval: Duration::from_secs(5),
             rst_in_time_wait: RstInTimeWait::Close,
             syn_in_time_wait: SynInTimeWait::Rfc6191,
             syn_fin: SynFin::Answer,
             icmp_hard: IcmpHard::Soft,
+            urgent_pointer: UrgentPointer::Following,
             somaxconn: 4096,
             syn_backlog: 1024,
             syn_queue_full: SynQueueFull::Drop,
@@ -193,6 +217,17 @@ pub enum EcnPolicy {
     Answer,
     /// An active OPEN asks for it too.
     Ask,
+}
+
+/// What the third duplicate acknowledgment does where there is no SACK.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FastRetransmit {
+    /// Nothing: losses wait for the retransmission timer.
+    Never,
+    /// The segment goes out again, and the next ACK of new data ends the recovery (RFC 5681 §3.2).
+    Reno,
+    /// The same, but a partial ACK has the next segment go out again (RFC 6582).
+    NewReno,
 }
 
 /// How the congestion window grows and shrinks.
@@ -289,6 +324,15 @@ pub enum IcmpHard {
     Soft,
     /// It ends the connection (RFC 9293 §3.9.2.2, SHLD-26).
     Abort,
+}
+
+/// Where urgent pointers point: RFC 793 said both, RFC 1122 one, RFC 6093 §4 the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UrgentPointer {
+    /// At the octet that follows the urgent data (RFC 6093 §4, MUST-62 of RFC 9293).
+    Following,
+    /// At the last octet of the urgent data (RFC 1122 §4.2.2.4; `tcp_stdurg` of Linux).
+    Last,
 }
 
 /// What happens to a handshake that completes while the accept queue is full.

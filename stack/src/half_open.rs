@@ -12,7 +12,7 @@ use crate::seq::{SeqNum, WireWindow};
 use crate::tcb::{Challenges, Origin, Tcb};
 use crate::timeouts::Timer;
 use crate::timestamps::TimestampState;
-use crate::{Config, Instant, ListenerId, State, UserTimeout};
+use crate::{Instant, ListenerId, State, UserTimeout};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A peer's SYN, as far as it has to be remembered.
@@ -114,7 +114,7 @@ pub(crate) struct HalfOpen {
 
 impl HalfOpen {
     /// What has to be remembered of a block; `None` if only the whole block will do.
-    pub(crate) fn of(tcb: &Tcb, config: &Config) -> Option<Self> {
+    pub(crate) fn of(tcb: &Tcb) -> Option<Self> {
         let (Origin::Passive(listener), Some(handshake)) = (tcb.origin, &tcb.handshake) else {
             return None;
         };
@@ -122,7 +122,7 @@ impl HalfOpen {
             && tcb.snd.next == tcb.snd.nxt
             && tcb.snd.queue.len() == 0
             && tcb.rcv.nxt == tcb.rcv.irs + 1
-            && tcb.path_mtu.get() == config.mtu;
+            && !tcb.path_mtu.has_fallen();
         let opened = tcb.owned || tcb.fast_opened();
         let waits = tcb.state == State::SynReceived && !opened && !tcb.snd.closing;
         let mut others = tcb.timers;

@@ -148,7 +148,8 @@ impl Quote {
 /// What an error does to the connection. Returns why it ends, if it does.
 pub(crate) fn arrives(tcb: &mut Tcb, report: &Report, cx: &mut Context<'_>) -> Option<CloseReason> {
     // RFC 5927 §4.1: only what is in flight can have met an error.
-    if report.seq.before(tcb.snd.una) || !report.seq.before(tcb.snd.nxt) {
+    let in_flight = !report.seq.before(tcb.snd.una) && report.seq.before(tcb.snd.nxt);
+    if cx.config.rfc5927 && !in_flight {
         return None;
     }
     cx.counters.icmp_errors += 1;
@@ -185,10 +186,11 @@ fn hard(tcb: &mut Tcb, report: &Report, cx: &Context<'_>) -> Option<CloseReason>
 
 /// Path MTU discovery: segments get smaller, and what did not fit goes out again.
 fn too_big(tcb: &mut Tcb, claim: u16, cx: &Context<'_>) {
+    if !cx.config.path_mtu_discovery {
+        return;
+    }
     let before = tcb.effective_mss();
-    let fell = tcb
-        .path_mtu
-        .too_big(claim, cx.now, cx.config.path_mtu_raise);
+    let fell = tcb.path_mtu.too_big(claim, cx.now, cx.config);
     if fell {
         tcb.congestion.mss_shrank(before, tcb.effective_mss());
     }

@@ -55,8 +55,9 @@ mod wire;
 mod work;
 
 pub use config::{
-    AcceptOverflow, Algorithm, Config, EcnPolicy, FastOpenPolicy, IcmpHard, KeepAlive,
-    RstInTimeWait, SocketOptions, SynCookies, SynFin, SynInTimeWait, SynQueueFull,
+    AcceptOverflow, Algorithm, Config, EcnPolicy, FastOpenPolicy, FastRetransmit, IcmpHard,
+    KeepAlive, RstInTimeWait, SocketOptions, SynCookies, SynFin, SynInTimeWait, SynQueueFull,
+    UrgentPointer,
 };
 pub use counters::Counters;
 pub use schedule::Schedule;

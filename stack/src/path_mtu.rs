@@ -3,9 +3,8 @@
 //! Every connection finds out for itself: there is no cache that a stranger could poison for
 //! others. That a claim quotes a segment in flight is checked by [`crate::icmp`].
 
-use crate::Instant;
+use crate::{Config, Instant};
 use std::net::IpAddr;
-use std::time::Duration;
 
 const NEVER: Instant = Instant(u64::MAX);
 
@@ -14,7 +13,7 @@ const NEVER: Instant = Instant(u64::MAX);
 pub(crate) struct PathMtu {
     /// Largest packet that may be sent, octets.
     estimate: u16,
-    /// MTU of the own link, above which the estimate never rises.
+    /// MTU of the own link, or of every path, above which the estimate never rises.
     link: u16,
     /// The smallest MTU that a link may have.
     least: u16,
@@ -25,12 +24,17 @@ pub(crate) struct PathMtu {
 }
 
 impl PathMtu {
-    /// As the own link allows.
-    pub(crate) fn of_link(link: u16, local: IpAddr) -> Self {
+    /// As the own link allows, or where nothing is discovered, every path.
+    pub(crate) fn new(local: IpAddr, remote: IpAddr, config: &Config) -> Self {
         // RFC 1191 §3:
         //   A host MUST never reduce its estimate of the Path MTU below 68
         //   octets.
         let least = if local.is_ipv4() { 68 } else { 1280 };
+        let link = if config.path_mtu_discovery {
+            config.mtu
+        } else {
+            config.mtu.min(everywhere(local, remote, config))
+        };
         Self {
             estimate: link,
             link,
@@ -38,6 +42,11 @@ impl PathMtu {
             largest_sent: least,
             raise_at: NEVER,
         }
+    }
+
+    /// It is smaller than at first.
+    pub(crate) fn has_fallen(&self) -> bool {
+        self.estimate < self.link
     }
 
     /// Largest packet that may be sent now, octets.
@@ -52,7 +61,7 @@ impl PathMtu {
     }
 
     /// A router says that no packet above `claim` gets through. True if the estimate fell.
-    pub(crate) fn too_big(&mut self, claim: u16, now: Instant, patience: Duration) -> bool {
+    pub(crate) fn too_big(&mut self, claim: u16, now: Instant, config: &Config) -> bool {
         // RFC 1191 §3:
         //   A host MUST not increase its estimate of the Path MTU in response to
         //   the contents of a Datagram Too Big message.
@@ -60,12 +69,12 @@ impl PathMtu {
         // RFC 5927 §7.2:
         //   If claimedmtu is larger than maxsizesent, then the
         //   ICMP error message is silently discarded.
-        if !falls || claim > self.largest_sent {
+        if !falls || config.rfc5927 && claim > self.largest_sent {
             return false;
         }
         self.estimate = claim.max(self.least);
         self.largest_sent = self.least;
-        self.raise_at = now + patience;
+        self.raise_at = now + config.path_mtu_raise;
         true
     }
 
@@ -78,12 +87,32 @@ impl PathMtu {
     }
 }
 
+/// What a host may send that does not discover path MTUs.
+fn everywhere(local: IpAddr, remote: IpAddr, config: &Config) -> u16 {
+    let (IpAddr::V4(local), IpAddr::V4(remote)) = (local, remote) else {
+        // RFC 8200 §5:
+        //   sending packets no larger than 1280 octets
+        return 1280;
+    };
+    // RFC 1122 §3.3.3:
+    //   EMTU_S <= 576 whenever the destination address is not on a
+    //   connected network
+    let hosts = u32::MAX.checked_shr(u32::from(config.ipv4_prefix));
+    let connected = local.to_bits() | hosts.unwrap_or(0) == remote.to_bits() | hosts.unwrap_or(0);
+    if connected { u16::MAX } else { 576 }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use rstest::rstest;
+    use std::time::Duration;
 
     const PATIENCE: Duration = Duration::from_secs(600);
+
+    fn of_link(local: IpAddr, config: &Config) -> PathMtu {
+        PathMtu::new(local, local, config)
+    }
     const V4: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
     const V6: IpAddr = IpAddr::V6(std::net::Ipv6Addr::LOCALHOST);
 
@@ -102,21 +131,26 @@ mod tests {
         #[case] claim: u16,
         #[case] estimate: Option<u16>,
     ) {
-        let mut path = PathMtu::of_link(1500, local);
+        let config = Config::default();
+        let mut path = of_link(local, &config);
         path.sent(sent);
-        let fell = path.too_big(claim, Instant::ZERO, PATIENCE);
+        let fell = path.too_big(claim, Instant::ZERO, &config);
         assert_eq!(fell.then(|| path.get()), estimate);
         assert!(
-            !path.too_big(claim, Instant::ZERO, PATIENCE),
+            !path.too_big(claim, Instant::ZERO, &config),
             "once is enough"
         );
     }
 
     #[test]
     fn the_estimate_rises_to_the_link_when_its_time_has_come() {
-        let mut path = PathMtu::of_link(1500, V4);
+        let config = Config {
+            path_mtu_raise: PATIENCE,
+            ..Config::default()
+        };
+        let mut path = of_link(V4, &config);
         path.sent(1500);
-        assert!(path.too_big(1000, Instant::ZERO, PATIENCE));
+        assert!(path.too_big(1000, Instant::ZERO, &config));
         path.age(Instant::ZERO + Duration::from_secs(599));
         assert_eq!(path.get(), 1000);
         path.age(Instant::ZERO + PATIENCE);

@@ -326,7 +326,7 @@ impl Tcb {
             settings,
             told: Told::default(),
             challenges: Challenges::default(),
-            path_mtu: PathMtu::of_link(config.mtu, local.ip()),
+            path_mtu: PathMtu::new(local.ip(), remote.ip(), config),
             soft_error: None,
             handshake: None,
             in_output: false,

@@ -240,7 +240,7 @@ pub(crate) fn probe_interval(tcb: &Tcb, config: &Config) -> Duration {
     tcb.rtt
         .rto()
         .saturating_mul(1 << tcb.probe_backoff.min(16))
-        .min(config.max_rto)
+        .min(config.max_persist)
 }
 
 fn keep_alive(tcb: &mut Tcb, cx: &mut Context<'_>) -> Option<CloseReason> {

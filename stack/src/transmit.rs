@@ -14,7 +14,7 @@ use crate::tcb::{Context, Origin, Tcb};
 use crate::timeouts::Timer;
 use crate::user_timeout::{self, UserTimeout};
 use crate::wire::{self, MOST_OPTIONS, TIMESTAMPS_LEN, USER_TIMEOUT_LEN, sack_len};
-use crate::{State, tail_loss};
+use crate::{State, UrgentPointer, tail_loss};
 
 /// A segment that is about to be built.
 #[derive(Clone, Copy, Debug)]
@@ -218,8 +218,12 @@ fn text(tcb: &mut Tcb, cx: &Context<'_>) -> Option<Plan> {
     let end = tcb.snd_end();
     let (next, reported) = recovery::not_reported(tcb, tcb.snd.next);
     tcb.snd.next = next;
-    let outstanding = recovery::in_flight(tcb);
     let snd = &tcb.snd;
+    let outstanding = if tcb.congestion.counts_reported() {
+        next.since(snd.una)
+    } else {
+        recovery::in_flight(tcb)
+    };
     if next == snd.una && next == snd.nxt && next.before(end) {
         let sender = tcb.sender(cx.now);
         tcb.congestion.restart_if_idle(&sender, tcb.rtt.rto());
@@ -424,7 +428,12 @@ fn build<'a>(tcb: &'a mut Tcb, plan: Plan, cx: &mut Context<'_>) -> Segment<'a> 
     // RFC 2883 §4, rule (1): a duplicate is reported once.
     tcb.rcv.sack.reported();
     let urgent = tcb.snd.up.filter(|up| !syn && up.after(plan.seq));
-    let urgent = urgent.map(|up| u16::try_from(up.since(plan.seq)).unwrap_or(u16::MAX));
+    // RFC 6093 §4:
+    //   "the urgent pointer points to the sequence number of the
+    //   octet following the urgent data"
+    let before = u32::from(cx.config.urgent_pointer == UrgentPointer::Last);
+    let pointer = |up: SeqNum| u16::try_from(up.since(plan.seq) - before).unwrap_or(u16::MAX);
+    let urgent = urgent.map(pointer);
     let queue: &SendQueue = &tcb.snd.queue;
     let text = if plan.len == 0 {
         &[]

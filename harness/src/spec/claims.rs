@@ -49,6 +49,10 @@ pub const CLAIMS: &[Entry] = &[
     claim("rack", "RACK loss detection (RFC 8985)"),
     claim("reno", "Reno congestion control (RFC 5681)"),
     claim(
+        "rfc5927",
+        "checks of ICMP errors against forgery (RFC 5927)",
+    ),
+    claim(
         "rfc5961",
         "defence against blind attacks, challenge ACKs (RFC 5961)",
     ),
@@ -122,6 +126,11 @@ pub const POLICIES: &[Policy] = &[
         "active OPENs that may wait for their handshake at the same time",
     ),
     policy(
+        "fast_retransmit",
+        Values::OneOf(&["never", "newreno", "reno"]),
+        "the third duplicate ACK where there is no SACK (RFC 5681 §3.2, RFC 6582)",
+    ),
+    policy(
         "fin_wait_2",
         Values::Duration,
         "longest FIN-WAIT-2 of a connection that nobody owns: FIN2.TIMEOUT",
@@ -155,6 +164,11 @@ pub const POLICIES: &[Policy] = &[
         "keepalive.interval",
         Values::Duration,
         "time between probes",
+    ),
+    policy(
+        "max_persist",
+        Values::Duration,
+        "longest pause between zero-window probes",
     ),
     policy(
         "max_rto",

@@ -8,7 +8,7 @@ use crate::segment::{Control, Segment};
 use crate::seq::SeqNum;
 use crate::tcb::{Context, Origin, Tcb};
 use crate::timeouts::Timer;
-use crate::{CloseReason, Config, Event, State, recovery, sack, user_timeout};
+use crate::{CloseReason, Config, Event, State, UrgentPointer, recovery, sack, user_timeout};
 use std::ops::ControlFlow::{Break, Continue};
 
 /// What becomes of the segment.
@@ -362,7 +362,9 @@ fn sixth_urg(tcb: &mut Tcb, segment: &Segment<'_>, cx: &mut Context<'_>) -> Chec
     //   If the URG bit is set, RCV.UP <- max(RCV.UP,SEG.UP), and
     //   signal the user that the remote side has urgent data if the
     //   urgent pointer (RCV.UP) is in advance of the data consumed.
-    let up = segment.seq + u32::from(pointer);
+    // Where it points is that of RFC 6093 §4, unless the host has it otherwise.
+    let behind = u32::from(cx.config.urgent_pointer == UrgentPointer::Last);
+    let up = segment.seq + u32::from(pointer) + behind;
     if tcb.rcv.up.is_none_or(|known| up.after(known)) {
         tcb.rcv.up = Some(up);
         if tcb.urgent_unread() > 0 {

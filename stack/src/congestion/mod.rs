@@ -17,7 +17,7 @@ mod cubic;
 mod prr;
 mod reno;
 
-use crate::config::{Algorithm, Config};
+use crate::config::{Algorithm, Config, FastRetransmit};
 use crate::seq::SeqNum;
 use crate::time::Instant;
 use cubic::Cubic;
@@ -183,6 +183,12 @@ pub(crate) struct Congestion {
     last_sent: Instant,
     /// F-RTO is on.
     frto: bool,
+    /// Limited transmit is on.
+    limited: bool,
+    /// What the third duplicate acknowledgment does.
+    fast_retransmit: FastRetransmit,
+    /// A pause lowers cwnd.
+    restarts: bool,
     /// Proportional rate reduction is on.
     reduces_by_rate: bool,
     /// The last recovery steered by a scoreboard.
@@ -208,6 +214,9 @@ impl Congestion {
             held: false,
             last_sent: Instant::ZERO,
             frto: config.frto,
+            limited: config.limited_transmit,
+            fast_retransmit: config.fast_retransmit,
+            restarts: config.restart_after_idle,
             reduces_by_rate: config.prr,
             prr: None,
         }
@@ -259,11 +268,17 @@ impl Congestion {
         (self.window.cwnd + limited).saturating_sub(in_flight)
     }
 
+    /// What was reported above SND.UNA lets nothing out: there is no recovery, and no limited
+    /// transmit, which with SACK goes by the pipe.
+    pub(crate) fn counts_reported(&self) -> bool {
+        !self.limited && self.phase == Phase::Open
+    }
+
     fn limited_transmit(&self, mss: u32) -> u32 {
         // RFC 3042 §2:
         //   The amount of outstanding data would remain less than or equal
         //   to the congestion window plus 2 segments.
-        if self.phase == Phase::Open && self.duplicates < DUPLICATES {
+        if self.limited && self.phase == Phase::Open && self.duplicates < DUPLICATES {
             self.duplicates * mss
         } else {
             0
@@ -277,7 +292,7 @@ impl Congestion {
         //   transmission if the TCP has not sent data in an interval exceeding
         //   the retransmission timeout.
         self.control.as_mut().pause(sender.now);
-        if sender.now.since(self.last_sent) > rto {
+        if self.restarts && sender.now.since(self.last_sent) > rto {
             self.undo = None;
             self.window.cwnd = self.window.cwnd.min(self.restart);
             self.first = (sender.nxt, sender.nxt + self.window.cwnd);
@@ -300,6 +315,15 @@ impl Congestion {
         let acked = ack.since(sender.una);
         self.duplicates = 0;
         match self.phase {
+            Phase::FastRecovery { .. } if self.fast_retransmit == FastRetransmit::Reno => {
+                // RFC 5681 §3.2:
+                //   When the next ACK arrives that acknowledges previously
+                //   unacknowledged data, a TCP MUST set cwnd to ssthresh (the value
+                //   set in step 2).
+                self.window.cwnd = self.window.ssthresh;
+                self.phase = Phase::Open;
+                Reaction::default()
+            }
             Phase::FastRecovery { partial } if ack.before(self.recover) => {
                 self.partial_ack(acked, sender.mss);
                 self.phase = Phase::FastRecovery { partial: true };
@@ -379,7 +403,8 @@ impl Congestion {
         //   When the third duplicate ACK is received, the TCP sender first
         //   checks the value of recover to see if the Cumulative
         //   Acknowledgment field covers more than recover.
-        if self.duplicates != DUPLICATES || !sender.una.after(self.recover) {
+        let wanted = self.fast_retransmit != FastRetransmit::Never;
+        if !wanted || self.duplicates != DUPLICATES || !sender.una.after(self.recover) {
             return Reaction::default();
         }
         self.enter_recovery(sender);

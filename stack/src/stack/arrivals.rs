@@ -257,7 +257,7 @@ impl Stack {
             tos,
             ttl,
             id,
-            df: true,
+            df: self.config.path_mtu_discovery,
         };
         let (src_port, dst_port) = (local.port(), remote.port());
         let mut packet = Vec::new();

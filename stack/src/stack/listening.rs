@@ -257,7 +257,7 @@ impl Stack {
             return;
         };
         let sockets = (tcb.local, tcb.remote);
-        let entry = HalfOpen::of(tcb, &self.config);
+        let entry = HalfOpen::of(tcb);
         let Some(entry) = entry.filter(|entry| self.listeners.get(entry.listener).is_some()) else {
             return;
         };

@@ -473,7 +473,7 @@ impl Stack {
             } else {
                 0
             },
-            df: true,
+            df: self.config.path_mtu_discovery,
         };
         let (src_port, dst_port) = (tcb.local.port(), tcb.remote.port());
         let segment = transmit::next(tcb, &mut cx);

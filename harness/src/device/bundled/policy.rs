@@ -4,8 +4,8 @@ use super::sysctl;
 use crate::spec::profile::Profile;
 use std::time::Duration;
 use tcpspec_stack::{
-    AcceptOverflow, Algorithm, Config, EcnPolicy, IcmpHard, RstInTimeWait, SynCookies, SynFin,
-    SynInTimeWait, SynQueueFull,
+    AcceptOverflow, Algorithm, Config, EcnPolicy, FastRetransmit, IcmpHard, RstInTimeWait,
+    SynCookies, SynFin, SynInTimeWait, SynQueueFull,
 };
 
 /// A policy that the bundled stack cannot follow.
@@ -32,8 +32,11 @@ pub fn config(profile: &Profile) -> Result<Config, PolicyError> {
     let mut config = Config {
         dsack: profile.claims.contains("dsack"),
         dsack_undo: profile.claims.contains("dsack-undo"),
+        limited_transmit: profile.claims.contains("limited-transmit"),
+        path_mtu_discovery: profile.claims.contains("pmtud"),
         rack: profile.claims.contains("rack"),
         prr: profile.claims.contains("prr"),
+        rfc5927: profile.claims.contains("rfc5927"),
         rfc5961: profile.claims.contains("rfc5961"),
         sack: profile.claims.contains("sack"),
         timestamps: profile.claims.contains("timestamps"),
@@ -57,7 +60,8 @@ pub fn config(profile: &Profile) -> Result<Config, PolicyError> {
 
 /// The policies that [`follow`] knows, and the settings that it takes by their names on Linux, so
 /// that a spec can set them on both.
-const NAMES: [&str; 22] = [
+const NAMES: [&str; 23] = [
+    "fast_retransmit",
     "tcp_recovery",
     "tcp_early_retrans",
     "msl",
@@ -94,9 +98,10 @@ const OF_LISTENERS: [&str; 7] = [
 ];
 
 /// The policies that [`limit`] knows: how many there may be of something, and for how long.
-const LIMITS: [&str; 8] = [
+const LIMITS: [&str; 9] = [
     "active_backlog",
     "fin_wait_2",
+    "max_persist",
     "path_mtu_raise",
     "somaxconn",
     "synack_retries_pressed",
@@ -185,10 +190,20 @@ fn follow(config: &mut Config, name: &str, value: &str) -> Option<()> {
                 _ => return None,
             }
         }
+        "fast_retransmit" => config.fast_retransmit = fast_retransmit(value)?,
         "tcp_ecn" => config.ecn = ecn(value)?,
         _ => return None,
     }
     Some(())
+}
+
+fn fast_retransmit(value: &str) -> Option<FastRetransmit> {
+    Some(match value {
+        "never" => FastRetransmit::Never,
+        "reno" => FastRetransmit::Reno,
+        "newreno" => FastRetransmit::NewReno,
+        _ => return None,
+    })
 }
 
 fn ecn(value: &str) -> Option<EcnPolicy> {
@@ -206,6 +221,7 @@ fn limit(config: &mut Config, name: &str, value: &str) -> Option<()> {
     match name {
         "active_backlog" | "tcp_active_backlog" => config.active_backlog = value.parse().ok()?,
         "fin_wait_2" => config.fin_wait_2 = Some(duration()?),
+        "max_persist" => config.max_persist = duration()?,
         "path_mtu_raise" => config.path_mtu_raise = duration()?,
         "somaxconn" => config.somaxconn = value.parse().ok()?,
         "synack_retries_pressed" => config.synack_retries_pressed = value.parse().ok()?,

@@ -3,7 +3,7 @@
 
 use std::str::FromStr;
 use std::time::Duration;
-use tcpspec_stack::{Config, FastOpenPolicy, RstInTimeWait};
+use tcpspec_stack::{Config, FastOpenPolicy, RstInTimeWait, UrgentPointer};
 
 /// Makes the stack follow a setting; `None` if it cannot have that value.
 pub(super) type Change = fn(&mut Config, &str) -> Option<()>;
@@ -11,6 +11,10 @@ pub(super) type Change = fn(&mut Config, &str) -> Option<()>;
 /// What the setting with that name changes; `None` if the stack has no such choice.
 pub(super) fn change_of(name: &str) -> Option<Change> {
     Some(match name {
+        "ip_no_pmtu_disc" => |config, value| {
+            config.path_mtu_discovery = !flag(value)?;
+            Some(())
+        },
         "net.core.somaxconn" => |config, value| put(&mut config.somaxconn, number(value)),
         "tcp_challenge_ack_limit" => {
             |config, value| put(&mut config.challenge_ack_limit, number(value))
@@ -37,6 +41,17 @@ pub(super) fn change_of(name: &str) -> Option<Change> {
                 RstInTimeWait::Ignore
             } else {
                 RstInTimeWait::Close
+            };
+            Some(())
+        },
+        "tcp_slow_start_after_idle" => {
+            |config, value| put(&mut config.restart_after_idle, flag(value))
+        }
+        "tcp_stdurg" => |config, value| {
+            config.urgent_pointer = if flag(value)? {
+                UrgentPointer::Last
+            } else {
+                UrgentPointer::Following
             };
             Some(())
         },
@@ -93,8 +108,13 @@ mod tests {
         assert_eq!(follow("tcp_rfc1337", "1"), Some(Some(())));
         assert_eq!(follow("tcp_max_tw_buckets", "7"), Some(Some(())));
         assert_eq!(follow("tcp_tw_reuse", "often"), Some(None));
+        assert_eq!(follow("tcp_stdurg", "1"), Some(Some(())));
+        assert_eq!(follow("tcp_slow_start_after_idle", "0"), Some(Some(())));
+        assert_eq!(follow("ip_no_pmtu_disc", "1"), Some(Some(())));
         assert_eq!(follow("tcp_autocorking", "0"), None);
         assert_eq!(config.rst_in_time_wait, RstInTimeWait::Ignore);
         assert_eq!(config.time_wait_limit, 7);
+        assert_eq!(config.urgent_pointer, UrgentPointer::Last);
+        assert!(!config.restart_after_idle && !config.path_mtu_discovery);
     }
 }

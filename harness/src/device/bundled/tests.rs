@@ -109,9 +109,27 @@ fn two_msl_pass_in_no_time() {
 #[case("msl", "soon", false)]
 #[case("syn_fin", "drop", true)]
 #[case("syn_fin", "frown", false)]
+#[case("fast_retransmit", "reno", true)]
+#[case("fast_retransmit", "often", false)]
+#[case("max_persist", "2m", true)]
+#[case("max_persist", "long", false)]
 #[case("colour", "blue", false)]
 fn policies_are_followed_or_refused(#[case] name: &str, #[case] value: &str, #[case] known: bool) {
     let mut profile = Profile::default();
     profile.policies.insert(name.to_owned(), value.to_owned());
     assert_eq!(config(&profile).is_ok(), known);
+}
+
+/// Each claim that has a switch turns it, and no other claim does.
+#[rstest]
+#[case("dsack-undo", |config: &Config| config.dsack_undo)]
+#[case("limited-transmit", |config: &Config| config.limited_transmit)]
+#[case("pmtud", |config: &Config| config.path_mtu_discovery)]
+#[case("rfc5927", |config: &Config| config.rfc5927)]
+#[case("rfc5961", |config: &Config| config.rfc5961)]
+fn a_claim_is_a_switch(#[case] claim: &str, #[case] is_on: fn(&Config) -> bool) {
+    let mut profile = Profile::default();
+    assert!(!is_on(&config(&profile).unwrap()));
+    profile.claims.insert(claim.to_owned());
+    assert!(is_on(&config(&profile).unwrap()));
 }

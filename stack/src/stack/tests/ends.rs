@@ -434,7 +434,7 @@ fn challenge_acks_are_throttled_per_connection() {
 }
 
 /// An ICMP error about the segment of 1040 octets that `conn` sent with this number.
-fn icmp(conn: &Established, kind: (u8, u8), mtu: u16, seq: SeqNum) -> Vec<u8> {
+pub(super) fn icmp(conn: &Established, kind: (u8, u8), mtu: u16, seq: SeqNum) -> Vec<u8> {
     let mut quoted = vec![
         0x45, 0, 4, 16, 0, 0, 0, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2,
     ];

@@ -4,6 +4,7 @@ mod hostile;
 mod listening;
 mod matrix;
 mod recovery;
+mod switches;
 mod testing;
 mod time;
 mod time_wait;

@@ -31,6 +31,8 @@ pub(crate) struct Seen {
     pub(crate) timestamps: Option<(u32, u32)>,
     pub(crate) user_timeout: Option<UserTimeout>,
     pub(crate) text: Vec<u8>,
+    /// Don't Fragment.
+    pub(crate) df: bool,
 }
 
 impl Seen {
@@ -49,6 +51,7 @@ impl Seen {
             timestamps: segment.timestamps.map(|ts| (ts.val, ts.ecr)),
             user_timeout: segment.user_timeout,
             text: segment.text.to_vec(),
+            df: ip.df,
         }
     }
 
