@@ -3,7 +3,7 @@
 
 use super::cable::{LONG, LONGER, LOSSY, TAGGED, VLAN};
 use super::killed::{Family, networks};
-use super::rig::{Ran, Rig};
+use super::rig::{self, Ran, Rig};
 use super::{V4, Way, column};
 use libtest_mimic::Failed;
 use nix::sys::signal::{Signal, kill};
@@ -53,6 +53,8 @@ pub(crate) fn own_address() -> Result<(), Failed> {
     let rig = Rig::build()?;
     let own = [
         "run",
+        "--specs",
+        rig::few(),
         "-d",
         V4.device,
         "--own-address",
@@ -70,7 +72,7 @@ pub(crate) fn own_address() -> Result<(), Failed> {
     // Killed in the middle, it leaves no rule, process or connection of the kernel's either.
     let mut run = rig.spawn(&[&own[..], &rest, &QUIET, &SOME].concat())?;
     let table = format!("tcpspec-{}", run.id());
-    for _ in 0..100 {
+    for _ in 0..600 {
         if helper(&rig, "tables")?.contains(&table) {
             break;
         }
@@ -345,7 +347,7 @@ pub(crate) fn among_enemies() -> Result<(), Failed> {
 
 /// What would be sent is shown without a device or any powers; strangers are sent nothing.
 pub(crate) fn rehearsed() -> Result<(), Failed> {
-    let ran = |arguments: &[&str]| super::rig::tcpspec_here(arguments);
+    let ran = |arguments: &[&str]| rig::tcpspec_here(arguments);
     let dry = [
         "run",
         "--dry-run",

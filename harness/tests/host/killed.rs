@@ -217,15 +217,8 @@ pub(crate) fn agents() -> Result<(), Failed> {
         thread::sleep(STEP);
     }
     let report = rig.file("report.json");
-    let way = [
-        "run",
-        "-d",
-        "192.0.2.7",
-        "--from",
-        V4.from,
-        "--agent",
-        AGENT,
-    ];
+    let way = ["run", "--specs", rig::few(), "-d", "192.0.2.7"];
+    let way = [&way[..], &["--from", V4.from, "--agent", AGENT]].concat();
     let rest = [
         "--token",
         rig::TOKEN,

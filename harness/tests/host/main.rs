@@ -136,10 +136,13 @@ const V6: Way = Way {
 };
 
 impl Way {
-    fn arguments(&self) -> [&'static str; 8] {
+    /// With the folder of few specs, as far as the number of the closed port.
+    fn arguments(&self) -> [&'static str; 10] {
         let (device, from) = (self.device, self.from);
         [
             "run",
+            "--specs",
+            rig::few(),
             "--device",
             device,
             "--from",
@@ -154,9 +157,10 @@ impl Way {
 /// A Linux host passes whatever can be asked without an agent, but for its known deviations.
 fn conforms(rig: &Rig, way: &Way) -> Result<(), Failed> {
     let report = rig.file(&format!("from-{}.json", way.from));
-    let mut arguments = way.arguments().to_vec();
-    arguments.extend(["10", "--pcap", "none", "--quiet", "--json", report.as_str()]);
-    let ran = rig.tcpspec(&arguments)?;
+    let all = way.arguments().into_iter();
+    let all = all.filter(|word| *word != "--specs" && *word != rig::few());
+    let rest = ["10", "--pcap", "none", "--quiet", "--json", report.as_str()];
+    let ran = rig.tcpspec(&all.chain(rest).collect::<Vec<_>>())?;
     if ran.code != Some(0) {
         return Err(format!("exit {:?}\n{}{}", ran.code, ran.out, ran.errors).into());
     }
@@ -181,6 +185,8 @@ fn with_an_agent() -> Result<(), Failed> {
     let report = rig.file("agent.json");
     let from = [
         "run",
+        "--specs",
+        rig::few(),
         "-d",
         "2001:db8::7",
         "--from",
@@ -196,17 +202,20 @@ fn with_an_agent() -> Result<(), Failed> {
         "--json",
         &report,
     ];
-    let rest = ["--pcap", "none", "-q", "3.5", "3.6", "3.10.7.4"];
+    // On a busy machine a case may find the tester unfit; what counts is how many pass.
+    let rest = ["--allow-inconclusive", "--pcap", "none", "-q"];
+    let rest = [&rest[..], &["3.5", "3.6", "3.10.7.4"]].concat();
     let ran = rig.tcpspec(&[&from[..], &agent, &rest].concat())?;
     if ran.code != Some(0) {
         return Err(format!("exit {:?}\n{}{}", ran.code, ran.out, ran.errors).into());
     }
     let run: Value = serde_json::from_str(&std::fs::read_to_string(&report)?)?;
     let cases = run["cases"].as_array().ok_or("no cases")?;
-    let skipped = |case: &&Value| case["verdict"] == "skipped";
-    let skipped = cases.iter().filter(skipped).count();
-    if cases.len() < 500 || skipped * 20 > cases.len() {
-        return Err(format!("{skipped} of {} cases were skipped", cases.len()).into());
+    let unplayed =
+        |case: &&Value| case["verdict"] == "skipped" || case["verdict"] == "inconclusive";
+    let unplayed = cases.iter().filter(unplayed).count();
+    if cases.len() < 500 || unplayed * 20 > cases.len() {
+        return Err(format!("{unplayed} of {} cases were not played", cases.len()).into());
     }
     Ok(())
 }
@@ -214,6 +223,8 @@ fn with_an_agent() -> Result<(), Failed> {
 fn wrong_token(rig: &Rig) -> Result<(), Failed> {
     let from = [
         "run",
+        "--specs",
+        rig::few(),
         "-d",
         "192.0.2.7",
         "--from",
@@ -268,12 +279,12 @@ fn column<'t>(text: &'t str, table: &str, name: &str) -> Option<&'t str> {
 }
 
 fn taken(rig: &Rig) -> Result<(), Failed> {
-    let arguments = ["run", "-d", "192.0.2.7:9", "--from", "192.0.2.8"];
+    let arguments = ["-d", "192.0.2.7:9", "--from", "192.0.2.8"];
     refused(rig, &arguments, "192.0.2.8 is in use by 02:")
 }
 
 fn own(rig: &Rig) -> Result<(), Failed> {
-    let arguments = ["run", "-d", "192.0.2.7:9", "--from", "192.0.2.1"];
+    let arguments = ["-d", "192.0.2.7:9", "--from", "192.0.2.1"];
     refused(
         rig,
         &arguments,
@@ -282,7 +293,7 @@ fn own(rig: &Rig) -> Result<(), Failed> {
 }
 
 fn silent(rig: &Rig) -> Result<(), Failed> {
-    let arguments = ["run", "-d", "192.0.2.77:9", "--from", "192.0.2.229"];
+    let arguments = ["-d", "192.0.2.77:9", "--from", "192.0.2.229"];
     refused(rig, &arguments, "192.0.2.77 does not answer ARP")
 }
 
@@ -318,7 +329,8 @@ fn dies() -> Result<(), Failed> {
 
 /// The run ends with exit 3 and these words, before any case.
 fn refused(rig: &Rig, arguments: &[&str], words: &str) -> Result<(), Failed> {
-    let ran = rig.tcpspec(arguments)?;
+    let run = ["run", "--specs", rig::few()];
+    let ran = rig.tcpspec(&[&run, arguments].concat())?;
     if ran.code == Some(3) && ran.errors.contains(words) {
         return Ok(());
     }

@@ -18,6 +18,7 @@ const FILES: u64 = 1 << 1;
 /// A user and a group that own nothing.
 const NOBODY: u32 = 65_534;
 /// What a user who is not root is given.
+const REST: [&str; 5] = ["10", "--pcap", "none", "-q", "3.10.7.4"];
 const GIVEN: &str = "cap_net_raw,cap_net_admin+ep";
 
 /// Root gives up all it has, also what programs that it starts could get back.
@@ -62,21 +63,25 @@ pub(crate) fn of_a_user() -> Result<(), Failed> {
         return Ok(());
     }
     let rig = Rig::build()?;
-    let given = rig.spawn_as(NOBODY, true, env!("CARGO_BIN_EXE_tcpspec"), &arguments(&[]))?;
-    has_nothing(&rig, given)?;
-    let rig = Rig::build()?;
-    let program = rig.file("tcpspec");
+    let (folder, program) = (rig.folder(), rig.file("tcpspec"));
     fs::copy(env!("CARGO_BIN_EXE_tcpspec"), &program)?;
-    let folder = rig.folder();
     fs::set_permissions(folder, Permissions::from_mode(0o755))?;
+    // The folder of few specs may be where only its owner can read.
+    let way = V4.arguments().into_iter();
+    let way = way.filter(|word| *word != "--specs" && *word != rig::few());
+    let arguments: Vec<&str> = way.chain(REST).collect();
+    let given = rig.spawn_as(NOBODY, true, &program, &arguments)?;
+    has_nothing(&rig, given)?;
+    // The host has accepted connections: another one has not.
+    let host = Rig::build()?;
     let set = Command::new("setcap").args([GIVEN, &program]).status();
     let is_void = statvfs(folder)?.flags().contains(FsFlags::ST_NOSUID);
     if is_void || !set.is_ok_and(|status| status.success()) {
         println!("not looked at: there is no setcap, or files here cannot have capabilities");
         return Ok(());
     }
-    let in_its_file = rig.spawn_as(NOBODY, false, &program, &arguments(&[]))?;
-    has_nothing(&rig, in_its_file)
+    let in_its_file = host.spawn_as(NOBODY, false, &program, &arguments)?;
+    has_nothing(&host, in_its_file)
 }
 
 /// Without CAP_SETPCAP the bounding set stays; without new privileges it is void.
@@ -91,8 +96,7 @@ fn has_nothing(rig: &Rig, run: Child) -> Result<(), Failed> {
 }
 
 fn arguments<'m>(more: &[&'m str]) -> Vec<&'m str> {
-    let rest = ["10", "--pcap", "none", "-q", "3.10.7.4"];
-    [&V4.arguments()[..], &rest, more].concat()
+    [&V4.arguments()[..], &REST, more].concat()
 }
 
 /// What the threads of a run may do when it is well under way.

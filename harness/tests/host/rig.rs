@@ -5,6 +5,7 @@
 use super::killed::networks;
 use std::collections::BTreeSet;
 use std::io::{self, BufRead, BufReader};
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -66,6 +67,22 @@ read -r _ || true
 
 /// Who is not root becomes it in a user namespace; some powers over a host go with the real one.
 const OWN_USERS: [&str; 2] = ["--user", "--map-root-user"];
+
+/// What most tests play is of these sections. To read all others takes longer than many a test.
+const FEW: [&str; 4] = [
+    "3.5-establishing",
+    "3.6-closing",
+    "3.8-data",
+    "3.10.7.4-other-states",
+];
+/// What specs cannot be read without.
+const ALWAYS: [&str; 5] = [
+    "devices",
+    "deviations",
+    "preambles.yaml",
+    "requirements",
+    "services",
+];
 
 /// Where the host's agent listens, and what it wants to hear: as in the script.
 pub(crate) const AGENT: &str = "192.0.2.7:30700";
@@ -287,6 +304,21 @@ pub(crate) fn unshared() -> Command {
 /// Powers are real ones, not those over a namespace of users.
 pub(crate) fn is_root() -> bool {
     nix::unistd::geteuid().is_root()
+}
+
+/// A folder with [`FEW`] specs.
+pub(crate) fn few() -> &'static str {
+    static LINKED: OnceLock<()> = OnceLock::new();
+    let folder = concat!(env!("CARGO_TARGET_TMPDIR"), "/few-specs");
+    LINKED.get_or_init(|| {
+        let all = Path::new(env!("CARGO_MANIFEST_DIR")).join("../specs");
+        // What is there was made by an earlier run; what cannot be made, no spec is found in.
+        let _ = std::fs::create_dir_all(folder);
+        for name in FEW.iter().chain(&ALWAYS) {
+            let _ = symlink(all.join(name), Path::new(folder).join(name));
+        }
+    });
+    folder
 }
 
 /// What the `linux` profile pins, as `name=value` words.

@@ -80,7 +80,15 @@ impl Way {
     /// The cases by their ids, those of IPv6 by those of IPv4.
     fn run(&self, rig: &Rig, cases: &[&str]) -> Result<BTreeMap<String, Value>, Failed> {
         let report = rig.file(&format!("{}.json", self.name));
-        let mut arguments = vec!["run", "-d", self.device, "--from", self.from];
+        let mut arguments = vec![
+            "run",
+            "--specs",
+            rig::few(),
+            "-d",
+            self.device,
+            "--from",
+            self.from,
+        ];
         arguments.extend(["--profile", "linux", "--agent", self.agent, "-j", "16"]);
         if let Some(token) = self.token {
             arguments.extend(["--token", token]);
