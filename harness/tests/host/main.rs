@@ -53,7 +53,7 @@ const TESTS: &[(&str, Test)] = &[
     ("host/a-flood", |_| flood::floods()),
     ("host/linux-over-ipv4", |rig| conforms(rig, &V4)),
     ("host/linux-over-ipv6", |rig| conforms(rig, &V6)),
-    ("host/discard-and-echo", services::discard_and_echo),
+    ("host/discard-echo-and-ssh", services::our_own),
     ("host/among-enemies", |_| care::among_enemies()),
     ("host/an-agent-shouted-at", upper_tester::after_garbage),
     ("host/an-agent-greeted-over-udp", upper_tester::greeted),

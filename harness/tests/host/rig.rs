@@ -58,7 +58,7 @@ nsenter --target $host --net $mortal "$3" agent --listen 192.0.2.7:30701 --allow
   --no-token --standard-only >/dev/null & upper_tester=$!
 nsenter --target $host --net $mortal sh -c "exec ${5:-sleep infinity}" >/dev/null & other=$!
 trap 'kill $agent $upper_tester $service $other $cable $host' EXIT
-for port in 9 30700 30701 $6; do
+for port in 9 22 30700 30701 $6; do
   until on ss -Hltn "sport = :$port" | grep -q LISTEN; do kill -0 $other; sleep 0.01; done
 done
 echo $host

@@ -1,6 +1,6 @@
 //! Services on the host in the place of an agent: our own, and where they are installed those of
 //! others, started by the tests and by nobody else (Debian: `nginx-light`, `redis-server`,
-//! `xinetd`, `openssh-server`).
+//! `xinetd`).
 
 use super::rig::{self, Ran, Rig};
 use libtest_mimic::{Failed, Trial};
@@ -14,9 +14,8 @@ struct Program {
     name: &'static str,
     /// Shows that it is there.
     version: &'static [&'static str],
-    /// What starts it, and stays; only root can start some.
+    /// What starts it, and stays.
     command: &'static str,
-    by_root: bool,
     prepare: fn(&Path) -> std::io::Result<()>,
     serves: &'static [Served],
 }
@@ -87,12 +86,11 @@ const TWO: Own = Own {
     says: "sends 2 octets, which no request draws",
 };
 
-const PROGRAMS: [Program; 4] = [
+const PROGRAMS: [Program; 3] = [
     Program {
         name: "redis",
         version: &["redis-server", "--version"],
         command: "redis-server --port 6379 --bind '*' '-::*' --protected-mode no --save ''",
-        by_root: false,
         prepare: |_| Ok(()),
         serves: &[Served {
             service: "redis",
@@ -107,7 +105,6 @@ const PROGRAMS: [Program; 4] = [
         name: "nginx",
         version: &["nginx", "-v"],
         command: "nginx -p . -c nginx.conf",
-        by_root: false,
         prepare: configure_nginx,
         serves: &[Served {
             service: "http",
@@ -122,7 +119,6 @@ const PROGRAMS: [Program; 4] = [
         name: "xinetd",
         version: &["xinetd", "-version"],
         command: "xinetd -dontfork -f xinetd.conf",
-        by_root: false,
         prepare: configure_xinetd,
         // Our own discard and echo are played over IPv4.
         serves: &[
@@ -151,24 +147,6 @@ const PROGRAMS: [Program; 4] = [
                 specs: &[],
             },
         ],
-    },
-    Program {
-        name: "openssh",
-        version: &["/usr/sbin/sshd", "-V"],
-        // It wants a folder that only its package makes where one starts it as usual.
-        command: "unshare --mount sh -c 'mount -t tmpfs tmpfs /run && mkdir /run/sshd && \
-                  exec /usr/sbin/sshd -D -e -f sshd_config -h \"$PWD/key\"'",
-        by_root: true,
-        prepare: configure_ssh,
-        serves: &[Served {
-            service: "ssh",
-            port: "22",
-            over: &[Over::V4, Over::V6],
-            // It takes four connections at a time.
-            select: &["3.5", "3.6"],
-            least: 25,
-            specs: &[CLOSES_FIRST],
-        }],
     },
 ];
 
@@ -208,15 +186,6 @@ fn configure_xinetd(folder: &Path) -> std::io::Result<()> {
     std::fs::write(folder.join("xinetd.conf"), format!("{XINETD}{services}"))
 }
 
-fn configure_ssh(folder: &Path) -> std::io::Result<()> {
-    let config = "UsePAM no\nPidFile none\nListenAddress 0.0.0.0\nListenAddress ::\n";
-    std::fs::write(folder.join("sshd_config"), config)?;
-    let kind = ["-q", "-t", "ed25519", "-N", "", "-f"];
-    let key = folder.join("key");
-    Command::new("ssh-keygen").args(kind).arg(key).status()?;
-    Ok(())
-}
-
 /// Tests of programs that may be missing, in which case they are shown as ignored.
 pub(crate) fn of_others(forbidden: bool) -> Vec<Trial> {
     let mut trials = Vec::new();
@@ -228,18 +197,12 @@ pub(crate) fn of_others(forbidden: bool) -> Vec<Trial> {
         // Some programs tell their version, and say that this was an error.
         let there =
             there.is_ok_and(|output| !output.stdout.is_empty() || !output.stderr.is_empty());
-        let is_void = !there || program.by_root && !rig::is_root();
-        if is_void {
-            let reason = if there {
-                "only root can start"
-            } else {
-                "there is no"
-            };
-            eprintln!("host/{}-* is ignored: {reason} {command}", program.name);
+        if !there {
+            eprintln!("host/{}-* is ignored: there is no {command}", program.name);
         }
         let name = format!("host/{}-over-ipv4-and-ipv6", program.name);
         let trial = Trial::test(name, move || test(&program));
-        trials.push(trial.with_ignored_flag(forbidden || is_void));
+        trials.push(trial.with_ignored_flag(forbidden || !there));
     }
     trials
 }
@@ -311,21 +274,26 @@ fn play_own(rig: &Rig, device: &str, from: &str, service: &str, own: &Own) -> Re
 }
 
 /// Our own services, which bring what they are known for.
-pub(crate) fn discard_and_echo(rig: &Rig) -> Result<(), Failed> {
-    let served = |service, port, least| Served {
+pub(crate) fn our_own(rig: &Rig) -> Result<(), Failed> {
+    let served = |service, port, select, least| Served {
         service,
         port,
         over: &[Over::V4],
-        select: &[],
+        select,
         least,
         specs: &[],
     };
     let services = [
-        ("192.0.2.236-239", served("discard", "9", 550)),
-        ("192.0.2.232-235", served("echo", "7", 450)),
+        ("192.0.2.236-239", served("discard", "9", &[], 550)),
+        ("192.0.2.232-235", served("echo", "7", &[], 450)),
+        // Four connections at a time.
+        ("192.0.2.224-227", served("ssh", "22", &["3.5", "3.6"], 25)),
     ];
     let test = |(from, served): (&'static str, Served)| {
-        move || conforms(rig, &format!("192.0.2.7:{}", served.port), from, &served)
+        move || {
+            let device = format!("192.0.2.7:{}", served.port);
+            conforms(rig, &device, from, &served)
+        }
     };
     side_by_side(services.map(test).into())
 }
