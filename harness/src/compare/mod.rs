@@ -14,6 +14,7 @@ use crate::model::{Resolved, Scope, Space, Unresolved, seq};
 use crate::spec::case::{DataPattern, Expr, Flags, FlagsPattern, Pattern, SegmentPattern};
 use crate::wire::{Packet, Tcp, bit};
 use pattern::Judgement;
+use std::net::Ipv4Addr;
 use tcpspec_reports::record::{Field, Quantity, Value};
 
 /// One field, compared.
@@ -344,6 +345,10 @@ fn ip_header(
         if let Some(expected) = expected {
             fields.push(number(name, scope, expected, Some(value))?);
         }
+    }
+    if let Some(expected) = &pattern.route {
+        let got: Vec<u8> = ip.route.iter().flat_map(Ipv4Addr::octets).collect();
+        fields.push(options::octets("route", expected, &got));
     }
     Ok(())
 }

@@ -37,7 +37,7 @@ pub(super) fn compare(
         fields.push(fast_open(scope, tfo, options.fast_open.as_deref())?);
     }
     if let Some(raw) = &pattern.opts {
-        fields.push(octets(raw, got.packet.raw_options()));
+        fields.push(octets("options", raw, got.packet.raw_options()));
     }
     Ok(())
 }
@@ -159,12 +159,7 @@ fn hex(octets: &[u8]) -> String {
     all.join(" ")
 }
 
-fn octets(expected: &[u8], got: &[u8]) -> Compared {
-    text(
-        "options",
-        &hex(expected),
-        &hex(got),
-        expected == got,
-        "other",
-    )
+/// Octets that are to be the same.
+pub(super) fn octets(name: &str, expected: &[u8], got: &[u8]) -> Compared {
+    text(name, &hex(expected), &hex(got), expected == got, "other")
 }

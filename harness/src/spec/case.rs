@@ -136,6 +136,9 @@ pub struct SocketSettings {
     pub ttl: Option<u8>,
     /// TOS octet or traffic class.
     pub tos: Option<u8>,
+    /// The IPv4 option that holds a source route (RFC 9293 §3.9.2.1).
+    #[serde(default)]
+    pub source_route: Option<Vec<u8>>,
     /// So many connections of a listener may be opened with text at once (RFC 7413 §4.2).
     pub fastopen: Option<u32>,
     /// Settings of the device as a whole, by the names of its profile (`sysctl` on Linux).
@@ -441,6 +444,8 @@ pub struct SegmentPattern {
     pub df: Option<Pattern>,
     /// Identification.
     pub ip_id: Option<Pattern>,
+    /// Routers of the source route, four octets each; empty: none.
+    pub route: Option<Vec<u8>>,
 }
 
 /// Expected control bits: those in `mask` are compared. PSH, ECE and CWR are free unless named.

@@ -62,6 +62,10 @@ pub const CLAIMS: &[Entry] = &[
         "small-buffers",
         "buffers as small as `rcvbuf` and `sndbuf` ask for",
     ),
+    claim(
+        "source-routes",
+        "source routes of IPv4 (RFC 9293 §3.9.2.1), where the host is set to take them",
+    ),
     claim("syn-cookies", "SYN cookies (RFC 4987)"),
     claim(
         "syn-cookies-scaled",

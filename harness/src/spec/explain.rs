@@ -357,6 +357,10 @@ fn settings_text(settings: &SocketSettings) -> String {
         octets("rcvbuf", settings.rcvbuf),
         octets("sndbuf", settings.sndbuf),
         octets("fastopen", settings.fastopen),
+        settings
+            .source_route
+            .as_ref()
+            .map(|_| "source_route".to_owned()),
         settings.keepalive.as_ref().map(|_| "keepalive".to_owned()),
         settings
             .user_timeout

@@ -226,6 +226,7 @@ fn matches_anything(segment: &SegmentPattern) -> bool {
         && segment.sack.is_none()
         && segment.ts.is_none()
         && segment.opts.is_none()
+        && segment.route.is_none()
 }
 
 fn is_about_acknowledgment(linted: &Linted<'_>, case: &Case) -> bool {

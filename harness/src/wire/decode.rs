@@ -6,8 +6,14 @@ use pnet::packet::ip::{IpNextHeaderProtocol, IpNextHeaderProtocols};
 use pnet::packet::ipv4::{self, Ipv4Flags, Ipv4Packet};
 use pnet::packet::ipv6::Ipv6Packet;
 use pnet::packet::tcp::{self, TcpPacket};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Range;
+
+/// Options of IPv4 (RFC 791 §3.1).
+const END_OF_OPTIONS: u8 = 0;
+const NO_OPERATION: u8 = 1;
+const LOOSE_ROUTE: u8 = 131;
+const STRICT_ROUTE: u8 = 137;
 
 /// Reads a packet as far as it can be read.
 pub fn decode(octets: Vec<u8>) -> Packet {
@@ -75,9 +81,15 @@ fn read_v4(octets: &[u8], faults: &mut Vec<Fault>) -> Header {
     if packet.get_fragment_offset() != 0 || packet.get_flags() & Ipv4Flags::MoreFragments != 0 {
         faults.push(Fault::Fragment);
     }
+    let mut route = vec![packet.get_destination()];
+    route.extend(source_route(
+        &octets[Ipv4Packet::minimum_packet_size()..header],
+    ));
+    let destination = route.pop().map_or(packet.get_destination(), |last| last);
     let ip = Ip {
         source: IpAddr::V4(packet.get_source()),
-        destination: IpAddr::V4(packet.get_destination()),
+        destination: IpAddr::V4(destination),
+        route,
         ttl: packet.get_ttl(),
         tos: packet.get_dscp() << 2 | packet.get_ecn(),
         df: packet.get_flags() & Ipv4Flags::DontFragment != 0,
@@ -85,6 +97,33 @@ fn read_v4(octets: &[u8], faults: &mut Vec<Fault>) -> Header {
     };
     let end = says.clamp(header, octets.len());
     Some((ip, packet.get_next_level_protocol(), header..end))
+}
+
+/// What is left of a loose or strict source route in the options of an IPv4 header (RFC 791 §3.1):
+/// the addresses from the pointer on. A route that makes no sense is none.
+fn source_route(mut options: &[u8]) -> Vec<Ipv4Addr> {
+    loop {
+        match options {
+            [] | [END_OF_OPTIONS, ..] | [_] => return Vec::new(),
+            [NO_OPERATION, rest @ ..] => options = rest,
+            [kind, len, ..] => {
+                let Some(option) = options.get(..usize::from(*len)).filter(|_| *len >= 2) else {
+                    return Vec::new();
+                };
+                if !matches!(*kind, LOOSE_ROUTE | STRICT_ROUTE) {
+                    options = &options[option.len()..];
+                    continue;
+                }
+                // The pointer counts from the option's first octet, as one.
+                let pointer = option.get(2).map_or(0, |pointer| usize::from(*pointer));
+                let left = option.get(pointer.max(4) - 1..).unwrap_or_default();
+                let addresses = left
+                    .chunks_exact(4)
+                    .map(|address| Ipv4Addr::new(address[0], address[1], address[2], address[3]));
+                return addresses.collect();
+            }
+        }
+    }
 }
 
 fn read_v6(octets: &[u8], faults: &mut Vec<Fault>) -> Header {
@@ -100,6 +139,7 @@ fn read_v6(octets: &[u8], faults: &mut Vec<Fault>) -> Header {
     let ip = Ip {
         source: IpAddr::V6(packet.get_source()),
         destination: IpAddr::V6(packet.get_destination()),
+        route: Vec::new(),
         ttl: packet.get_hop_limit(),
         tos: packet.get_traffic_class(),
         df: true,

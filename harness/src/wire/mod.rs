@@ -19,7 +19,7 @@ pub use ip::Header;
 pub use options::{OptionError, OptionFault, Options};
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::Range;
 
 /// Control bits, as they stand in the fourteenth octet of the header.
@@ -60,8 +60,10 @@ pub struct Packet {
 pub struct Ip {
     /// Source address.
     pub source: IpAddr,
-    /// Destination address.
+    /// Destination address; with a source route the last one of it.
     pub destination: IpAddr,
+    /// Routers of a source route that are still to come, the next one first (RFC 791 §3.1).
+    pub route: Vec<Ipv4Addr>,
     /// TTL or hop limit.
     pub ttl: u8,
     /// TOS octet or traffic class; the two lowest bits are the ECN field.

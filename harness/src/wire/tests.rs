@@ -196,3 +196,45 @@ proptest! {
         prop_assert_eq!(Outgoing::again(&packet).unwrap(), segment);
     }
 }
+
+/// A SYN with these IPv4 options, which are padded to words.
+fn with_ip_options(hex: &str) -> Packet {
+    let (packet, options) = (decode(octets(SYN)), octets(hex));
+    let outgoing = Outgoing {
+        ip_options: &options,
+        ..Outgoing::again(&packet).unwrap()
+    };
+    decode(emit(&outgoing))
+}
+
+#[rstest]
+#[case::none("", &[])]
+#[case::completed("83070801020304", &[])]
+#[case::one_to_come("83070405060708", &[(10, 96, 92, 212)])]
+#[case::strict("89070405060708", &[(10, 96, 92, 212)])]
+#[case::behind_a_filler("0183070405060708", &[(10, 96, 92, 212)])]
+#[case::two_to_come("830b040102030405060708", &[(10, 96, 92, 212), (1, 2, 3, 4)])]
+#[case::one_done("830b080102030405060708", &[(10, 96, 92, 212)])]
+#[case::behind_the_end("0083070405060708", &[])]
+#[case::pointer_beyond("8307ff05060708", &[])]
+#[case::half_an_address("8305040506", &[])]
+#[case::longer_than_the_header("83ff0405060708", &[])]
+#[case::of_no_length("8300", &[])]
+fn a_source_route_names_the_routers_to_come(
+    #[case] hex: &str,
+    #[case] routers: &[(u8, u8, u8, u8)],
+) {
+    let packet = with_ip_options(hex);
+    let ip = packet.ip.as_ref().unwrap();
+    let routers: Vec<_> = routers
+        .iter()
+        .map(|&(a, b, c, d)| Ipv4Addr::new(a, b, c, d))
+        .collect();
+    assert_eq!(ip.route, routers);
+    let last = if routers.is_empty() {
+        [10, 96, 92, 212]
+    } else {
+        [5, 6, 7, 8]
+    };
+    assert_eq!(ip.destination, IpAddr::from(last));
+}

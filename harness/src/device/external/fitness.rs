@@ -49,6 +49,9 @@ fn unfit(case: &Case, reach: Reach, service: Option<&Service>) -> Option<String>
         ..Scan::default()
     };
     scan.steps(&case.steps);
+    if case.needs.iter().any(|need| need == "source-routes") {
+        return Some("sends by routers that this network has not".to_owned());
+    }
     if case.has_second_address() {
         return Some("needs a second address of the device".to_owned());
     }
@@ -165,6 +168,7 @@ fn beyond_standards(set: &SocketSettings) -> Option<&'static str> {
         ("the user timeout", set.user_timeout.is_some()),
         ("the user timeout option", set.advertised_timeout.is_some()),
         ("Fast Open", set.fastopen.is_some()),
+        ("a source route", set.source_route.is_some()),
     ];
     all.iter()
         .find(|(_, is_set)| *is_set)

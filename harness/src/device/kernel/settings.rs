@@ -31,6 +31,9 @@ pub(super) fn apply(socket: &Socket, settings: &SocketSettings) -> io::Result<()
     if let Some(most) = settings.fastopen {
         fast_open(socket, most)?;
     }
+    if let Some(option) = &settings.source_route {
+        set_octets(socket, libc::IPPROTO_IP, libc::IP_OPTIONS, option)?;
+    }
     if let Some(timeout) = settings.user_timeout {
         socket.set_tcp_user_timeout(Some(timeout))?;
     }
@@ -89,14 +92,18 @@ pub(crate) fn dont_fragment(socket: &Socket, is_set: bool) -> io::Result<()> {
 
 /// An option that neither of the socket libraries has.
 fn set_number(socket: &Socket, level: i32, name: i32, value: u32) -> io::Result<()> {
-    // SAFETY: the descriptor is open, and the value is a live u32 of the length that is given.
+    set_octets(socket, level, name, &value.to_ne_bytes())
+}
+
+fn set_octets(socket: &Socket, level: i32, name: i32, value: &[u8]) -> io::Result<()> {
+    // SAFETY: the descriptor is open, and the value is live and of the length that is given.
     let set = unsafe {
         libc::setsockopt(
             socket.as_raw_fd(),
             level,
             name,
-            (&raw const value).cast(),
-            size_of::<u32>() as libc::socklen_t,
+            value.as_ptr().cast(),
+            value.len() as libc::socklen_t,
         )
     };
     Errno::result(set)?;

@@ -187,6 +187,9 @@ impl<'a> Reader<'a> {
             .get("fastopen")
             .and_then(|node| self.count(node, 65_535))
             .map(|value| value as u32);
+        settings.source_route = fields
+            .get("source_route")
+            .and_then(|node| self.octets(node));
         settings.nodelay = fields.get("nodelay").and_then(|node| self.truth(node));
         settings.reports = fields.get("reports").and_then(|node| self.truth(node));
         settings.user_timeout = fields

@@ -164,6 +164,7 @@ impl<'a> Reader<'a> {
             pattern.tos = self.field_pattern(&ip, &limits::TOS);
             pattern.df = self.field_pattern(&ip, &limits::DF);
             pattern.ip_id = self.field_pattern(&ip, &limits::ID);
+            pattern.route = ip.get("route").and_then(|node| self.octets(node));
         }
         pattern
     }

@@ -238,6 +238,14 @@ impl Names<'_> {
                 parts.push(format!("<{name}={}>", self.pattern(value)));
             }
         }
+        if let Some(route) = &segment.route {
+            let hops = route.chunks(4).map(|hop| {
+                let octets: Vec<String> = hop.iter().map(u8::to_string).collect();
+                octets.join(".")
+            });
+            let hops: Vec<String> = hops.collect();
+            parts.push(format!("<route={}>", hops.join(" ")));
+        }
         match &segment.sack {
             None => {}
             Some(SackPattern::Present) => parts.push("<SACK=present>".to_owned()),

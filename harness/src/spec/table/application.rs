@@ -92,6 +92,11 @@ pub const SETTINGS: &[Entry] = &[
     entry("ttl", Shape::Count(255), "TTL or hop limit"),
     entry("tos", Shape::Count(255), "TOS octet or traffic class"),
     entry(
+        "source_route",
+        Shape::Octets,
+        "IPv4: the option by whose route segments go, `\"83 07 04 c6 33 64 07 00\"`",
+    ),
+    entry(
         "fastopen",
         Shape::Count(65_535),
         "a listener takes text with a SYN, from so many at once (RFC 7413)",

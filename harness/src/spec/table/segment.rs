@@ -223,6 +223,11 @@ pub const IP_PATTERN: &[Entry] = &[
     entry("tos", Shape::NumberPattern, "TOS octet or traffic class"),
     entry("df", Shape::NumberPattern, "don't fragment, 0 or 1"),
     entry("id", Shape::NumberPattern, "identification"),
+    entry(
+        "route",
+        Shape::Octets,
+        "IPv4: the routers of its source route, next one first, `\"\"` without one",
+    ),
 ];
 
 /// Fields of the timestamps option.
