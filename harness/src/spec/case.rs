@@ -60,13 +60,6 @@ pub struct Case {
     pub file: Arc<str>,
 }
 
-impl Case {
-    /// One of its connections has the second address of the device.
-    pub fn has_second_address(&self) -> bool {
-        self.conns.iter().any(|conn| conn.second_address)
-    }
-}
-
 /// Kinds of extra segments that may be let pass (`ignore:`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ignore {

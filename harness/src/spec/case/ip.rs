@@ -1,4 +1,6 @@
-//! The IP packet around an injected segment.
+//! The IP packet around an injected segment, and the addresses of a case.
+
+use super::Case;
 
 /// IP header fields of an injected segment; `None` leaves the default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,6 +21,13 @@ pub struct InjectIp {
     pub options: Vec<u8>,
     /// The fragments in which it goes, in the order in which they are sent; empty: it is whole.
     pub fragments: Vec<Piece>,
+}
+
+impl Case {
+    /// One of its connections has the second address of the device.
+    pub fn has_second_address(&self) -> bool {
+        self.conns.iter().any(|conn| conn.second_address)
+    }
 }
 
 /// An address that is neither the tester's nor the device's, or the wrong one of them.
