@@ -30,8 +30,8 @@ pub(crate) struct Recovery {
     duplicates: Duplicates,
     /// Losses are found by time (RFC 8985), and not by RFC 6675.
     by_time: bool,
-    /// What is late.
-    rack: Rack,
+    /// What is late: nothing, on a connection that has sent nothing but its SYN.
+    rack: Option<Box<Rack>>,
     /// `RACK.segs_sacked`.
     pub(crate) segs_sacked: u32,
     /// Segments that the acknowledgment at hand has delivered.
@@ -67,7 +67,7 @@ impl Recovery {
             dup_acks: 0,
             duplicates: Duplicates::new(config),
             by_time: config.rack,
-            rack: Rack::new(iss),
+            rack: None,
             segs_sacked: 0,
             delivered: Vec::new(),
             was_recovering: false,
@@ -81,13 +81,28 @@ impl Recovery {
     /// Nothing is in flight: gives back the memory that this took.
     pub(crate) fn give_back(&mut self) {
         self.delivered = Vec::new();
-        self.rack.give_back();
+        if let Some(rack) = &mut self.rack {
+            rack.give_back();
+        }
     }
 
     /// A round-trip time was measured.
     pub(crate) fn sample(&mut self, rtt: Duration, now: Instant) {
-        self.rack.sample(rtt, now);
+        if let Some(rack) = &mut self.rack {
+            rack.sample(rtt, now);
+        }
         self.probe.sampled = true;
+    }
+
+    /// Octets of `left..right` that RACK has found lost.
+    fn lost_in(&self, left: SeqNum, right: SeqNum) -> u32 {
+        let rack = self.rack.as_ref();
+        rack.map_or(0, |rack| rack.lost.octets_in(left, right))
+    }
+
+    /// Octets that RACK has found lost.
+    fn lost(&self) -> u32 {
+        self.rack.as_ref().map_or(0, |rack| rack.lost.octets())
     }
 }
 
@@ -98,16 +113,27 @@ pub(crate) fn by_time(tcb: &Tcb) -> bool {
 
 /// A segment was sent, new or again.
 pub(crate) fn sent(tcb: &mut Tcb, flight: Flight) {
-    if by_time(tcb) {
-        tcb.recovery.rack.sent(flight);
+    if !by_time(tcb) || flight.seq == tcb.snd.iss {
+        // Nothing is sent after a SYN that could overtake it.
+        return;
     }
+    let (iss, srtt) = (tcb.snd.iss, tcb.rtt.srtt());
+    let rack = tcb.recovery.rack.get_or_insert_with(|| {
+        let mut rack = Box::new(Rack::new(iss));
+        if let Some(of_handshake) = srtt {
+            rack.sample(of_handshake, flight.at);
+        }
+        rack
+    });
+    rack.sent(flight);
 }
 
 /// Everything below `ack` is about to leave the retransmission queue.
 pub(crate) fn acknowledged(tcb: &mut Tcb, ack: SeqNum) {
-    if !by_time(tcb) {
+    let Some(rack) = &mut tcb.recovery.rack else {
         return;
-    }
+    };
+    rack.lost.remove(tcb.snd.una, ack);
     let whole = tcb.snd.queue.segments();
     for sent in whole.take_while(|sent| sent.end.before_or_eq(ack)) {
         if sent.sacked {
@@ -116,7 +142,6 @@ pub(crate) fn acknowledged(tcb: &mut Tcb, ack: SeqNum) {
             tcb.recovery.delivered.push(flight_of(sent));
         }
     }
-    tcb.recovery.rack.lost.remove(tcb.snd.una, ack);
 }
 
 fn flight_of(sent: &Sent) -> Flight {
@@ -153,7 +178,9 @@ pub(crate) fn on_timeout(tcb: &mut Tcb, now: Instant) -> bool {
     }
     let about = circumstances(tcb);
     let segments = tcb.snd.queue.segments().map(flight_of);
-    tcb.recovery.rack.on_timeout(segments, una, now, &about);
+    if let Some(rack) = &mut tcb.recovery.rack {
+        rack.on_timeout(segments, una, now, &about);
+    }
     let rest_stays = tcb.state.is_synchronized() && tcb.snd.next == tcb.snd.nxt;
     if !rest_stays {
         tcb.congestion.believe_timeout();
@@ -237,9 +264,9 @@ fn judge_timeout(tcb: &mut Tcb, says: Says, news: &[SackBlock], delivered: u32, 
         //   The retransmission timeout can be declared spurious,
         //   because the segment acknowledged with this ACK was transmitted
         //   before the timeout.
-        if by_time(tcb) {
+        if let Some(rack) = &mut tcb.recovery.rack {
             let segments = tcb.snd.queue.segments().filter(|sent| !sent.sacked);
-            tcb.recovery.rack.nothing_was_lost(segments.map(flight_of));
+            rack.nothing_was_lost(segments.map(flight_of));
         }
         tcb.recovery.was_recovering = false;
         let left = in_flight(tcb);
@@ -306,7 +333,7 @@ fn enter(tcb: &mut Tcb, cx: &mut Context<'_>) {
     // It is not lost if a peer has reported it that does not acknowledge it.
     let (una, recovery) = (tcb.snd.una, &tcb.recovery);
     tcb.owed.retransmit = if by_time(tcb) {
-        recovery.rack.lost.octets_in(una, una + 1) > 0
+        recovery.lost_in(una, una + 1) > 0
     } else {
         recovery.board.sacked().octets_in(una, una + 1) == 0
     };
@@ -322,9 +349,12 @@ fn deliver(
     cx: &mut Context<'_>,
 ) {
     let recovery = &mut tcb.recovery;
+    let Some(rack) = &mut recovery.rack else {
+        return;
+    };
     let mut delivered = std::mem::take(&mut recovery.delivered);
     for &(left, right) in news {
-        recovery.rack.lost.remove(left, right);
+        rack.lost.remove(left, right);
         for sent in tcb.snd.queue.overlapping(left, right) {
             let sacked = recovery.board.sacked().octets_in(sent.seq, sent.end);
             if !sent.sacked && sacked == sent.end.since(sent.seq) {
@@ -345,14 +375,12 @@ fn deliver(
     let not_that = |flight: &Flight| {
         echo.is_some_and(|echo| SeqNum(echo.ecr).before(SeqNum(clock.clock(flight.at))))
     };
-    recovery.rack.delivered(&delivered, cx.now, not_that);
+    rack.delivered(&delivered, cx.now, not_that);
     delivered.clear();
     recovery.delivered = delivered;
     let recovering = !tcb.congestion.is_open();
     let recovered = recovery.was_recovering && !recovering;
-    recovery
-        .rack
-        .adapt(dsack, recovered, tcb.snd.una, tcb.snd.nxt);
+    rack.adapt(dsack, recovered, tcb.snd.una, tcb.snd.nxt);
     if recovery.segs_sacked > 0 {
         tcb.timers.stop(Timer::Probe);
     }
@@ -370,6 +398,9 @@ pub(crate) fn detect_loss(tcb: &mut Tcb, cx: &mut Context<'_>) {
         cut_at,
         ..
     } = &mut tcb.recovery;
+    let Some(rack) = rack else {
+        return;
+    };
     let mut again = false;
     let outstanding = |flight: &Flight| {
         let sent = queue.find(flight.end - 1).filter(|_| flight.end.after(una));
@@ -390,7 +421,7 @@ pub(crate) fn detect_loss(tcb: &mut Tcb, cx: &mut Context<'_>) {
     //   retransmission, the congestion control MUST trigger an additional
     //   congestion response
     let further = again && tcb.congestion.in_loss_recovery();
-    let lost = tcb.recovery.rack.lost.octets() > 0;
+    let lost = tcb.recovery.lost() > 0;
     if further || lost && tcb.congestion.is_open() {
         enter(tcb, cx);
     }
@@ -411,7 +442,7 @@ pub(crate) fn is_lost(tcb: &Tcb, sent: &Sent) -> bool {
     if sent.sacked {
         false
     } else if by_time(tcb) {
-        recovery.rack.lost.octets_in(sent.seq, sent.end) > 0
+        recovery.lost_in(sent.seq, sent.end) > 0
     } else {
         recovery.board.is_lost(sent.seq, tcb.effective_mss())
     }
@@ -423,7 +454,7 @@ pub(crate) fn in_flight(tcb: &Tcb) -> u32 {
     if !tcb.sack {
         snd.next.since(snd.una)
     } else if by_time(tcb) && snd.next == snd.nxt {
-        let gone = tcb.recovery.board.sacked().octets() + tcb.recovery.rack.lost.octets();
+        let gone = tcb.recovery.board.sacked().octets() + tcb.recovery.lost();
         snd.nxt.since(snd.una).saturating_sub(gone)
     } else if snd.next.before(snd.nxt) {
         // After a timeout sending has begun anew at SND.UNA.
@@ -470,7 +501,8 @@ pub(crate) fn next_again(tcb: &mut Tcb, most: u32) -> Option<Again> {
 /// The first segment that is late, if congestion control lets it out.
 fn next_lost(tcb: &Tcb, most: u32) -> Option<Again> {
     let snd = &tcb.snd;
-    let (seq, limit) = tcb.recovery.rack.lost.as_slice().first().copied()?;
+    let lost = &tcb.recovery.rack.as_ref()?.lost;
+    let (seq, limit) = lost.as_slice().first().copied()?;
     if tcb.congestion.is_open() || snd.wnd == 0 || snd.next != snd.nxt {
         return None;
     }
