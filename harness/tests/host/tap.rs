@@ -16,6 +16,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
+use tcpspec::spec::Sources;
 use tempfile::TempDir;
 
 /// Starts the program `$3` with the TAP device `tap0`, whose other end has the addresses `$1` and
@@ -142,26 +143,54 @@ fn smoltcp_conforms() -> Result<(), Failed> {
 }
 
 impl Stack {
-    /// It passes whatever it can be asked, but for its known deviations.
+    /// It passes whatever it can be asked, but for its known deviations, and shows all of these.
     fn conforms(&self, program: &str, folder: &Path) -> Result<(), Failed> {
-        let passed = thread::scope(|scope| {
+        let cases = thread::scope(|scope| {
             let hosts: Vec<_> = (0..self.hosts)
-                .map(|host| scope.spawn(move || self.passed(host, program, folder)))
+                .map(|host| scope.spawn(move || self.cases(host, program, folder)))
                 .collect();
-            let mut passed = 0;
+            let mut cases = Vec::new();
             for host in hosts {
-                passed += host.join().map_err(|_| "it panicked")??;
+                cases.extend(host.join().map_err(|_| "it panicked")??);
             }
-            Ok::<_, Failed>(passed)
+            Ok::<_, Failed>(cases)
         })?;
+        let passed = cases.iter().filter(|case| case["verdict"] == "pass");
+        let passed = passed.count();
         if passed < self.least {
-            return Err(format!("only {passed} cases passed").into());
+            return Err(format!("only {passed} of {} cases passed", cases.len()).into());
+        }
+        if self.plays_all() {
+            self.shows_its_deviations(&cases)?;
         }
         Ok(())
     }
 
-    /// The number of cases that this host passes; the others are known, or cannot be played.
-    fn passed(&self, host: usize, program: &str, folder: &Path) -> Result<usize, Failed> {
+    fn plays_all(&self) -> bool {
+        self.hosts == self.ways.len()
+    }
+
+    /// Of hosts, runs do not say that a deviation no longer happens; this says it.
+    fn shows_its_deviations(&self, cases: &[Value]) -> Result<(), Failed> {
+        let suite = tcpspec::spec::load(&Sources::embedded()).map_err(|bad| bad.render(false))?;
+        let device = format!("{}-*", self.profile);
+        for entry in suite.deviations() {
+            let is_its = |case: &&Value| case["id"].as_str().is_some_and(|id| entry.is_about(id));
+            let mut played = cases
+                .iter()
+                .filter(|case| case["verdict"] != "skipped")
+                .filter(is_its)
+                .peekable();
+            let is_due = entry.device == device && played.peek().is_some();
+            if is_due && !played.any(|case| case["known"]["reason"] == entry.reason.as_str()) {
+                return Err(format!("no longer happens: {}", entry.reason).into());
+            }
+        }
+        Ok(())
+    }
+
+    /// What this host made of its cases; the run ended well.
+    fn cases(&self, host: usize, program: &str, folder: &Path) -> Result<Vec<Value>, Failed> {
         let report = folder.join(format!("{host}.json"));
         let (device, from) = self.ways[host % self.ways.len()];
         let mut command = rig::unshared();
@@ -178,7 +207,7 @@ impl Stack {
             .arg(&report)
             .current_dir(folder)
             .stdin(Stdio::null());
-        if self.hosts > self.ways.len() {
+        if !self.plays_all() {
             command.args(["--shard", &format!("{}/{}", host + 1, self.hosts)]);
         }
         let ran = command.output()?;
@@ -188,7 +217,6 @@ impl Stack {
         }
         let run: Value = serde_json::from_str(&std::fs::read_to_string(&report)?)?;
         let cases = run["cases"].as_array().ok_or("no cases")?;
-        let passed = cases.iter().filter(|case| case["verdict"] == "pass");
-        Ok(passed.count())
+        Ok(cases.clone())
     }
 }

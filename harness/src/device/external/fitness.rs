@@ -126,6 +126,9 @@ fn unfit_for_standards(case: &Case, scan: &Scan, standards: Standards) -> Option
     if application.backlog.is_some() || scan.backlog {
         return lacks("listens with a queue of its own; LISTEN_AND_ACCEPT names none");
     }
+    if scan.after_timeout {
+        return lacks("goes on when the connection has timed out; no event tells");
+    }
     if scan.receives {
         return lacks("reads so many octets; RECEIVE_AND_FORWARD drops what waits");
     }
@@ -201,6 +204,9 @@ fn unfit_for_service(
     if case.conns.iter().any(|conn| conn.own_port) {
         return Some("needs listeners on several ports (no agent)".to_owned());
     }
+    if scan.after_timeout {
+        return Some("goes on when the connection has timed out (no agent tells)".to_owned());
+    }
     if !scan.listens && closed_port.is_none() {
         return Some("needs a port without a listener (`--closed-port`)".to_owned());
     }
@@ -230,6 +236,9 @@ struct Scan<'c> {
     cookies: bool,
     /// The application gets to see the end of the tester's data.
     fin: bool,
+    /// The application hears of a timeout, and the case goes on when it has.
+    times_out: bool,
+    after_timeout: bool,
     /// It accepts when it is told to.
     accepts: bool,
     /// Somebody says how long an accept queue is.
@@ -261,6 +270,11 @@ impl<'c> Scan<'c> {
 
     fn steps(&mut self, steps: &'c [Step]) {
         for step in steps {
+            let is_on_the_wire = matches!(
+                step.verb,
+                Verb::Expect(_) | Verb::Inject(_) | Verb::Silence(_)
+            );
+            self.after_timeout |= self.times_out && is_on_the_wire;
             match &step.verb {
                 Verb::Call { call, .. } => {
                     if matches!(call, Call::ShutdownWrite) {
@@ -279,6 +293,7 @@ impl<'c> Scan<'c> {
                 Verb::App(wait) if wait.event == AppEvent::Accepted => {
                     self.half_open.remove(&step.conn);
                 }
+                Verb::App(wait) => self.times_out |= wait.event == AppEvent::Timeout,
                 Verb::Flood(flood) => self.flooders += flood.count,
                 Verb::InjectIcmp(error) => self.path_mtu |= error.mtu.is_some(),
                 Verb::OneOf(branches) => {
@@ -359,7 +374,7 @@ mod tests {
     use super::*;
     use crate::agent::primitives::Release;
     use crate::run::builders::{ack, call, case, open, opened, step};
-    use crate::spec::case::Payload;
+    use crate::spec::case::{AppWait, Payload};
     use rstest::rstest;
 
     const REACH: Reach = Reach::Service {
@@ -401,6 +416,23 @@ mod tests {
         let counts = false;
         let unseen = listening(vec![Verb::Inject(Box::new(Inject { counts, ..fin }))]);
         assert_eq!(unfit(&unseen, REACH, None), None);
+    }
+
+    #[test]
+    fn nobody_tells_when_the_connection_has_timed_out() {
+        let timeout = || {
+            Verb::App(AppWait {
+                event: AppEvent::Timeout,
+                within: None,
+            })
+        };
+        let goes_on = listening(vec![timeout(), Verb::Inject(Box::new(ack()))]);
+        for reach in [REACH, standards(true)] {
+            assert_eq!(unfit(&listening(vec![timeout()]), reach, None), None);
+            assert!(unfit(&goes_on, reach, None).unwrap().contains("timed out"));
+        }
+        let extension = Reach::Agent(Abilities::Extension);
+        assert_eq!(unfit(&goes_on, extension, None), None);
     }
 
     #[test]
