@@ -3,8 +3,9 @@
 //! Runs are on the bundled stack; what needs a host or the kernel has tests of its own.
 
 use rstest::rstest;
+use std::fs::File;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 /// A place with no `tcpspec.toml` above it: the specs are those inside the binary.
 fn folder() -> tempfile::TempDir {
@@ -183,4 +184,103 @@ fn lint_looks_at_the_dates_of_deviations(#[case] day: &str, #[case] code: i32, #
     let (exit, said) = told(folder.path(), &["lint"]);
     assert_eq!(exit, code, "{said}");
     assert!(said.contains(says), "{said}");
+}
+
+/// A device that takes nothing.
+fn full() -> Stdio {
+    File::options()
+        .write(true)
+        .open("/dev/full")
+        .unwrap()
+        .into()
+}
+
+#[rstest]
+#[case::list(&["list"], 3)]
+#[case::explain(&["explain", "3.6"], 3)]
+#[case::lint(&["lint"], 3)]
+#[case::schema(&["schema"], 3)]
+#[case::a_run_has_its_reports(&["run", "3.6"], 0)]
+fn a_full_disk_behind_the_output(#[case] arguments: &[&str], #[case] code: i32) {
+    let folder = two_specs();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tcpspec"));
+    let command = command.args(arguments).current_dir(folder.path());
+    let output = command.stdout(full()).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{said}");
+    assert_eq!(said.contains("No space left"), code == 3, "{said}");
+}
+
+#[rstest]
+#[case::usage(&["lint", "nosuchfile.yaml"])]
+#[case::a_bad_spec(&["run", "bad.yaml"])]
+#[case::a_bad_spec_that_is_linted(&["lint", "bad.yaml"])]
+fn errors_that_nobody_can_read_change_no_exit_code(#[case] arguments: &[&str]) {
+    let folder = two_specs();
+    std::fs::write(folder.path().join("bad.yaml"), "spec: 1\n").unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tcpspec"));
+    let command = command.args(arguments).current_dir(folder.path());
+    let status = command.stderr(full()).stdout(Stdio::null()).status();
+    assert_eq!(status.unwrap().code(), Some(2));
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_no_success() {
+    let folder = two_specs();
+    let arguments = ["run", "3.6", "--json", "/dev/full"];
+    let (code, said) = told(folder.path(), &arguments);
+    assert_eq!(code, 3, "{said}");
+    assert!(said.contains("; exit 3\n"), "{said}");
+    assert!(said.contains("cannot write /dev/full"), "{said}");
+}
+
+#[rstest]
+#[case(&["lint", "folder.yaml"], 4, "folder.yaml: there is no spec")]
+#[case(&["lint", "notes.txt"], 4, "notes.txt: there is no spec")]
+#[case(&["run", "folder.yaml"], 4, "has no spec")]
+#[case(&["--specs", "folder.yaml", "run"], 4, "there is no spec")]
+#[case(&["--specs", "notes.txt", "list"], 2, "cannot read specs from notes.txt")]
+#[case(&["run", "3.6", "--out", "notes.txt"], 3, "nothing was run")]
+#[case(&["run", "3.6", "--json", "folder.yaml"], 3, "name a file, not a folder")]
+fn a_folder_for_a_file_and_a_file_for_a_folder(
+    #[case] arguments: &[&str],
+    #[case] code: i32,
+    #[case] says: &str,
+) {
+    let folder = two_specs();
+    std::fs::create_dir(folder.path().join("folder.yaml")).unwrap();
+    std::fs::write(folder.path().join("notes.txt"), "").unwrap();
+    let (exit, said) = told(folder.path(), arguments);
+    assert_eq!(exit, code, "{said}");
+    assert!(said.contains(says), "{said}");
+}
+
+#[rstest]
+#[case("always", true)]
+#[case("never", false)]
+#[case("auto", false)]
+fn errors_have_colour_as_asked(#[case] when: &str, #[case] colour: bool) {
+    let folder = two_specs();
+    std::fs::write(folder.path().join("bad.yaml"), "spec: 1\n").unwrap();
+    for select in ["bad.yaml", "nosuchfile.yaml"] {
+        let (_, said) = told(folder.path(), &["--color", when, "run", select]);
+        assert_eq!(said.contains('\u{1b}'), colour, "{said}");
+    }
+}
+
+/// What stands in a file that is no text may be a command to the terminal.
+#[test]
+fn nothing_of_a_binary_file_reaches_the_terminal() {
+    let folder = two_specs();
+    let octets = b"spec: 1\n\xff\x1b[2J\n\"\x1b[31m\": 1\n";
+    std::fs::write(folder.path().join("bad.yaml"), octets).unwrap();
+    let (code, said) = told(folder.path(), &["lint", "bad.yaml"]);
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("error[yaml::encoding]"), "{said}");
+    assert!(!said.contains('\u{1b}'), "{said}");
+    let escaped = "spec: 1\n\"\\e[31m\": 1\n";
+    std::fs::write(folder.path().join("bad.yaml"), escaped).unwrap();
+    let (_, said) = told(folder.path(), &["lint", "bad.yaml"]);
+    assert!(said.contains("spec::unknown-field"), "{said}");
+    assert!(!said.contains('\u{1b}'), "{said}");
 }

@@ -1,9 +1,8 @@
 //! `tcpspec lint`: what is wrong, and what is legal but bad.
 
-use super::{Context, Exit, Failure, say, today};
+use super::{Context, Exit, Failure, complain, is_yaml, print, today};
 use crate::spec::{Diagnostic, Diagnostics, EXPIRED, Severity, Suite};
-use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tcpspec_reports::text::count;
 
 /// Checks all files, or says only what concerns `paths`.
@@ -17,7 +16,7 @@ pub(super) fn lint(paths: &[PathBuf], context: &Context) -> Result<Exit, Failure
     }
     let suite = match crate::spec::read(&context.sources(&select)?) {
         Ok(suite) => suite,
-        Err(wrong) => return Ok(unreadable(&wrong)),
+        Err(wrong) => return unreadable(&wrong, context),
     };
     let concerns = |file: &str| {
         paths.is_empty()
@@ -37,38 +36,44 @@ pub(super) fn lint(paths: &[PathBuf], context: &Context) -> Result<Exit, Failure
     }
     let (errors, exit) = (errors(&found), exit(&found));
     let warnings = found.len() - errors;
-    eprint!(
-        "{}",
-        Diagnostics(found).render(std::io::stderr().is_terminal())
-    );
+    complain(&Diagnostics(found).render(context.paints_errors));
     let what = if paths.is_empty() {
         count(suite.specs().len(), "spec")
     } else {
-        let read = suite
-            .specs()
-            .iter()
-            .filter(|spec| concerns(&spec.file))
-            .count();
+        let read = suite.specs().iter().filter(|it| concerns(&it.file));
+        let read = read.count();
+        let is_list = |path: &PathBuf| (path.is_file() && is_yaml(path)) || holds_lists(path);
+        if read == 0 && !paths.iter().any(is_list) {
+            let asked = select.join(" ");
+            let what = "no spec, a file whose name ends in `.yaml`";
+            return Err(Failure::Nothing(format!("{asked}: there is {what}")));
+        }
         format!("{} ({})", select.join(" "), count(read, "spec"))
     };
     let (errors_found, warnings) = (count(errors, "error"), count(warnings, "warning"));
     // The process is about to end: taking the suite apart would be part of its work.
     std::mem::forget(suite);
-    say(&format!(
+    print(&format!(
         "{what}: {errors_found}, {warnings}; {slow} slow on a real clock\n"
-    ));
+    ))?;
     Ok(exit)
 }
 
+/// A folder of catalogues, profiles or deviations.
+fn holds_lists(path: &Path) -> bool {
+    let names = ["requirements", "devices", "deviations", "services"];
+    path.is_dir() && names.iter().any(|name| path.ends_with(name))
+}
+
 /// Files that nothing can be made of: what else is bad shows when they are mended.
-fn unreadable(wrong: &Diagnostics) -> Exit {
-    eprint!("{}", wrong.render(std::io::stderr().is_terminal()));
+fn unreadable(wrong: &Diagnostics, context: &Context) -> Result<Exit, Failure> {
+    complain(&wrong.render(context.paints_errors));
     let mut files: Vec<&str> = wrong.0.iter().map(|one| &*one.source.name).collect();
     files.sort_unstable();
     files.dedup();
     let (errors, files) = (count(errors(&wrong.0), "error"), count(files.len(), "file"));
-    say(&format!("{errors} in {files}\n"));
-    Exit::Usage
+    print(&format!("{errors} in {files}\n"))?;
+    Ok(Exit::Usage)
 }
 
 /// All that is wrong, today.

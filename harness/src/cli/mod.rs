@@ -64,20 +64,20 @@ struct Context {
     specs: Option<PathBuf>,
     /// Colours for the standard output.
     palette: Palette,
+    /// Colours on the standard error output.
+    paints_errors: bool,
     /// The devices on the virtual clock.
     in_process: Vec<InProcess>,
 }
 
 impl Context {
     fn new(arguments: &Arguments, devices: &[InProcess]) -> Self {
-        let colour = match arguments.color {
+        let paints = |is_terminal: bool| match arguments.color {
             Choice::Always => true,
             Choice::Never => false,
-            Choice::Auto => {
-                std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none()
-            }
+            Choice::Auto => is_terminal && std::env::var_os("NO_COLOR").is_none(),
         };
-        let palette = if colour {
+        let palette = if paints(std::io::stdout().is_terminal()) {
             Palette::colour()
         } else {
             Palette::plain()
@@ -85,6 +85,7 @@ impl Context {
         Self {
             specs: arguments.specs.clone(),
             palette,
+            paints_errors: paints(std::io::stderr().is_terminal()),
             in_process: [compiled_in(), devices.to_vec()].concat(),
         }
     }
@@ -168,17 +169,21 @@ enum Failure {
 
 impl Failure {
     fn tell(&self, context: &Context) -> Exit {
-        let bad = context.palette.bad;
         let (text, exit) = match self {
             Self::Usage(text) => (text, Exit::Usage),
             Self::Nothing(text) => (text, Exit::NothingSelected),
             Self::Environment(text) => (text, Exit::Unjudged),
             Self::Specs(diagnostics) => {
-                eprint!("{}", diagnostics.render(std::io::stderr().is_terminal()));
+                complain(&diagnostics.render(context.paints_errors));
                 return Exit::Usage;
             }
         };
-        eprintln!("{bad}error{bad:#}: {text}");
+        let bad = if context.paints_errors {
+            Palette::colour().bad
+        } else {
+            Palette::plain().bad
+        };
+        complain(&format!("{bad}error{bad:#}: {text}\n"));
         exit
     }
 }
@@ -193,6 +198,12 @@ fn today() -> String {
 /// redirection, does not end the run: its reports are still to be written.
 fn say(text: &str) {
     let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Says what went wrong. That nobody can read it changes nothing of how the program ends.
+fn complain(text: &str) {
+    let mut out = std::io::stderr().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 

@@ -363,6 +363,10 @@ fn nothing(select: &[String], filter: &FilterArguments, cases: usize, suite: &Su
             "shard {index}/{count} is empty: {cases} fill fewer shards than {count}"
         ));
     }
+    if suite.specs().is_empty() {
+        let message = "there is no spec: `--specs`, or the folder beside tcpspec.toml, is empty";
+        return Failure::Nothing(message.to_owned());
+    }
     let selectors = (!select.is_empty()).then(|| format!("is selected by {}", select.join(" ")));
     let filters = filter.filters.iter().map(|it| format!("matches `{it}`"));
     let family = match filter.family {

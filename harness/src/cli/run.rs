@@ -7,7 +7,7 @@ use super::plan::{Plan, Target};
 use super::play::{Begun, Go, Pace, unplayed};
 use super::remote::{self, Connection};
 use super::reports::Wanted;
-use super::{Context, Exit, Failure, TOOL, doctor, say, spec_files, today};
+use super::{Context, Exit, Failure, TOOL, complain, doctor, say, spec_files, today};
 use crate::deviations;
 use crate::seed;
 use crate::spec::Requirement;
@@ -337,18 +337,20 @@ fn finish(
 ) -> Result<Exit, Failure> {
     let written = wanted.write(run);
     say(&screen.end(run));
+    let is_all_written = written.trouble.is_none() || exit != Exit::Conformant;
+    let told = if is_all_written { exit } else { Exit::Unjudged };
     let on_terminal = std::io::stdout().is_terminal();
     if !on_terminal || arguments.quiet {
         if std::env::var_os("GITHUB_ACTIONS").is_some() {
             say(&ci::github(run, arguments.strict));
         }
-        say(&ci::last_lines(run, &written.names, exit.code()));
+        say(&ci::last_lines(run, &written.names, told.code()));
     }
     match written.trouble {
         None => Ok(exit),
         // A failure of the device is the more important news.
         Some(trouble) if exit != Exit::Conformant => {
-            eprintln!("error: {trouble}");
+            complain(&format!("error: {trouble}\n"));
             Ok(exit)
         }
         Some(trouble) => Err(Failure::Environment(trouble)),

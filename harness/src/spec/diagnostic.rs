@@ -112,12 +112,16 @@ impl Diagnostic {
     /// True if the lines with labels, and those around them, can be shown.
     fn can_be_drawn(&self) -> bool {
         let text = &*self.source.text;
+        // What is no text may be a command to the terminal.
+        let is_text =
+            |line: &str| !line.contains(|c: char| c.is_control() && c != '\t' && c != '\r');
         let is_short = |span: &Span| {
             let Some((before, after)) = text.split_at_checked(span.start as usize) else {
                 return false;
             };
             let lines = before.rsplit('\n').take(2).chain(after.split('\n').take(2));
-            lines.map(str::len).all(|length| length <= LONGEST_LINE)
+            let mut lines = lines.filter(|line| !line.is_empty());
+            lines.all(|line| line.len() <= LONGEST_LINE && is_text(line))
         };
         !text.is_empty() && self.labels.iter().all(|(span, _)| is_short(span))
     }
@@ -141,7 +145,15 @@ impl Diagnostic {
         } else {
             ("", "")
         };
-        let head = format!("{paint}{word}[{}]{plain}: {}", self.code, self.message);
+        let shown = |c: char| {
+            if c.is_control() {
+                char::REPLACEMENT_CHARACTER
+            } else {
+                c
+            }
+        };
+        let message: String = self.message.chars().map(shown).collect();
+        let head = format!("{paint}{word}[{}]{plain}: {message}", self.code);
         if !self.can_be_drawn() {
             let line = self.span().line.max(1);
             let help = self.help.as_ref();
