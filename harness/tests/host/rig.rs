@@ -69,10 +69,14 @@ read -r _ || true
 const OWN_USERS: [&str; 2] = ["--user", "--map-root-user"];
 
 /// What most tests play is of these sections. To read all others takes longer than many a test.
-const FEW: [&str; 4] = [
+const FEW: [&str; 8] = [
     "3.5-establishing",
     "3.6-closing",
     "3.8-data",
+    "3.8.3-failures",
+    "3.8.4-keep-alives",
+    "3.8.5-urgent",
+    "3.8.6-window",
     "3.10.7.4-other-states",
 ];
 /// What specs cannot be read without.
