@@ -31,8 +31,10 @@ pub(super) struct Asks<'c> {
 
 impl<'c> Asks<'c> {
     pub(super) fn of(case: &'c Case) -> Self {
-        let mut asks = Self::default();
-        asks.addresses = case.has_second_address();
+        let mut asks = Self {
+            addresses: case.has_second_address(),
+            ..Self::default()
+        };
         asks.before.push(&case.application.set);
         asks.steps(&case.steps, &mut false);
         let all = asks.before.iter().chain(&asks.later);
