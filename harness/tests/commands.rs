@@ -284,3 +284,20 @@ fn nothing_of_a_binary_file_reaches_the_terminal() {
     assert!(said.contains("spec::unknown-field"), "{said}");
     assert!(!said.contains('\u{1b}'), "{said}");
 }
+
+/// A file that cannot be read whoever asks: a link to itself.
+#[rstest]
+#[case(&["run", "mine"])]
+#[case(&["lint", "mine"])]
+fn a_file_that_cannot_be_read_is_named_once(#[case] arguments: &[&str]) {
+    let folder = two_specs();
+    let mine = folder.path().join("mine");
+    std::fs::create_dir_all(mine.join("folder.yaml")).unwrap();
+    std::os::unix::fs::symlink("loop.yaml", mine.join("loop.yaml")).unwrap();
+    let (code, said) = told(folder.path(), arguments);
+    assert_eq!(code, 2, "{said}");
+    assert!(
+        said.starts_with("error: cannot read mine/loop.yaml: "),
+        "{said}"
+    );
+}

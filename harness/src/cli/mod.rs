@@ -121,10 +121,9 @@ impl Context {
             None => Sources::embedded(),
             Some(path) => Sources::directory(&path).map_err(|error| unreadable(&path, error))?,
         };
-        for path in spec_files(select) {
-            sources = sources
-                .with_file(&path)
-                .map_err(|error| unreadable(&path, error))?;
+        for path in spec_files(select)? {
+            let refused = |error| Failure::Usage(format!("cannot read {error}"));
+            sources = sources.with_file(&path).map_err(refused)?;
         }
         Ok(sources)
     }
@@ -132,22 +131,23 @@ impl Context {
 
 /// The spec files that the selectors name: files, and what lies in folders. A folder with the
 /// layout of `specs/` is a matter of `--specs`.
-fn spec_files(select: &[String]) -> Vec<PathBuf> {
+fn spec_files(select: &[String]) -> Result<Vec<PathBuf>, Failure> {
     let mut files = Vec::new();
     for path in select.iter().map(Path::new) {
         if path.is_file() && is_yaml(path) {
             files.push(path.to_owned());
         } else if path.is_dir() && !path.join("preambles.yaml").exists() {
-            let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
-            files.extend(
-                entries
-                    .map(|entry| entry.path())
-                    .filter(|path| is_yaml(path)),
-            );
+            let refused = |error: std::io::Error| {
+                Failure::Usage(format!("cannot read {}: {error}", path.display()))
+            };
+            for entry in std::fs::read_dir(path).map_err(refused)? {
+                let inside = entry.map_err(refused)?.path();
+                files.extend(Some(inside).filter(|it| is_yaml(it) && !it.is_dir()));
+            }
         }
     }
     files.sort();
-    files
+    Ok(files)
 }
 
 fn is_yaml(path: &Path) -> bool {

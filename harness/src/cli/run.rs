@@ -55,7 +55,7 @@ pub(super) fn run(arguments: &RunArguments, context: &Context) -> Result<Exit, F
         seed,
         jobs: arguments.jobs.map(usize::from).or(wanted_jobs(&plan)),
         specs: context.specs_folder(),
-        files: spec_files(select),
+        files: spec_files(select)?,
         refusal,
         interrupt: &interrupt,
         connection,
