@@ -52,6 +52,28 @@ pub struct LinkInfo {
 }
 
 impl LinkInfo {
+    /// Between the tester and a stack in this process, of documentation addresses (RFC 5737,
+    /// RFC 3849).
+    pub fn in_memory(family: Family, mtu: u16) -> Self {
+        let (tester, device) = match family {
+            Family::V4 => (
+                Ipv4Addr::new(192, 0, 2, 1).into(),
+                Ipv4Addr::new(192, 0, 2, 2).into(),
+            ),
+            Family::V6 => {
+                let host = |last| Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, last);
+                (host(1).into(), host(2).into())
+            }
+        };
+        Self {
+            tester,
+            device,
+            mtu,
+            ports: None,
+            crowd: Crowd::of(family),
+        }
+    }
+
     /// Another address of the device, on a network that the tester is not on. The device has it
     /// where [`Setup::second_address`] says so.
     pub fn second_address(&self) -> IpAddr {

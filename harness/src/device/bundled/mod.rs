@@ -12,14 +12,14 @@ mod sysctl;
 pub use policy::{PolicyError, config};
 
 use super::{
-    AppCall, ConnId, Crowd, Device, DeviceError, FourTuple, LinkInfo, Output, Refused, Seen, Setup,
+    AppCall, ConnId, Device, DeviceError, FourTuple, LinkInfo, Output, Refused, Seen, Setup,
     Simulated, unspecified,
 };
 use crate::spec::case::{Family, SocketSettings, State};
 use crate::time::Instant;
 use options::{merge, options_of};
 use std::collections::VecDeque;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use tcpspec_stack::{
     CallError, CloseReason, Config, ConnectionId, Event, KeepAlive, ListenerId, SocketOptions,
     Stack,
@@ -72,25 +72,9 @@ struct Socket {
 impl Bundled {
     /// A device with the policies of `config` on a link of this IP version.
     pub fn new(config: Config, family: Family) -> Self {
-        let (tester, device): (IpAddr, IpAddr) = match family {
-            Family::V4 => (
-                Ipv4Addr::new(192, 0, 2, 1).into(),
-                Ipv4Addr::new(192, 0, 2, 2).into(),
-            ),
-            Family::V6 => {
-                let host = |last| Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, last);
-                (host(1).into(), host(2).into())
-            }
-        };
-        let link = LinkInfo {
-            tester,
-            device,
-            mtu: config.mtu,
-            ports: None,
-            crowd: Crowd::of(family),
-        };
+        let link = LinkInfo::in_memory(family, config.mtu);
         Self {
-            stack: Stack::new(config.clone(), &[device], [0; 16]),
+            stack: Stack::new(config.clone(), &[link.device], [0; 16]),
             config,
             link,
             application: Application::default(),

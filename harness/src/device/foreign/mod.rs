@@ -16,8 +16,7 @@ pub mod smoltcp;
 
 use super::FourTuple;
 use crate::spec::case::{SocketSettings, State};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use tcpspec_reports::record::Family;
+use std::net::SocketAddr;
 
 use super::Seen;
 
@@ -78,17 +77,3 @@ trait Stack {
 
 /// What came of a call; the error is in the stack's own words.
 type Outcome<T> = Result<T, String>;
-
-/// The tester's and the device's address on a link of this IP version.
-fn addresses(family: Family) -> (IpAddr, IpAddr) {
-    match family {
-        Family::V4 => (
-            Ipv4Addr::new(192, 0, 2, 1).into(),
-            Ipv4Addr::new(192, 0, 2, 2).into(),
-        ),
-        Family::V6 => {
-            let host = |last| Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, last);
-            (host(1).into(), host(2).into())
-        }
-    }
-}

@@ -13,11 +13,10 @@ mod clock;
 mod settings;
 mod sockets;
 
-use super::addresses;
 use super::application::Application;
 use crate::device::{
-    AppCall, ConnId, Crowd, Device, DeviceError, FourTuple, InProcess, LinkInfo, Output, Refused,
-    Setup, Simulated,
+    AppCall, ConnId, Device, DeviceError, FourTuple, InProcess, LinkInfo, Output, Refused, Setup,
+    Simulated,
 };
 use crate::spec::case::{Family, State};
 use crate::time::Instant;
@@ -49,14 +48,7 @@ impl Netstack3 {
     /// A device on a link of this IP version. The error is netstack3's, where it does not take the
     /// link.
     pub fn new(family: Family) -> Result<Self, String> {
-        let (tester, device) = addresses(family);
-        let link = LinkInfo {
-            tester,
-            device,
-            mtu: MTU,
-            ports: None,
-            crowd: Crowd::of(family),
-        };
+        let link = LinkInfo::in_memory(family, MTU);
         Ok(Self {
             link,
             sockets: Sockets::new(&link, 0)?,

@@ -11,11 +11,10 @@ mod settings;
 mod sockets;
 mod wire;
 
-use super::addresses;
 use super::application::Application;
 use crate::device::{
-    AppCall, ConnId, Crowd, Device, DeviceError, FourTuple, InProcess, LinkInfo, Output, Refused,
-    Setup, Simulated,
+    AppCall, ConnId, Device, DeviceError, FourTuple, InProcess, LinkInfo, Output, Refused, Setup,
+    Simulated,
 };
 use crate::spec::case::{Family, State};
 use crate::time::Instant;
@@ -51,14 +50,7 @@ pub struct Smoltcp {
 impl Smoltcp {
     /// A device on a link of this IP version.
     pub fn new(family: Family) -> Self {
-        let (tester, device) = addresses(family);
-        let link = LinkInfo {
-            tester,
-            device,
-            mtu: MTU,
-            ports: None,
-            crowd: Crowd::of(family),
-        };
+        let link = LinkInfo::in_memory(family, MTU);
         let mut wire = Wire::default();
         let iface = interface(&mut wire, &link, 0);
         Self {
