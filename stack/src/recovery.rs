@@ -113,7 +113,7 @@ pub(crate) fn by_time(tcb: &Tcb) -> bool {
 
 /// A segment was sent, new or again.
 pub(crate) fn sent(tcb: &mut Tcb, flight: Flight) {
-    if !by_time(tcb) || flight.seq == tcb.snd.iss {
+    if !by_time(tcb) || flight.seq == tcb.snd.iss && !tcb.syn_is_acked() {
         // Nothing is sent after a SYN that could overtake it.
         return;
     }
@@ -181,7 +181,7 @@ pub(crate) fn on_timeout(tcb: &mut Tcb, now: Instant) -> bool {
     if let Some(rack) = &mut tcb.recovery.rack {
         rack.on_timeout(segments, una, now, &about);
     }
-    let rest_stays = tcb.state.is_synchronized() && tcb.snd.next == tcb.snd.nxt;
+    let rest_stays = tcb.handshake_is_over() && tcb.snd.next == tcb.snd.nxt;
     if !rest_stays {
         tcb.congestion.believe_timeout();
     }
@@ -467,6 +467,9 @@ pub(crate) fn in_flight(tcb: &Tcb) -> u32 {
 /// What comes next in loss recovery, where that is not new data (RFC 6675 §5, (C)); `most` is
 /// the text of a full segment.
 pub(crate) fn next_again(tcb: &mut Tcb, most: u32) -> Option<Again> {
+    if !tcb.handshake_is_over() {
+        return None;
+    }
     if by_time(tcb) {
         return next_lost(tcb, most);
     }

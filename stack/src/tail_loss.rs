@@ -41,7 +41,7 @@ pub(crate) fn schedule(tcb: &mut Tcb, cx: &Context<'_>) {
     // RFC 8985 §7.2:
     //   unless it is already in fast recovery, RTO recovery, or segments have been SACKed
     let quiet = tcb.congestion.is_open() && tcb.recovery.segs_sacked == 0;
-    let outstanding = tcb.has_unacked() && tcb.state.is_synchronized() && !tcb.must_probe();
+    let outstanding = tcb.has_unacked() && tcb.handshake_is_over() && !tcb.must_probe();
     if !cx.config.tlp || !recovery::by_time(tcb) || !quiet || !outstanding {
         tcb.timers.stop(Timer::Probe);
         return;
@@ -67,7 +67,7 @@ pub(crate) fn schedule(tcb: &mut Tcb, cx: &Context<'_>) {
 
 /// The timer expired (§7.3).
 pub(crate) fn on_timeout(tcb: &mut Tcb, cx: &mut Context<'_>) {
-    if !tcb.has_unacked() || !tcb.state.is_synchronized() {
+    if !tcb.has_unacked() || !tcb.handshake_is_over() {
         return;
     }
     let probe = &mut tcb.recovery.probe;

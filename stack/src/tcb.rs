@@ -135,6 +135,14 @@ pub(crate) struct Snd {
     pub(crate) octets_again: u64,
 }
 
+impl Snd {
+    /// Nothing is sent yet; the first number is `iss`.
+    pub(crate) fn begin_at(&mut self, iss: SeqNum) {
+        (self.iss, self.una, self.nxt, self.next) = (iss, iss, iss, iss);
+        self.queue = SendQueue::starting_at(iss + 1);
+    }
+}
+
 /// Receive sequence variables (RFC 9293 §3.3.1).
 #[derive(Debug)]
 pub(crate) struct Rcv {
@@ -394,9 +402,21 @@ impl Tcb {
         self.snd.closing && self.snd.una == self.snd_end()
     }
 
+    /// The peer has our SYN. SND.UNA comes by ISS again after 2^32 octets.
+    pub(crate) fn syn_is_acked(&self) -> bool {
+        self.snd.una.after_or_eq(self.snd.queue.start())
+    }
+
+    /// There may be something to repair or to probe for. A CLOSE in SYN-RECEIVED leads to
+    /// FIN-WAIT-1 while our SYN is unacknowledged (RFC 9293 §3.10.4): until then only that is sent
+    /// again.
+    pub(crate) fn handshake_is_over(&self) -> bool {
+        self.state.is_synchronized() && self.syn_is_acked()
+    }
+
     /// Whether the window is closed over something that wants to be sent.
     pub(crate) fn must_probe(&self) -> bool {
-        self.state.is_synchronized() && self.snd.wnd == 0 && self.snd.una.before(self.snd_end())
+        self.handshake_is_over() && self.snd.wnd == 0 && self.snd.una.before(self.snd_end())
     }
 
     /// What congestion control sees of the sender.
@@ -430,7 +450,7 @@ impl Tcb {
         //   The window field in a segment where the SYN bit is set (i.e., a
         //   <SYN> or <SYN,ACK>) MUST NOT be scaled.
         // While a SYN may have to be sent again, no ACK offers more than that one can.
-        if self.state.is_synchronized() {
+        if self.handshake_is_over() {
             self.rcv.advertise(mss, self.rcv.scale, u32::MAX)
         } else {
             let scale = if syn {
@@ -447,11 +467,8 @@ impl Tcb {
         let wnd = self.advertised(segment);
         if self.snd.wnd == 0 && wnd > 0 {
             // What probes or a shrinking window left behind goes out again.
-            self.snd.next = self
-                .snd
-                .una
-                .latest(self.snd.iss + 1)
-                .earliest(self.snd.next);
+            let first = self.snd.una.latest(self.snd.queue.start());
+            self.snd.next = first.earliest(self.snd.next);
             self.probe_backoff = 0;
             self.owed.window_probe = false;
         }

@@ -67,7 +67,7 @@ fn plan(tcb: &mut Tcb, cx: &Context<'_>) -> Option<Plan> {
     if matches!(tcb.state, State::Closed | State::TimeWait) {
         return None;
     }
-    if snd.next == snd.iss && snd.una == snd.iss {
+    if snd.next == snd.iss && !tcb.syn_is_acked() {
         return Some(Plan {
             what: What::Syn,
             seq: snd.iss,
@@ -137,7 +137,7 @@ fn window_probe(tcb: &Tcb) -> Plan {
 /// The segment that begins at SND.UNA, if it is to be sent again whatever cwnd says.
 fn fast_retransmit(tcb: &mut Tcb) -> Option<Plan> {
     let wanted = std::mem::take(&mut tcb.owed.retransmit);
-    if !wanted || tcb.snd.wnd == 0 || !tcb.state.is_synchronized() {
+    if !wanted || tcb.snd.wnd == 0 || !tcb.handshake_is_over() {
         return None;
     }
     let (mss, end) = (most_text(tcb), tcb.snd_end());
@@ -171,7 +171,7 @@ fn again(tcb: &mut Tcb) -> Option<Plan> {
 
 /// RFC 8985 §7.3: new data, or else the end of what was sent.
 fn loss_probe(tcb: &mut Tcb) -> Option<Plan> {
-    if !std::mem::take(&mut tcb.owed.loss_probe) || !tcb.state.is_synchronized() {
+    if !std::mem::take(&mut tcb.owed.loss_probe) || !tcb.handshake_is_over() {
         return None;
     }
     let (most, end) = (most_text(tcb), tcb.snd_end());
@@ -285,7 +285,7 @@ fn holds(tcb: &Tcb, d: u32, u: u32, mss: u32) -> (bool, bool) {
     //   outstanding data has been acknowledged or until the TCP endpoint can send a
     //   full-sized segment (Eff.snd.MSS bytes).
     // A SYN is no data.
-    let una = tcb.snd.una.latest(tcb.snd.iss + 1);
+    let una = tcb.snd.una.latest(tcb.snd.queue.start());
     // RFC 5682 §2.1:
     //   In addition, the TCP sender MAY
     //   override the Nagle algorithm [Nag84] and immediately send a

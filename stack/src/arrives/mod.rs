@@ -85,7 +85,7 @@ pub(crate) fn acknowledged(
     segment: &Segment<'_>,
     cx: &mut Context<'_>,
 ) {
-    let of_syn = tcb.snd.una == tcb.snd.iss;
+    let of_syn = !tcb.syn_is_acked();
     let syn_was_lost = of_syn && tcb.retransmits > 0;
     let sender = tcb.sender(cx.now);
     let reaction = if of_syn {

@@ -60,6 +60,11 @@ impl SendQueue {
         self.octets.len() - self.gone
     }
 
+    /// The sequence number of the first octet, or of the next if there is none.
+    pub(crate) fn start(&self) -> SeqNum {
+        self.start
+    }
+
     /// The sequence number that the next octet will have; a FIN comes there.
     pub(crate) fn end(&self) -> SeqNum {
         self.start + self.len() as u32

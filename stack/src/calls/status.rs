@@ -15,7 +15,7 @@ pub(crate) fn status(tcb: &Tcb, now: Instant, config: &Config) -> Status {
     let count = |what: &dyn Fn(&Sent) -> bool| -> u32 {
         snd.queue.segments().filter(|sent| what(sent)).count() as u32
     };
-    let unsent = snd.queue.end().since(sent_text.latest(snd.iss + 1));
+    let unsent = snd.queue.end().since(sent_text.latest(snd.queue.start()));
     Status {
         passive: tcb.origin != Origin::Active,
         iss: snd.iss,

@@ -327,7 +327,7 @@ impl Stack {
             self.counters.listen_drops += 1;
             return;
         };
-        (tcb.snd.iss, tcb.snd.una, tcb.snd.nxt, tcb.snd.next) = (iss, iss, iss, iss);
+        tcb.snd.begin_at(iss);
         let (mut counters, mut events) = (Counters::default(), VecDeque::new());
         let mut cx = Context {
             now,

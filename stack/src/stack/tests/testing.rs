@@ -11,6 +11,9 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+/// No stack sends so many segments, or lets so many timers expire, in one go.
+const ENDLESS: usize = 100_000;
+
 /// Which of the two hosts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
@@ -295,6 +298,11 @@ impl Probe {
         let (now, mut packet, mut seen) = (self.now, Vec::new(), Vec::new());
         while self.stack.poll_transmit(now, &mut packet) {
             seen.push(Seen::of(now, &packet));
+            assert!(
+                seen.len() < ENDLESS,
+                "it sends without end: {:?}",
+                seen.last()
+            );
         }
         seen
     }
@@ -303,10 +311,16 @@ impl Probe {
     pub(crate) fn wait(&mut self, time: Duration) -> Vec<Seen> {
         let until = self.now + time;
         let mut seen = self.sent();
+        let mut turns = 0;
         while let Some(at) = self.stack.poll_timeout().filter(|at| *at <= until) {
             self.now = self.now.max(at);
             self.stack.on_timeout(self.now);
             seen.extend(self.sent());
+            turns += 1;
+            assert!(
+                turns < ENDLESS,
+                "its timers expire without end, now at {at:?}"
+            );
         }
         self.now = until;
         seen
