@@ -9,6 +9,7 @@ use super::{panics, virtual_time};
 use crate::device::InProcess;
 use crate::spec::case::Case;
 use crate::spec::profile::Profile;
+use nix::unistd::{Pid, gettid};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -83,9 +84,43 @@ pub fn play(
 /// A word from a thread.
 enum Word {
     /// It plays this now.
-    Begun(Turn),
+    Begun(Turn, Pid),
     /// This ended.
     Ended(Heard),
+}
+
+/// A case that a thread plays.
+struct Playing {
+    turn: Turn,
+    thread: Pid,
+    since: Instant,
+    /// How long the thread had waited for a processor before.
+    waited: Duration,
+}
+
+impl Playing {
+    fn begun(turn: Turn, thread: Pid) -> Self {
+        Self {
+            turn,
+            thread,
+            since: Instant::now(),
+            waited: waited(thread),
+        }
+    }
+
+    /// How long it has taken. That others had the processors meanwhile is none of its doing.
+    fn taken(&self) -> Duration {
+        let waited = waited(self.thread).saturating_sub(self.waited);
+        self.since.elapsed().saturating_sub(waited)
+    }
+}
+
+/// How long a thread of ours was ready to run and did not: the second number of `schedstat`.
+fn waited(thread: Pid) -> Duration {
+    let path = format!("/proc/self/task/{thread}/schedstat");
+    let numbers = std::fs::read_to_string(path).unwrap_or_default();
+    let waited = numbers.split(' ').nth(1).and_then(|word| word.parse().ok());
+    Duration::from_nanos(waited.unwrap_or_default())
 }
 
 /// The threads that play.
@@ -95,8 +130,8 @@ struct Pool {
     next: Arc<AtomicUsize>,
     sender: Sender<(usize, Word)>,
     receiver: Receiver<(usize, Word)>,
-    /// What each thread plays, and since when.
-    busy: BTreeMap<usize, (Turn, Instant)>,
+    /// What each thread plays.
+    busy: BTreeMap<usize, Playing>,
     threads: usize,
     /// Cases of which nothing was heard yet.
     open: usize,
@@ -114,7 +149,7 @@ impl Pool {
                     break;
                 };
                 // Nobody listens any more when the run was stopped.
-                if sender.send((name, Word::Begun(turn))).is_err() {
+                if sender.send((name, Word::Begun(turn, gettid()))).is_err() {
                     break;
                 }
                 let outcome = play_one(&order, turn);
@@ -128,14 +163,14 @@ impl Pool {
             // What has been said when the run is stopped still counts.
             let patience = if stop() { Duration::ZERO } else { GLANCE };
             match self.receiver.recv_timeout(patience) {
-                Ok((name, Word::Begun(turn))) => {
+                Ok((name, Word::Begun(turn, thread))) => {
                     begun(turn);
-                    self.busy.insert(name, (turn, Instant::now()));
+                    self.busy.insert(name, Playing::begun(turn, thread));
                 }
                 // Of a case that was given up nothing more is heard.
                 Ok((name, Word::Ended(heard))) => {
                     let known = self.busy.remove(&name);
-                    if known.is_some_and(|(turn, _)| turn == heard.turn) {
+                    if known.is_some_and(|playing| playing.turn == heard.turn) {
                         self.open -= 1;
                         return Some(heard);
                     }
@@ -156,13 +191,13 @@ impl Pool {
     fn give_up_one(&mut self) -> Option<Heard> {
         let patience = self.order.patience;
         let mut busy = self.busy.iter();
-        let late = busy.find(|(_, (_, since))| since.elapsed() > patience);
-        let (&name, &(turn, _)) = late?;
+        let late = busy.find(|(_, playing)| playing.taken() > patience);
+        let (&name, &Playing { turn, .. }) = late?;
         self.busy.remove(&name);
         self.begin_thread();
         self.open -= 1;
         let outcome = Err(format!(
-            "the device did not come back for {} of real time: an endless loop?",
+            "the device did not come back within {} of its own time: an endless loop?",
             humantime::format_duration(patience)
         ));
         Some(Heard { turn, outcome })
@@ -233,7 +268,7 @@ mod tests {
         };
         let words = outcome(lost, Duration::from_millis(1));
         let words = words.unwrap_err();
-        assert!(words.contains("for 1ms of real time"), "{words}");
+        assert!(words.contains("within 1ms of its own time"), "{words}");
     }
 
     /// One thread, and a device that does not come back: the first of two cases is in progress for

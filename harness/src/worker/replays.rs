@@ -57,6 +57,8 @@ pub struct Replays<'a> {
     /// Failures that stand.
     stand: u32,
     held: BTreeMap<String, Held>,
+    /// Cases that were lost in their midst, and what the first was lost by.
+    lost: Option<(usize, String)>,
 }
 
 /// A case that is to be played again.
@@ -99,6 +101,7 @@ impl<'a> Replays<'a> {
             wrong: 0,
             stand: 0,
             held: BTreeMap::new(),
+            lost: None,
         }
     }
 
@@ -154,6 +157,8 @@ impl<'a> Replays<'a> {
     /// A case could not be played: the same, if that stands.
     pub fn lose(&mut self, lost: Lost) -> Vec<Answer> {
         let mut held = self.held.remove(&lost.job.id).unwrap_or_default();
+        let first = || (0, lost.reason.clone());
+        self.lost.get_or_insert_with(first).0 += 1;
         held.unjudged += 1;
         held.seed = lost.job.seed;
         if held.unjudged <= self.leniency.retries {
@@ -198,16 +203,23 @@ impl<'a> Replays<'a> {
         most.is_some_and(|most| held() > 0 && self.stand as usize + held() >= most)
     }
 
-    /// Why failures stand that were seen but once, if there are such.
+    /// What is to be known of the whole: why failures stand that were seen but once, and how many
+    /// cases were lost.
     pub fn remark(&self) -> Option<String> {
         let hopeless = self.leniency.retries > 0 && self.wrong > self.limit;
-        hopeless.then(|| {
+        let hopeless = hopeless.then(|| {
             format!(
                 "more than {} cases failed, which is no chance: the others that failed were not \
                  played again",
                 self.limit
             )
-        })
+        });
+        let lost = self.lost.as_ref().map(|(count, reason)| {
+            let s = if *count == 1 { "" } else { "s" };
+            format!("{count} attempt{s} lost in the middle: {reason}")
+        });
+        let remarks: Vec<String> = hopeless.into_iter().chain(lost).collect();
+        (!remarks.is_empty()).then(|| remarks.join("; "))
     }
 
     /// Everything that is held, as it is.

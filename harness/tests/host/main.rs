@@ -31,6 +31,10 @@ const SERVE: &str = "serve";
 /// The one that makes it throw garbage at an agent.
 const SHOUT: &str = "shout";
 
+/// On a busy machine a tester may find itself unfit to judge a case. That is no failure where so
+/// many cases have to pass; one that fails is.
+const BUSY: &str = "--allow-inconclusive";
+
 /// What a test does with the network.
 type Test = fn(&Rig) -> Result<(), Failed>;
 
@@ -159,7 +163,7 @@ fn conforms(rig: &Rig, way: &Way) -> Result<(), Failed> {
     let report = rig.file(&format!("from-{}.json", way.from));
     let all = way.arguments().into_iter();
     let all = all.filter(|word| *word != "--specs" && *word != rig::few());
-    let rest = ["10", "--pcap", "none", "--quiet", "--json", report.as_str()];
+    let rest = ["10", BUSY, "--pcap", "none", "--quiet", "--json", &report];
     let ran = rig.tcpspec(&all.chain(rest).collect::<Vec<_>>())?;
     if ran.code != Some(0) {
         return Err(format!("exit {:?}\n{}{}", ran.code, ran.out, ran.errors).into());
@@ -170,8 +174,8 @@ fn conforms(rig: &Rig, way: &Way) -> Result<(), Failed> {
         .iter()
         .filter(|case| case["verdict"] == "pass")
         .count();
-    // Most specs make the application act; some hundred do not.
-    if passed < 300 {
+    // Most specs make the application act; more than six hundred do not.
+    if passed < 600 {
         return Err(format!("only {passed} of {} cases passed", cases.len()).into());
     }
     Ok(())
@@ -203,7 +207,7 @@ fn with_an_agent() -> Result<(), Failed> {
         &report,
     ];
     // On a busy machine a case may find the tester unfit; what counts is how many pass.
-    let rest = ["--allow-inconclusive", "--pcap", "none", "-q"];
+    let rest = [BUSY, "--pcap", "none", "-q"];
     let rest = [&rest[..], &["3.5", "3.6", "3.10.7.4"]].concat();
     let ran = rig.tcpspec(&[&from[..], &agent, &rest].concat())?;
     if ran.code != Some(0) {

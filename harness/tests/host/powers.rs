@@ -1,9 +1,9 @@
 //! What a run may do while it reads what strangers send, as the kernel shows it: nothing that an
 //! ordinary process may not, in any thread.
 
-use super::V4;
 use super::care::{busy, cases};
 use super::rig::{self, Rig};
+use super::{BUSY, V4};
 use libtest_mimic::Failed;
 use nix::sys::statvfs::{FsFlags, statvfs};
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,7 +18,7 @@ const FILES: u64 = 1 << 1;
 /// A user and a group that own nothing.
 const NOBODY: u32 = 65_534;
 /// What a user who is not root is given.
-const REST: [&str; 5] = ["10", "--pcap", "none", "-q", "3.10.7.4"];
+const REST: [&str; 6] = ["10", BUSY, "--pcap", "none", "-q", "3.10.7.4"];
 const GIVEN: &str = "cap_net_raw,cap_net_admin+ep";
 
 /// Root gives up all it has, also what programs that it starts could get back.

@@ -253,3 +253,13 @@ fn what_is_held_is_released_as_it_is() {
     assert!(matches!(&released[2], Answer::Lost(c) if c.job.id == "c"));
     assert!(replays.jobs().is_empty());
 }
+
+#[test]
+fn what_was_lost_on_the_way_is_told_of_though_the_next_attempt_is_fine() {
+    let mut replays = Replays::new(leniency(2), 1);
+    assert!(attempt(&mut replays, "a", Dies).is_empty());
+    let answers = attempt(&mut replays, "a", Pass);
+    assert!(matches!(&answers[..], [Answer::Case(_)]), "{answers:?}");
+    let remark = replays.remark().unwrap_or_default();
+    assert_eq!(remark, "1 attempt lost in the middle: it died");
+}
