@@ -2,6 +2,7 @@
 
 use super::millis;
 use super::testing::{Established, Pair, Probe, Seen, Side, segment, syn};
+use crate::WireWindow;
 use crate::segment::{Control, Segment, SynOptions, Timestamps};
 use crate::seq::SeqNum;
 use crate::{
@@ -10,6 +11,7 @@ use crate::{
 };
 use rstest::rstest;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 #[test]
 fn both_sides_may_open_at_once() {
@@ -558,4 +560,58 @@ fn closing_in_syn_received_sends_the_fin_at_once() {
     assert_eq!((sent[0].summary(), sent[0].seq), ("FA".into(), iss + 1));
     probe.inject(segment(SeqNum(10), iss + 2, Control::None, b""));
     assert_eq!(probe.state(), State::FinWait2);
+}
+
+#[test]
+fn while_our_syn_is_unacknowledged_only_that_is_sent_again() {
+    let mut probe = Probe::new(Config::default());
+    let (now, local, remote) = (probe.now, probe.local, probe.remote);
+    let id = probe
+        .stack
+        .connect(now, local, remote, SocketOptions::default())
+        .expect("free");
+    let iss = probe.sent()[0].seq;
+    // The window of this SYN is closed, and there is a FIN that wants to be sent.
+    let closed = Segment {
+        wnd: WireWindow(0),
+        ..syn(9, SynOptions::default())
+    };
+    probe.inject(closed);
+    probe.stack.shutdown_write(now, id).expect("open");
+    assert_eq!(probe.state(), State::FinWait1);
+    let sent = probe.wait(Duration::from_secs(20));
+    assert!(sent.len() > 2, "{sent:?}");
+    for again in &sent {
+        assert_eq!(
+            (again.summary(), again.seq),
+            ("SA".into(), iss),
+            "{again:?}"
+        );
+    }
+    // It comes at last: the window is still closed, and it is the FIN that probes it.
+    let ack = Segment {
+        wnd: WireWindow(0),
+        ..segment(SeqNum(10), iss + 1, Control::None, b"")
+    };
+    let mut sent = probe.inject(ack);
+    sent.extend(probe.wait(Duration::from_secs(20)));
+    assert!(!sent.is_empty());
+    assert!(sent.iter().all(|probe| probe.seq == iss + 1), "{sent:?}");
+}
+
+#[rstest]
+#[case::half_the_numbers(1 << 31)]
+#[case::all_of_them(0)]
+fn numbers_that_come_round_are_new_ones(#[case] octets: u32) {
+    let mut host = Established::new(Config::default());
+    // As if so many octets had been sent and acknowledged, modulo 2^32.
+    let una = host.una;
+    let tcb = host.probe.stack.connections.at_mut(host.id.slot);
+    tcb.expect("a connection").snd.iss = una - octets;
+    // Nothing is in flight, so Nagle's algorithm holds nothing back; and no SYN is sent.
+    host.send(b"x");
+    let sent = host.sent();
+    assert_eq!((sent[0].summary(), sent[0].seq), ("A1".into(), una));
+    let sent = host.wait(Duration::from_secs(2));
+    assert_eq!((sent[0].summary(), sent[0].seq), ("A1".into(), una));
 }
