@@ -118,6 +118,16 @@ pub struct Canary {
     pub name: String,
     /// True if it was caught, as it must be.
     pub caught: bool,
+    /// Why it came to no judgement, if it did not: it shows nothing then, either way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unjudged: Option<String>,
+}
+
+impl Canary {
+    /// It was played to its end, and nobody saw that anything was wrong.
+    pub fn was_missed(&self) -> bool {
+        !self.caught && self.unjudged.is_none()
+    }
 }
 
 /// The result of one case.

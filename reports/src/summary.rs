@@ -156,7 +156,7 @@ fn warnings(run: &Run) -> String {
     if run.interrupted {
         text.push_str("\n**The run was interrupted:** the cases that had not ended are skipped.\n");
     }
-    for canary in run.canaries.iter().filter(|canary| !canary.caught) {
+    for canary in run.canaries.iter().filter(|canary| canary.was_missed()) {
         let name = markdown(&canary.name);
         let _ = writeln!(
             text,

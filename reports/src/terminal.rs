@@ -186,12 +186,12 @@ impl Screen {
                 "remark",
                 run.remarks.iter().map(|remark| clean(remark)).collect(),
             ),
+            ("canaries", canaries(run)),
         ] {
             // Every flaky case has its line.
             let most = if label == "flaky" { usize::MAX } else { NOTES };
             text.push_str(&notes(label, &lines, most));
         }
-        text.push_str(&caught(run));
         for finding in &run.findings {
             let bad = self.palette.bad;
             let code = clean(&finding.code);
@@ -199,7 +199,7 @@ impl Screen {
             let place = format!("{}:{}", clean(&finding.file), finding.line);
             let _ = writeln!(text, "\n{bad}error[{code}]{bad:#}: {message}\n  {place}");
         }
-        for canary in run.canaries.iter().filter(|canary| !canary.caught) {
+        for canary in run.canaries.iter().filter(|canary| canary.was_missed()) {
             let bad = self.palette.bad;
             let _ = writeln!(
                 text,
@@ -295,12 +295,20 @@ fn known(run: &Run) -> Vec<String> {
     reasons.into_iter().map(line).collect()
 }
 
-/// `canaries: 3 caught`: that this run could see failures.
-fn caught(run: &Run) -> String {
-    match run.canaries.iter().filter(|canary| canary.caught).count() {
-        0 => String::new(),
-        caught => format!("  canaries: {caught} caught\n"),
-    }
+/// `canaries: 3 caught`: that this run could see failures. Those that came to no judgement show
+/// nothing, and say why.
+fn canaries(run: &Run) -> Vec<String> {
+    let caught = run.canaries.iter().filter(|canary| canary.caught).count();
+    let unjudged = run.canaries.iter().filter_map(|canary| {
+        let reason = canary.unjudged.as_deref()?;
+        Some(format!(
+            "`{}` not judged: {}",
+            clean(&canary.name),
+            clean(reason)
+        ))
+    });
+    let caught = (caught > 0).then(|| format!("{caught} caught"));
+    caught.into_iter().chain(unjudged).collect()
 }
 
 fn flaky(run: &Run) -> Vec<String> {

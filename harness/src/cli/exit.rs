@@ -1,7 +1,7 @@
 //! Exit codes: small, documented, never a count.
 
 use std::process::ExitCode;
-use tcpspec_reports::record::{Run, Verdict};
+use tcpspec_reports::record::{Canary, Run, Verdict};
 
 /// How the program ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +48,7 @@ impl Exit {
         };
         if run.interrupted {
             Self::Interrupted
-        } else if run.canaries.iter().any(|canary| !canary.caught) {
+        } else if run.canaries.iter().any(Canary::was_missed) {
             Self::Unjudged
         } else if run.cases.iter().any(|case| case.fails(strict)) || !run.findings.is_empty() {
             Self::NonConformant

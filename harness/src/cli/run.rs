@@ -305,6 +305,7 @@ fn canaries(plan: &Plan, pace: &Pace<'_>) -> Result<Vec<Canary>, Failure> {
             canaries.push(Canary {
                 name: cases[index].title.clone(),
                 caught: caught(&record),
+                unjudged: unjudged(&record),
             });
             Go::On
         },
@@ -312,12 +313,21 @@ fn canaries(plan: &Plan, pace: &Pace<'_>) -> Result<Vec<Canary>, Failure> {
     Ok(canaries)
 }
 
-/// The canary failed as it must. Where it is inconclusive nothing was shown either way, and the
-/// cases will say why.
-/// What must fail has failed. A call that was refused, or that nobody could carry out, makes a case
-/// inconclusive: that is what one canary waits for.
+/// What must fail has failed, also if the tester doubts its own timing.
 fn caught(record: &CaseRecord) -> bool {
-    matches!(record.verdict, Verdict::Fail | Verdict::Inconclusive)
+    match record.verdict {
+        Verdict::Fail => true,
+        Verdict::Inconclusive => !record.mismatches.is_empty(),
+        _ => false,
+    }
+}
+
+/// Why the canary came to no judgement, if it did not: a device without an agent cannot be called,
+/// and a worker may die. The cases say the same of themselves.
+fn unjudged(record: &CaseRecord) -> Option<String> {
+    let none = matches!(record.verdict, Verdict::Inconclusive | Verdict::Skipped);
+    let unsaid = || "no reason is known".to_owned();
+    (none && !caught(record)).then(|| record.reason.clone().unwrap_or_else(unsaid))
 }
 
 /// The requirements of a case, with their sentences.

@@ -25,7 +25,7 @@ pub fn github(run: &Run, strict: bool) -> String {
             message(&finding.message),
         );
     }
-    for canary in run.canaries.iter().filter(|canary| !canary.caught) {
+    for canary in run.canaries.iter().filter(|canary| canary.was_missed()) {
         let name = message(&canary.name);
         let _ = writeln!(
             text,

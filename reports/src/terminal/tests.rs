@@ -71,11 +71,28 @@ fn a_canary_that_lives_is_loud() {
 }
 
 #[test]
+fn a_canary_without_a_judgement_says_why_and_proves_nothing() {
+    let mut run = Run {
+        canaries: sample::canaries(false),
+        ..sample::green()
+    };
+    run.canaries[1].unjudged = Some("this device has no `send`".into());
+    let text = screen(&run, &Screen::default());
+    assert!(!text.contains("cannot see failures here"), "{text}");
+    let line = "`a broken silence` not judged: this device has no `send`";
+    assert!(
+        text.contains("canaries: 1 caught\n") && text.contains(line),
+        "{text}"
+    );
+}
+
+#[test]
 fn colour_adds_nothing_but_colour() {
     let run = Run {
         canaries: vec![Canary {
             name: "x".into(),
             caught: false,
+            unjudged: None,
         }],
         ..sample::run()
     };

@@ -137,6 +137,7 @@ pub(crate) fn canaries(caught: bool) -> Vec<Canary> {
     let canary = |name: &str, caught| Canary {
         name: name.into(),
         caught,
+        unjudged: None,
     };
     vec![
         canary("a false expectation", true),
