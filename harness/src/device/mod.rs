@@ -217,11 +217,16 @@ pub trait Device {
     /// The state of the connection; `None` if the device cannot tell.
     fn state(&mut self, now: Instant, conn: ConnId) -> Option<State>;
 
-    /// A field of the connection's status, durations in nanoseconds.
-    fn info(&mut self, now: Instant, conn: ConnId, field: &str) -> Option<i64>;
+    /// A field of the connection's status, durations in nanoseconds; `None` if the device cannot
+    /// tell.
+    fn info(&mut self, _now: Instant, _conn: ConnId, _field: &str) -> Option<i64> {
+        None
+    }
 
-    /// A counter of the device.
-    fn counter(&mut self, now: Instant, name: &str) -> Option<i64>;
+    /// A counter of the device; `None` if the device cannot tell.
+    fn counter(&mut self, _now: Instant, _name: &str) -> Option<i64> {
+        None
+    }
 
     /// Packets that the link lost since the case began (they make a verdict unsafe).
     fn dropped(&mut self) -> u64 {

@@ -82,14 +82,24 @@ impl<Id: Copy + PartialEq + std::fmt::Debug> Application<Id> {
         self.seen.pop_front()
     }
 
-    pub(super) fn is_listening(&self, local: SocketAddr) -> bool {
+    fn is_listening(&self, local: SocketAddr) -> bool {
         self.listeners.contains(&local)
     }
 
-    /// The two ends of a connection of the case, and what the stack calls it.
-    pub(super) fn ends_of(&self, conn: ConnId) -> Option<(FourTuple, Option<Id>)> {
+    /// The state of a connection, where `told` is what the stack says of its two ends: an end of
+    /// which the stack knows nothing is LISTEN or CLOSED.
+    pub(super) fn state_of(
+        &self,
+        conn: ConnId,
+        told: impl FnOnce(FourTuple) -> Option<State>,
+    ) -> Option<State> {
         let socket = self.sockets.iter().find(|socket| socket.conn == conn)?;
-        Some((socket.tuple, socket.id))
+        let idle = if self.is_listening(socket.tuple.device) {
+            State::Listen
+        } else {
+            State::Closed
+        };
+        Some(told(socket.tuple).unwrap_or(idle))
     }
 
     /// Looks at everything once. True if it did something.

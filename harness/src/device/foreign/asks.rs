@@ -37,13 +37,29 @@ impl<'c> Asks<'c> {
         };
         asks.before.push(&case.application.set);
         asks.steps(&case.steps, &mut false);
-        let all = asks.before.iter().chain(&asks.later);
-        let system = all.flat_map(|set| &set.system);
+        let system = asks.settings().flat_map(|set| &set.system);
         asks.system = system
             .map(|(name, value)| (name.as_str(), value.as_str()))
             .filter(|(name, value)| !(OFF_BY_ZERO.contains(name) && *value == "0"))
             .collect();
         asks
+    }
+
+    /// What of it no foreign stack can do; `None` if that is nothing.
+    pub(super) fn beyond_any(&self) -> Option<String> {
+        if let Some((name, value)) = self.system.first() {
+            return Some(format!("sets {name}={value}"));
+        }
+        if self.urgent {
+            return Some("sends urgent data".to_owned());
+        }
+        let addresses = "chooses among local addresses, or opens towards no host";
+        self.addresses.then(|| addresses.to_owned())
+    }
+
+    /// Socket options, whenever they are set.
+    pub(super) fn settings(&self) -> impl Iterator<Item = &'c SocketSettings> {
+        self.before.iter().chain(&self.later).copied()
     }
 
     fn steps(&mut self, steps: &'c [Step], opened: &mut bool) {

@@ -124,22 +124,7 @@ impl Device for Netstack3 {
 
     fn state(&mut self, _now: Instant, conn: ConnId) -> Option<State> {
         let application = self.application.as_ref()?;
-        let (tuple, _) = application.ends_of(conn)?;
-        let listens = application.is_listening(tuple.device);
-        let idle = if listens {
-            State::Listen
-        } else {
-            State::Closed
-        };
-        Some(self.sockets.state_of(tuple).unwrap_or(idle))
-    }
-
-    fn info(&mut self, _now: Instant, _conn: ConnId, _field: &str) -> Option<i64> {
-        None
-    }
-
-    fn counter(&mut self, _now: Instant, _name: &str) -> Option<i64> {
-        None
+        application.state_of(conn, |tuple| self.sockets.state_of(tuple))
     }
 }
 

@@ -11,16 +11,10 @@ use std::time::Duration;
 pub(super) fn unfit(case: &Case) -> Option<String> {
     let asks = Asks::of(case);
     let lacks = |what: &str| Some(format!("{what}, which netstack3 has not"));
-    if let Some((name, value)) = asks.system.first() {
-        return lacks(&format!("sets {name}={value}"));
+    if let Some(what) = asks.beyond_any() {
+        return lacks(&what);
     }
-    if asks.urgent {
-        return lacks("sends urgent data");
-    }
-    if asks.addresses {
-        return lacks("chooses among local addresses, or opens towards no host");
-    }
-    for set in asks.before.iter().chain(&asks.later) {
+    for set in asks.settings() {
         if set.ttl.is_some() || set.tos.is_some() {
             return lacks("sets the TTL or type of service of a TCP socket");
         }
