@@ -2,6 +2,7 @@
 //!
 //! What the RFCs leave open or contradict stands here by name; nothing here is computed.
 
+use std::fmt;
 use std::time::Duration;
 
 /// The policies of a host. `Default` is a modern host that follows RFC 9293 by the letter, with
@@ -237,6 +238,16 @@ pub enum Algorithm {
     Reno,
     /// RFC 9438.
     Cubic,
+}
+
+impl fmt::Display for Algorithm {
+    /// As `ss -ti` writes it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Reno => "reno",
+            Self::Cubic => "cubic",
+        })
+    }
 }
 
 /// Which side of Fast Open a host may take (RFC 7413); even then an application has to ask.

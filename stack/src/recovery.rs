@@ -222,9 +222,10 @@ pub(crate) fn on_ack(tcb: &mut Tcb, segment: &Segment<'_>, says: Says, cx: &mut 
     if let Some(duplicate) = duplicate {
         let never = tcb.total_retransmits == 0;
         tcb.recovery.duplicates.reported(duplicate, never);
+        cx.counters.dsacks_received += 1;
     }
     if tcb.recovery.duplicates.were_all(tcb.snd.una) {
-        tcb.congestion.take_back();
+        cx.counters.recoveries_undone += u64::from(tcb.congestion.take_back());
     }
     // RFC 6937 §2:
     //   With SACK,
@@ -235,7 +236,7 @@ pub(crate) fn on_ack(tcb: &mut Tcb, segment: &Segment<'_>, says: Says, cx: &mut 
     tcb.recovery.arrived = now;
     let delivered = (now.0.since(una) + now.1).saturating_sub(sacked);
     if tcb.recovery.was_probing && tcb.congestion.is_probing() {
-        judge_timeout(tcb, says, &news, delivered, cx.now);
+        judge_timeout(tcb, says, &news, delivered, cx);
     }
     find_loss(tcb, segment, says, (&news, duplicate), cx);
     tcb.recovery.was_probing = tcb.congestion.is_probing();
@@ -246,7 +247,13 @@ pub(crate) fn on_ack(tcb: &mut Tcb, segment: &Segment<'_>, says: Says, cx: &mut 
 
 /// Step 3 of RFC 5682 §3.1: whether the timeout was spurious. The acknowledgment reports `news`,
 /// and so many octets are `delivered` by it.
-fn judge_timeout(tcb: &mut Tcb, says: Says, news: &[SackBlock], delivered: u32, now: Instant) {
+fn judge_timeout(
+    tcb: &mut Tcb,
+    says: Says,
+    news: &[SackBlock],
+    delivered: u32,
+    cx: &mut Context<'_>,
+) {
     let recover = tcb.congestion.recover();
     let beyond = tcb.snd.una.after(recover) || news.iter().any(|(_, right)| right.after(recover));
     if beyond || delivered == 0 && says == Says::Again {
@@ -255,7 +262,7 @@ fn judge_timeout(tcb: &mut Tcb, says: Says, news: &[SackBlock], delivered: u32, 
         //   covers more than "RecoveryPoint", set the congestion window to
         //   no more than 3 * MSS and proceed with the conventional RTO
         //   recovery, retransmitting unacknowledged segments.
-        tcb.congestion.real_timeout(&tcb.sender(now));
+        tcb.congestion.real_timeout(&tcb.sender(cx.now));
         if !by_time(tcb) {
             tcb.snd.next = tcb.snd.una;
         }
@@ -269,6 +276,7 @@ fn judge_timeout(tcb: &mut Tcb, says: Says, news: &[SackBlock], delivered: u32, 
             rack.nothing_was_lost(segments.map(flight_of));
         }
         tcb.recovery.was_recovering = false;
+        cx.counters.spurious_timeouts += 1;
         let left = in_flight(tcb);
         tcb.congestion
             .spurious_timeout(tcb.snd.una, delivered, left);

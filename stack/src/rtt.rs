@@ -15,6 +15,8 @@ pub(crate) struct Rtt {
     srtt: Nanos,
     rttvar: Nanos,
     rto: Nanos,
+    /// The least sample.
+    least: Nanos,
     backoff: u32,
     /// There was a sample.
     sampled: bool,
@@ -27,6 +29,7 @@ impl Rtt {
             srtt: Nanos::default(),
             rttvar: Nanos::default(),
             rto: config.initial_rto.into(),
+            least: Nanos::MAX,
             backoff: 0,
             sampled: false,
         }
@@ -52,6 +55,12 @@ impl Rtt {
         self.rttvar.into()
     }
 
+    /// The least sample of the connection, once there is one. RACK forgets old ones, and has its
+    /// own (RFC 8985 §6.2).
+    pub(crate) fn least(&self) -> Option<Duration> {
+        self.sampled.then_some(self.least.into())
+    }
+
     /// Takes a sample of an unambiguous round trip.
     pub(crate) fn sample(&mut self, r: Duration, config: &Config) {
         let (srtt, rttvar) = match self.srtt() {
@@ -64,6 +73,7 @@ impl Rtt {
             }
         };
         (self.srtt, self.rttvar) = (srtt.into(), rttvar.into());
+        self.least = self.least.min(r.into());
         self.sampled = true;
         self.backoff = 0;
         let rto = srtt + GRANULARITY.max(rttvar * 4);
@@ -108,7 +118,7 @@ mod tests {
             ..Config::default()
         };
         let mut rtt = Rtt::new(&config);
-        assert_eq!(rtt.rto(), millis(1000));
+        assert_eq!((rtt.rto(), rtt.least()), (millis(1000), None));
         rtt.sample(millis(100), &config);
         assert_eq!(
             (rtt.srtt(), rtt.rttvar(), rtt.rto()),
@@ -118,6 +128,9 @@ mod tests {
         // RTTVAR = 3/4 * 50 + 1/4 * |100 - 180|, SRTT = 7/8 * 100 + 1/8 * 180.
         assert_eq!(rtt.rttvar(), Duration::from_micros(57_500));
         assert_eq!((rtt.srtt(), rtt.rto()), (Some(millis(110)), millis(340)));
+        assert_eq!(rtt.least(), Some(millis(100)));
+        rtt.sample(millis(90), &config);
+        assert_eq!(rtt.least(), Some(millis(90)));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::congestion::NO_THRESHOLD;
 use crate::seq::SeqNum;
 use crate::timeouts::Timer;
-use crate::{Instant, State};
+use crate::{Algorithm, Instant, State};
 use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -40,6 +40,8 @@ pub struct Status {
     pub rcv_nxt: SeqNum,
     /// RCV.WND, octets.
     pub rcv_wnd: u32,
+    /// The congestion control.
+    pub congestion_control: Option<Algorithm>,
     /// Congestion window, octets (RFC 5681 §2).
     pub cwnd: u32,
     /// Slow start threshold, octets; 0x7fffffff if there is none yet.
@@ -58,6 +60,8 @@ pub struct Status {
     pub srtt: Option<Duration>,
     /// Round-trip time variation.
     pub rttvar: Duration,
+    /// The least round-trip time that was measured; `None` before the first sample.
+    pub min_rtt: Option<Duration>,
     /// Retransmissions of the segment that is waited for.
     pub retransmits: u32,
     /// Segments sent again since the connection began.
@@ -94,6 +98,8 @@ pub struct Status {
     pub sack: bool,
     /// Timestamps are in use.
     pub timestamps: bool,
+    /// Both ends have agreed upon ECN (RFC 3168 §6.1.1).
+    pub ecn: bool,
     /// The shift that this side applies to the windows it sends.
     pub rcv_wscale: u8,
     /// The shift that the peer applies.
@@ -144,6 +150,7 @@ impl Status {
             irs: SeqNum(0),
             rcv_nxt: SeqNum(0),
             rcv_wnd: 0,
+            congestion_control: None,
             cwnd: 0,
             ssthresh: NO_THRESHOLD,
             mss: 0,
@@ -153,6 +160,7 @@ impl Status {
             backoff: 0,
             srtt: None,
             rttvar: Duration::ZERO,
+            min_rtt: None,
             retransmits: 0,
             total_retransmits: 0,
             user_timeout: None,
@@ -171,6 +179,7 @@ impl Status {
             bytes_received: 0,
             sack: false,
             timestamps: false,
+            ecn: false,
             rcv_wscale: 0,
             snd_wscale: 0,
             nodelay: false,
@@ -201,6 +210,12 @@ impl fmt::Display for Status {
         }
         if self.sack {
             f.write_str(" sack")?;
+        }
+        if self.ecn {
+            f.write_str(" ecn")?;
+        }
+        if let Some(algorithm) = self.congestion_control {
+            write!(f, " {algorithm}")?;
         }
         if (self.snd_wscale, self.rcv_wscale) != (0, 0) {
             write!(f, " wscale:{},{}", self.snd_wscale, self.rcv_wscale)?;
@@ -235,6 +250,9 @@ impl fmt::Display for Status {
         ];
         for (name, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
             write!(f, " {name}:{count}")?;
+        }
+        if let Some(least) = self.min_rtt {
+            write!(f, " minrtt:{}", millis(least))?;
         }
         if self.nodelay {
             f.write_str(" nodelay")?;

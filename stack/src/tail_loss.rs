@@ -124,5 +124,6 @@ pub(crate) fn on_ack(
         //   recovery.
         let sender = tcb.sender(cx.now);
         tcb.congestion.respond(&sender);
+        cx.counters.loss_probe_recoveries += 1;
     }
 }

@@ -361,6 +361,7 @@ fn note_data(tcb: &mut Tcb, plan: Plan, end: SeqNum, cx: &mut Context<'_>) {
         tcb.total_retransmits += 1;
         tcb.snd.octets_again += u64::from(plan.len);
         cx.counters.retrans_segs += 1;
+        cx.counters.syn_retrans += u64::from(plan.what == What::Syn);
     } else {
         tcb.snd.queue.sent(plan.seq, end, cx.now);
     }
@@ -393,6 +394,7 @@ fn note_data(tcb: &mut Tcb, plan: Plan, end: SeqNum, cx: &mut Context<'_>) {
     let at = cx.now + tcb.rtt.rto();
     tcb.timers.start_if_idle(Timer::Retransmission, at);
     if plan.what == What::Probe {
+        cx.counters.loss_probes += 1;
         tail_loss::sent(tcb, again);
     } else if !again {
         tail_loss::schedule(tcb, cx);
@@ -425,6 +427,8 @@ fn build<'a>(tcb: &'a mut Tcb, plan: Plan, cx: &mut Context<'_>) -> Segment<'a> 
         ..Segment::bare(plan.seq, control)
     };
     let user_timeout = user_timeout_beside(tcb, &options, cx);
+    let duplicate = tcb.rcv.sack.duplicate().is_some() && !sack.as_slice().is_empty();
+    cx.counters.dsacks_sent += u64::from(duplicate);
     // RFC 2883 §4, rule (1): a duplicate is reported once.
     tcb.rcv.sack.reported();
     let urgent = tcb.snd.up.filter(|up| !syn && up.after(plan.seq));

@@ -8,12 +8,14 @@ mod application;
 mod icmp;
 mod names;
 mod near;
+mod observed;
 mod segment;
 
 pub use application::*;
 pub use icmp::*;
 pub use names::*;
 pub use near::nearest;
+pub use observed::*;
 pub use segment::*;
 
 use super::case::{CaptureField, State, Var};

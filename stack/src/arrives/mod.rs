@@ -122,6 +122,7 @@ pub(crate) fn acknowledged(
     tcb.snd.next = tcb.snd.next.latest(ack);
     tcb.snd.up = tcb.snd.up.filter(|up| up.after(ack));
     tcb.retransmits = 0;
+    cx.counters.spurious_timeouts += u64::from(reaction.spurious);
     react(tcb, reaction);
     tcb.timers.stop(Timer::User);
     if reaction.keep_timer && tcb.timers.is_running(Timer::Retransmission) {

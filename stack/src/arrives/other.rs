@@ -276,7 +276,9 @@ fn fifth_ack(
     }
     recovery::on_ack(tcb, segment, says, cx);
     tcb.snd.last_wnd = tcb.advertised(segment);
-    if segment.ecn.ece && tcb.ecn.heard_echo(ack, tcb.snd.nxt) {
+    let echo = segment.ecn.ece && tcb.ecn.is_capable();
+    cx.counters.ece_received += u64::from(echo);
+    if echo && tcb.ecn.heard_echo(ack, tcb.snd.nxt) {
         tcb.congestion.on_echo(&tcb.sender(cx.now));
         tcb.ecn.reduced();
         if tcb.congestion.is_held() {

@@ -95,6 +95,13 @@ impl Control {
         }
     }
 
+    fn algorithm(&self) -> Algorithm {
+        match self {
+            Self::Reno(_) => Algorithm::Reno,
+            Self::Cubic(_) => Algorithm::Cubic,
+        }
+    }
+
     fn as_mut(&mut self) -> &mut dyn CongestionControl {
         match self {
             Self::Reno(reno) => reno,
@@ -148,6 +155,8 @@ pub(crate) struct Reaction {
     pub(crate) keep_timer: bool,
     /// Where sending goes on, if not where it would.
     pub(crate) resume: Option<Resume>,
+    /// It has shown that the timeout was spurious.
+    pub(crate) spurious: bool,
 }
 
 /// Where sending goes on.
@@ -252,6 +261,11 @@ impl Congestion {
         self.window
     }
 
+    /// Which congestion control it is.
+    pub(crate) fn algorithm(&self) -> Algorithm {
+        self.control.algorithm()
+    }
+
     /// Octets that may be sent while `in_flight` are in the network; of what is `new`, limited
     /// transmit allows more.
     pub(crate) fn allowance(&self, in_flight: u32, new: bool, mss: u32) -> u32 {
@@ -335,7 +349,7 @@ impl Congestion {
                 Reaction {
                     retransmit: true,
                     keep_timer: partial,
-                    resume: None,
+                    ..Reaction::default()
                 }
             }
             Phase::FastRecovery { .. } => {
@@ -361,7 +375,10 @@ impl Congestion {
             Phase::Probing { .. } if sender.sack => Reaction::default(),
             Phase::Probing { .. } => {
                 self.spurious_timeout(ack, acked, sender.nxt.since(ack));
-                Reaction::default()
+                Reaction {
+                    spurious: true,
+                    ..Reaction::default()
+                }
             }
             Phase::Open => {
                 self.grow(acked, sender);
@@ -471,9 +488,10 @@ impl Congestion {
     }
 
     /// The recovery that is over was a mistake: nothing was lost, and cwnd is again what it was.
-    pub(crate) fn take_back(&mut self) {
+    /// Returns false if something else has spoken for a smaller window since then.
+    pub(crate) fn take_back(&mut self) -> bool {
         let Some(undo) = self.undo.take() else {
-            return;
+            return false;
         };
         // RFC 2883 §5.2:
         //   the sender has the option of "undoing"
@@ -483,6 +501,7 @@ impl Congestion {
             self.window = undo.window;
             self.control = undo.control;
         }
+        true
     }
 
     /// The next acknowledgment decides whether the timeout was right.

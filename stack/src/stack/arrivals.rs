@@ -107,6 +107,7 @@ impl Stack {
     fn segment_arrives(&mut self, now: Instant, packet: &Packet<'_>) {
         let sockets = (packet.dst(), packet.src());
         let ce = packet.ip.tos & ecn::FIELD == ecn::CE;
+        self.counters.ce_received += u64::from(ce);
         if let Some(slot) = self.find(sockets) {
             self.connection_hears(now, slot, sockets, &packet.segment, ce);
         } else if self.time_waits.find(sockets).is_some() {

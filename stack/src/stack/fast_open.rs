@@ -34,25 +34,27 @@ impl Stack {
         Ok((id, taken))
     }
 
-    /// What a listener makes of the Fast Open option of a SYN (RFC 7413 §4.2.2).
+    /// What a listener makes of the Fast Open option of a SYN (RFC 7413 §4.2.2); it is counted.
     pub(super) fn fast_open_answer(
-        &self,
+        &mut self,
         now: Instant,
         listener: ListenerId,
         (_, remote): Sockets,
         options: SynOptions,
     ) -> Option<FastOpen> {
-        let most = |id| {
-            let listener = self.listeners.get(id)?;
-            let most = listener.options.fast_open.unwrap_or(0);
-            (listener.fast_opens < most).then_some(())
-        };
+        let is_server = self.config.fast_open.is_server();
+        let option = options.fast_open.filter(|_| is_server)?;
+        let queues = self.listeners.get(listener)?;
+        let most = queues.options.fast_open.filter(|most| *most > 0)?;
+        self.counters.fast_open_requests += u64::from(option == FastOpenOption::Request);
         // RFC 7413 §4.2:
         //   If this variable goes over a preset system limit, the
         //   server MUST disable TFO for all new connection requests until
         //   PendingFastOpenRequests drops below the system limit.
-        let willing = self.config.fast_open.is_server() && most(listener).is_some();
-        let option = options.fast_open.filter(|_| willing)?;
+        if queues.fast_opens >= most {
+            self.counters.fast_open_overflows += 1;
+            return None;
+        }
         let key = key_number(now, self.config.fast_open_key_life);
         let fresh = self.secret.fast_open_cookie(remote.ip(), key);
         let is = |cookie| option == FastOpenOption::Cookie(cookie);
@@ -61,9 +63,13 @@ impl Stack {
             self.secret.fast_open_cookie(remote.ip(), key)
         };
         let current = is(fresh);
+        let opened = current || is(former());
+        let failed = !opened && option != FastOpenOption::Request;
+        self.counters.fast_open_cookies_failed += u64::from(failed);
+        self.counters.fast_opens_passive += u64::from(opened);
         Some(FastOpen {
             option: (!current).then_some(FastOpenOption::Cookie(fresh)),
-            opened: current || is(former()),
+            opened,
             ..FastOpen::default()
         })
     }
@@ -90,6 +96,11 @@ impl Stack {
         };
         let (local, remote) = (tcb.local.ip(), tcb.remote);
         let first = tcb.snd.iss + 1;
+        if tcb.state != State::Closed && tcb.snd.nxt.after(first) {
+            let whole = tcb.snd.una == tcb.snd.nxt;
+            self.counters.fast_opens_active += u64::from(whole);
+            self.counters.fast_opens_active_failed += u64::from(!whole);
+        }
         // RFC 7413 §4.1.3.1:
         //   Negative responses include the
         //   server not acknowledging the data in the SYN, ICMP error messages,

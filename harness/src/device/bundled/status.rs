@@ -2,7 +2,7 @@
 
 use crate::spec::case::State;
 use std::time::Duration;
-use tcpspec_stack::{ListenerStatus, Status, Timer};
+use tcpspec_stack::{Algorithm, ListenerStatus, Status, Timer};
 
 /// The queues of a listener; `None` if `field` is none of them.
 pub(super) fn queue_of(listener: &ListenerStatus, field: &str) -> Option<i64> {
@@ -43,13 +43,17 @@ pub(super) fn field_of(status: &Status, field: &str) -> Option<i64> {
         "bytes_received" => status.bytes_received as i64,
         "bytes_retrans" => status.bytes_retrans as i64,
         "bytes_sent" => status.bytes_sent as i64,
+        "cubic" => i64::from(status.congestion_control? == Algorithm::Cubic),
         "cwnd" => i64::from(status.cwnd),
+        "ecn" => i64::from(status.ecn),
+        "min_rtt" => nanos(status.min_rtt?),
         "pmtu" => i64::from(status.pmtu),
         "probes" => i64::from(status.probes),
         "rcv_space" => i64::from(status.rcvbuf),
         "rcv_mss" => i64::from(status.rcv_mss),
         "rcv_wnd" => i64::from(status.rcv_wnd),
         "rcv_wscale" => i64::from(status.rcv_wscale),
+        "reno" => i64::from(status.congestion_control? == Algorithm::Reno),
         "retrans" => i64::from(status.sent_again),
         "retransmits" => i64::from(status.retransmits),
         "rto" => nanos(status.rto),
@@ -72,7 +76,9 @@ pub(super) fn field_of(status: &Status, field: &str) -> Option<i64> {
         "timer_user" => left(Timer::User)?,
         "user_timeout" => nanos(status.user_timeout?),
         "lost" => i64::from(status.lost),
+        "sack" => i64::from(status.sack),
         "sacked" => i64::from(status.sacked),
+        "timestamps" => i64::from(status.timestamps),
         "total_retrans" => status.total_retransmits as i64,
         "unacked" => i64::from(status.in_flight),
         "recv_q" | "unread" => i64::from(status.unread),

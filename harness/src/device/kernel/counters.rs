@@ -17,9 +17,10 @@ pub(super) struct Counters {
 
 impl Counters {
     fn files(&self) -> &[File] {
-        const PATHS: [&str; 2] = [
+        const PATHS: [&str; 3] = [
             "/proc/thread-self/net/netstat",
             "/proc/thread-self/net/snmp",
+            "/proc/thread-self/net/snmp6",
         ];
         // A kernel that does not show them has no counters.
         let open = || {
@@ -45,9 +46,10 @@ impl Counters {
     }
 
     fn read_own(&self, name: &str) -> Option<i64> {
-        self.files()
-            .iter()
-            .find_map(|file| find(&contents(file).ok()?, name))
+        self.files().iter().find_map(|file| {
+            let text = contents(file).ok()?;
+            find(&text, name).or_else(|| find_line(&text, name))
+        })
     }
 }
 
@@ -58,25 +60,43 @@ fn own_names(name: &str) -> &'static [&'static str] {
         "active_opens" => &["TcpActiveOpens"],
         "attempt_fails" => &["TcpAttemptFails"],
         "bad_checksums" => &["TcpInCsumErrors"],
+        "ce_received" => &["IpExtInCEPkts", "Ip6InCEPkts"],
         "challenge_acks" => &["TcpExtTCPChallengeACK"],
         "curr_estab" => &["TcpCurrEstab"],
         "delayed_acks" => &["TcpExtDelayedACKs"],
+        "dsacks_received" => &["TcpExtTCPDSACKRecv", "TcpExtTCPDSACKOfoRecv"],
+        "dsacks_sent" => &["TcpExtTCPDSACKOldSent", "TcpExtTCPDSACKOfoSent"],
+        "fast_open_cookies_failed" => &["TcpExtTCPFastOpenPassiveFail"],
+        "fast_open_overflows" => &["TcpExtTCPFastOpenListenOverflow"],
+        "fast_open_requests" => &["TcpExtTCPFastOpenCookieReqd"],
+        "fast_opens_active" => &["TcpExtTCPFastOpenActive"],
+        "fast_opens_active_failed" => &["TcpExtTCPFastOpenActiveFail"],
+        "fast_opens_passive" => &["TcpExtTCPFastOpenPassive"],
         "fast_retransmits" => &["TcpExtTCPFastRetrans"],
         "estab_resets" => &["TcpEstabResets"],
         "keepalive_probes" => &["TcpExtTCPKeepAlive"],
         "listen_drops" => &["TcpExtListenDrops"],
         "listen_overflows" => &["TcpExtListenOverflows"],
+        "loss_probe_recoveries" => &["TcpExtTCPLossProbeRecovery"],
+        "loss_probes" => &["TcpExtTCPLossProbes"],
         "out_of_order" => &["TcpExtTCPOFOQueue"],
         "out_rsts" => &["TcpOutRsts"],
         "passive_opens" => &["TcpPassiveOpens"],
         "paws_drops" => &["TcpExtPAWSActive", "TcpExtPAWSEstab"],
+        "recoveries_undone" => &[
+            "TcpExtTCPDSACKUndo",
+            "TcpExtTCPFullUndo",
+            "TcpExtTCPPartialUndo",
+        ],
         "retrans_segs" => &["TcpRetransSegs"],
         "segs_in" => &["TcpInSegs"],
         "segs_out" => &["TcpOutSegs"],
+        "spurious_timeouts" => &["TcpExtTCPSpuriousRTOs"],
         "syn_cookies_failed" => &["TcpExtSyncookiesFailed"],
         "syn_cookies_received" => &["TcpExtSyncookiesRecv"],
         "syn_cookies_sent" => &["TcpExtSyncookiesSent"],
         "syn_queue_overflows" => &["TcpExtTCPReqQFullDoCookies", "TcpExtTCPReqQFullDrop"],
+        "syn_retrans" => &["TcpExtTCPSynRetrans"],
         "time_wait_overflows" => &["TcpExtTCPTimeWaitOverflow"],
         "timeouts" => &["TcpExtTCPTimeouts"],
         "window_probes" => &["TcpExtTCPWinProbe"],
@@ -112,6 +132,15 @@ fn find(text: &str, wanted: &str) -> Option<i64> {
     })
 }
 
+/// One line for each, `Ip6InCEPkts 0`, as only IPv6 has them.
+fn find_line(text: &str, wanted: &str) -> Option<i64> {
+    let mut pairs = text
+        .lines()
+        .filter_map(|line| line.split_once(char::is_whitespace));
+    let (_, value) = pairs.find(|(name, _)| *name == wanted)?;
+    value.trim().parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,6 +160,14 @@ mod tests {
     #[case("Nonsense", None)]
     fn counters_are_found_by_name(#[case] name: &str, #[case] value: Option<i64>) {
         assert_eq!(find(TEXT, name), value);
+    }
+
+    #[test]
+    fn counters_of_ipv6_stand_in_lines_of_their_own() {
+        let text = "Ip6InReceives                   \t17\nIp6InCEPkts      \t3\n";
+        assert_eq!(find_line(text, "Ip6InCEPkts"), Some(3));
+        assert_eq!(find_line(text, "InCEPkts"), None);
+        assert_eq!(find_line(TEXT, "TcpExt:"), None);
     }
 
     #[test]
@@ -154,6 +191,7 @@ mod tests {
             [
                 "active_open_drops",
                 "challenge_acks_throttled",
+                "ece_received",
                 "listen_resets",
                 "reassembled",
                 "syn_queue_evictions",

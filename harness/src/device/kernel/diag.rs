@@ -13,6 +13,8 @@ use std::net::{IpAddr, SocketAddr};
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
 /// `INET_DIAG_INFO` of `linux/inet_diag.h`: the attribute that carries a `tcp_info`.
 const INET_DIAG_INFO: u16 = 2;
+/// `INET_DIAG_CONG`: the attribute that carries the name of the congestion control.
+const INET_DIAG_CONG: u16 = 4;
 /// Length of `struct inet_diag_msg`.
 const ANSWER: usize = 72;
 /// `TCP_INFINITE_SSTHRESH` of the kernel: slow start has no limit yet.
@@ -34,6 +36,15 @@ struct Found {
     /// `idiag_rqueue` and `idiag_wqueue`: Recv-Q and Send-Q of `ss`.
     queues: (u32, u32),
     info: Option<Vec<u8>>,
+    /// The name of its congestion control, with an octet of zero behind it.
+    congestion_control: Option<Vec<u8>>,
+}
+
+impl Found {
+    fn is_controlled_by(&self, name: &str) -> Option<i64> {
+        let own = self.congestion_control.as_ref()?.split(|octet| *octet == 0);
+        Some(i64::from(own.take(1).any(|own| own == name.as_bytes())))
+    }
 }
 
 impl Diag {
@@ -60,6 +71,7 @@ impl Diag {
         Ok(found.and_then(|found| match field {
             "recv_q" | "unread" => Some(i64::from(found.queues.0)),
             "send_q" => Some(i64::from(found.queues.1)),
+            "cubic" | "reno" => found.is_controlled_by(field),
             "timer_fin_wait_2" if found.state == State::FinWait2 => left_of(found.timer, 3),
             "timer_fin_wait_2" => None,
             _ => timer_of(found.timer, field).or_else(|| field_of(&found.info?, field)),
@@ -96,7 +108,7 @@ fn question(tuple: FourTuple, with_info: bool) -> Request {
         libc::AF_INET6
     };
     let wanted = if with_info {
-        1 << (INET_DIAG_INFO - 1)
+        1 << (INET_DIAG_INFO - 1) | 1 << (INET_DIAG_CONG - 1)
     } else {
         0
     };
@@ -138,15 +150,19 @@ fn read(answer: &[u8], tuple: FourTuple) -> Option<Found> {
     let exact = state != State::Listen && answer.get(4..40)? == socket_id(tuple);
     let timer = (*answer.get(2)?, u32_at(answer, 52)?);
     let queues = (u32_at(answer, 56)?, u32_at(answer, 60)?);
-    let info = attributes(answer.get(ANSWER..)?)
-        .find(|(kind, _)| *kind == INET_DIAG_INFO)
-        .map(|(_, value)| value.to_vec());
+    let rest = answer.get(ANSWER..)?;
+    let attribute = |wanted| {
+        let mut all = attributes(rest);
+        all.find(|(kind, _)| *kind == wanted)
+            .map(|(_, value)| value.to_vec())
+    };
     Some(Found {
         state,
         exact,
         timer,
         queues,
-        info,
+        info: attribute(INET_DIAG_INFO),
+        congestion_control: attribute(INET_DIAG_CONG),
     })
 }
 
@@ -194,6 +210,8 @@ fn field_of(info: &[u8], field: &str) -> Option<i64> {
         i64::try_from(u64::from_ne_bytes(octets)).ok()
     };
     let nanos = |at| number(at).map(|micros| micros * 1_000);
+    // `TCPI_OPT_TIMESTAMPS`, …
+    let option = |bit| info.get(5).map(|&bits| i64::from(bits & bit != 0));
     let segments = |at| Some(number(at)? * number(16)?);
     match field {
         "retransmits" => info.get(2).map(|&count| i64::from(count)),
@@ -207,6 +225,7 @@ fn field_of(info: &[u8], field: &str) -> Option<i64> {
         "sacked" => number(28),
         "lost" => number(32),
         "retrans" => number(36),
+        "min_rtt" => nanos(148).filter(|_| u32_at(info, 148) != Some(u32::MAX)),
         "pmtu" => number(60),
         "rcv_ssthresh" => number(64),
         "srtt" => nanos(68),
@@ -224,6 +243,9 @@ fn field_of(info: &[u8], field: &str) -> Option<i64> {
         "bytes_retrans" => long(208),
         "snd_wnd" => number(228),
         "rcv_wnd" => number(232),
+        "timestamps" => option(1),
+        "sack" => option(2),
+        "ecn" => option(8),
         "options" => info.get(5).map(|&bits| i64::from(bits)),
         "snd_wscale" => info.get(6).map(|&both| i64::from(both & 0x0f)),
         "rcv_wscale" => info.get(6).map(|&both| i64::from(both >> 4)),
@@ -255,6 +277,33 @@ mod tests {
         assert_eq!((found.state, found.exact), (State::Listen, false));
         let found = read(&answer(1, &socket_id(tuple())), tuple()).unwrap();
         assert_eq!((found.state, found.exact), (State::Established, true));
+    }
+
+    #[test]
+    fn the_congestion_control_is_known_by_its_name() {
+        let mut answer = answer(1, &socket_id(tuple()));
+        // Length, kind, name, and what aligns the next attribute.
+        answer.extend([9, 0, INET_DIAG_CONG as u8, 0]);
+        answer.extend(b"reno\0\0\0\0");
+        let found = read(&answer, tuple()).unwrap();
+        assert_eq!(found.is_controlled_by("reno"), Some(1));
+        assert_eq!(found.is_controlled_by("cubic"), Some(0));
+        assert_eq!(found.is_controlled_by("ren"), Some(0));
+        let bare = read(&answer[..ANSWER], tuple()).unwrap();
+        assert_eq!(bare.is_controlled_by("reno"), None);
+    }
+
+    #[test]
+    fn options_are_bits_and_no_sample_is_no_time() {
+        let mut info = vec![0; 152];
+        info[5] = 2 | 8;
+        info[148..152].copy_from_slice(&u32::MAX.to_ne_bytes());
+        assert_eq!(field_of(&info, "sack"), Some(1));
+        assert_eq!(field_of(&info, "ecn"), Some(1));
+        assert_eq!(field_of(&info, "timestamps"), Some(0));
+        assert_eq!(field_of(&info, "min_rtt"), None);
+        info[148..152].copy_from_slice(&20_000_u32.to_ne_bytes());
+        assert_eq!(field_of(&info, "min_rtt"), Some(20_000_000));
     }
 
     #[test]

@@ -1,3 +1,4 @@
+mod counted;
 mod data;
 mod ends;
 mod hostile;
