@@ -8,6 +8,11 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
+/// A kernel setting that is a socket option here: of the algorithms that it has, the kernel lets a
+/// namespace choose only those that the machine's administrator allows to everybody, while who owns
+/// the namespace may give its sockets any.
+const CONGESTION_CONTROL: &str = "tcp_congestion_control";
+
 /// Sets what `settings` names on a socket, before its handshake or later; what is inherited from a
 /// listener is set on the listener.
 ///
@@ -34,6 +39,11 @@ pub(super) fn apply(socket: &Socket, settings: &SocketSettings) -> io::Result<()
     if let Some(option) = &settings.source_route {
         set_octets(socket, libc::IPPROTO_IP, libc::IP_OPTIONS, option)?;
     }
+    for (name, value) in &settings.system {
+        if name == CONGESTION_CONTROL {
+            socket.set_tcp_congestion(value.as_bytes())?;
+        }
+    }
     if let Some(timeout) = settings.user_timeout {
         socket.set_tcp_user_timeout(Some(timeout))?;
     }
@@ -57,11 +67,13 @@ pub(super) fn apply(socket: &Socket, settings: &SocketSettings) -> io::Result<()
     Ok(())
 }
 
-/// Sets the kernel settings that `settings` names, in the namespace of the calling thread.
+/// Sets the kernel settings that `settings` names, in the namespace of the calling thread, but for
+/// those that [`apply`] sets.
 pub(super) fn apply_system(settings: &SocketSettings) -> io::Result<()> {
     settings
         .system
         .iter()
+        .filter(|(name, _)| name != CONGESTION_CONTROL)
         .try_for_each(|(name, value)| sysctls::set(name, value))
 }
 
@@ -139,6 +151,21 @@ fn whole_seconds(name: &str, time: Duration) -> io::Result<Duration> {
 mod tests {
     use super::*;
     use rstest::rstest;
+    use socket2::Type;
+
+    #[test]
+    fn congestion_control_is_set_on_the_socket_and_nowhere_else() {
+        let settings = |algorithm: &str| SocketSettings {
+            system: vec![(CONGESTION_CONTROL.to_owned(), algorithm.to_owned())],
+            ..SocketSettings::default()
+        };
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        apply(&socket, &settings("reno")).unwrap();
+        let name = socket.tcp_congestion().unwrap();
+        assert_eq!(name.split(|octet| *octet == 0).next(), Some(&b"reno"[..]));
+        assert!(apply(&socket, &settings("no-such-thing")).is_err());
+        assert!(apply_system(&settings("no-such-thing")).is_ok());
+    }
 
     #[rstest]
     #[case(Duration::from_secs(1), true)]
