@@ -123,6 +123,29 @@ fn exit_codes(#[case] arguments: &[&str], #[case] code: i32) {
     assert_eq!(exit, code, "{said}");
 }
 
+/// A shell that finds no file for a glob, or was told to leave it alone, hands it over as it is.
+#[rstest]
+#[case("mine/s*.yaml", "1 spec, 2 cases")]
+#[case("./mine/*", "2 specs, ")]
+#[case("specs/3.6*/*", "1 spec, 2 cases")]
+fn globs_of_files(#[case] glob: &str, #[case] says: &str) {
+    let folder = two_specs();
+    let mine = folder.path().join("mine");
+    std::fs::create_dir(&mine).unwrap();
+    for spec in [
+        "3.6-closing/simultaneous-close",
+        "3.10.7.4-other-states/rst-validation",
+    ] {
+        let name = Path::new(spec).file_name().unwrap().to_str().unwrap();
+        let spec = folder.path().join(format!("specs/{spec}.yaml"));
+        std::fs::copy(spec, mine.join(format!("{name}.yaml"))).unwrap();
+    }
+    std::fs::write(mine.join("notes.txt"), "").unwrap();
+    let (code, said) = told(folder.path(), &["run", glob]);
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains(says), "{said}");
+}
+
 /// A folder of specs with one that has a fault.
 fn broken_specs(text: &str) -> tempfile::TempDir {
     let folder = folder();
@@ -242,6 +265,7 @@ fn a_report_that_cannot_be_written_is_no_success() {
 #[case(&["--specs", "notes.txt", "list"], 2, "cannot read specs from notes.txt")]
 #[case(&["run", "3.6", "--out", "notes.txt"], 3, "nothing was run")]
 #[case(&["run", "3.6", "--json", "folder.yaml"], 3, "name a file, not a folder")]
+#[case(&["run", "3.6", "--junit", "-"], 2, "--junit -: a report is a file")]
 fn a_folder_for_a_file_and_a_file_for_a_folder(
     #[case] arguments: &[&str],
     #[case] code: i32,

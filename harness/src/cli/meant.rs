@@ -45,7 +45,7 @@ fn idle_selector(text: &str, selector: &Selector, suite: &Suite) -> Failure {
             let why = open.map_or_else(String::new, |why| format!(": {}", why.trim()));
             Failure::Nothing(format!("no case covers {id}{why}"))
         }
-        Selector::Id(_) => id(text, suite),
+        Selector::Glob(_) => id(text, suite),
     }
 }
 

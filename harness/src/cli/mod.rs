@@ -21,7 +21,7 @@ mod ways;
 pub use exit::Exit;
 
 use crate::device::{InProcess, compiled_in};
-use crate::spec::{Diagnostics, Sources, Suite};
+use crate::spec::{CaseGlob, Diagnostics, Sources, Suite};
 use arguments::{Arguments, Choice, Command};
 use clap::Parser;
 use std::io::{IsTerminal, Write};
@@ -129,24 +129,44 @@ impl Context {
     }
 }
 
-/// The spec files that the selectors name: files, and what lies in folders. A folder with the
-/// layout of `specs/` is a matter of `--specs`.
+/// The spec files that the selectors name: files, what lies in folders, and what a glob means. A
+/// folder with the layout of `specs/` is a matter of `--specs`.
 fn spec_files(select: &[String]) -> Result<Vec<PathBuf>, Failure> {
     let mut files = Vec::new();
-    for path in select.iter().map(Path::new) {
+    for text in select {
+        let text = text.trim_start_matches("./");
+        let path = Path::new(text);
         if path.is_file() && is_yaml(path) {
             files.push(path.to_owned());
-        } else if path.is_dir() && !path.join("preambles.yaml").exists() {
-            let refused = |error: std::io::Error| {
-                Failure::Usage(format!("cannot read {}: {error}", path.display()))
-            };
-            for entry in std::fs::read_dir(path).map_err(refused)? {
-                let inside = entry.map_err(refused)?.path();
-                files.extend(Some(inside).filter(|it| is_yaml(it) && !it.is_dir()));
-            }
+        } else if is_own_folder(path) {
+            files.extend(specs_in(path)?);
+        } else if let (Some(folder), Ok(glob)) = (path.parent(), CaseGlob::new(text))
+            && !path.exists()
+            && is_own_folder(folder)
+        {
+            let mut named = specs_in(folder)?;
+            named.retain(|file| file.to_str().is_some_and(|file| glob.matches(file)));
+            files.extend(named);
         }
     }
     files.sort();
+    files.dedup();
+    Ok(files)
+}
+
+fn is_own_folder(path: &Path) -> bool {
+    path.is_dir() && !path.join("preambles.yaml").exists()
+}
+
+fn specs_in(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let refused = |error: std::io::Error| {
+        Failure::Usage(format!("cannot read {}: {error}", folder.display()))
+    };
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(refused)? {
+        let inside = entry.map_err(refused)?.path();
+        files.extend(Some(inside).filter(|it| is_yaml(it) && !it.is_dir()));
+    }
     Ok(files)
 }
 

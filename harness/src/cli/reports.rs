@@ -81,6 +81,13 @@ impl Wanted {
             ("--summary", &self.summary),
         ] {
             if let Some(path) = path {
+                if path == Path::new("-") {
+                    let name = flag.trim_start_matches('-');
+                    return Err(Failure::Usage(format!(
+                        "{flag} -: a report is a file that is whole or not there; name one, as in \
+                         `{flag} {name}.out`"
+                    )));
+                }
                 atomic::check(path).map_err(|error| refused(flag, &error))?;
             }
         }

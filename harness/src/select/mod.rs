@@ -64,8 +64,8 @@ pub enum Selector {
     Section(String),
     /// `MUST-13`, `RFC5961-3.2-3`, `SM-ESTAB-RST_IW`.
     Requirement(String),
-    /// A glob over ids.
-    Id(CaseGlob),
+    /// A glob over ids, and over files as they are cited.
+    Glob(CaseGlob),
 }
 
 impl Selector {
@@ -85,14 +85,14 @@ impl Selector {
         if let Some(section) = section_of_rfc(text) {
             return section.map(Self::Section);
         }
-        if is_path(text) {
+        if is_path(text) && !text.contains(['*', '?', '{']) {
             return Ok(Self::Path(text.trim_end_matches('/').to_owned()));
         }
         if !text.contains(['/', '*', '[']) && text.starts_with(|c: char| c.is_ascii_alphanumeric())
         {
             return Ok(Self::Section(text.to_owned()));
         }
-        CaseGlob::new(text).map(Self::Id)
+        CaseGlob::new(text).map(Self::Glob)
     }
 
     /// True if the selector means the case.
@@ -101,7 +101,7 @@ impl Selector {
             Self::Path(path) => in_path(subject.file, path),
             Self::Section(section) => in_section(subject.section, section),
             Self::Requirement(id) => subject.covers.iter().any(|covered| covered == id),
-            Self::Id(pattern) => pattern.matches(subject.id),
+            Self::Glob(glob) => glob.matches(subject.id) || glob.matches(subject.file),
         }
     }
 }

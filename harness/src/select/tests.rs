@@ -39,6 +39,9 @@ fn id_patterns(#[case] pattern: &str, #[case] matches: bool) {
     true
 )]
 #[case("rst-validation.yaml", true)]
+#[case("specs/3.10.7.4*/rst-*.yaml", true)]
+#[case("specs/3.10.7.4-other-states/r*", true)]
+#[case("specs/3.10.7.4*/syn-*.yaml", false)]
 #[case("validation.yaml", false)]
 #[case("3.10.7.4/rst-validation[state=CLOSING,*]", true)]
 #[case("MUST-13", false)]

@@ -69,6 +69,8 @@ pub struct Deviation {
     pub source: Arc<Source>,
     /// The entry in its file.
     pub span: Span,
+    /// Its `device`.
+    pub(super) device_span: Span,
     matcher: Glob,
 }
 
@@ -263,6 +265,7 @@ fn entry<'a>(
         expires: expires?,
         source: Arc::clone(document.source()),
         span: node.span(),
+        device_span: fields.get("device")?.span(),
         matcher: matcher?.ok()?,
     })
 }

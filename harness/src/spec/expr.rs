@@ -204,8 +204,13 @@ pub fn comparison(text: &str, names: &dyn Names) -> Result<Comparison, Fault> {
     })
 }
 
+/// A word and its place, or why there is none.
+type Word<'a> = Result<(Token<'a>, Range<usize>), Fault>;
+
 struct Parser<'a> {
     lexer: Lexer<'a>,
+    /// The word that comes next, once it was looked at.
+    ahead: Option<Word<'a>>,
     names: &'a dyn Names,
     depth: u32,
 }
@@ -218,24 +223,28 @@ impl<'a> Parser<'a> {
         }
         Ok(Self {
             lexer: Lexer::new(text),
+            ahead: None,
             names,
             depth: 0,
         })
     }
 
-    fn next(&mut self) -> Result<(Token<'a>, Range<usize>), Fault> {
-        self.lexer.next()
+    fn next(&mut self) -> Word<'a> {
+        self.ahead.take().unwrap_or_else(|| self.lexer.next())
     }
 
-    fn peek(&self) -> Result<Token<'a>, Fault> {
-        Ok(self.lexer.clone().next()?.0)
+    fn peek(&mut self) -> Result<&Token<'a>, Fault> {
+        match self.ahead.get_or_insert_with(|| self.lexer.next()) {
+            Ok((token, _)) => Ok(token),
+            Err(fault) => Err(fault.clone()),
+        }
     }
 
     /// Takes the token if it comes next.
     fn take(&mut self, token: &Token<'_>) -> Result<bool, Fault> {
-        let found = self.peek()? == *token;
+        let found = self.peek()? == token;
         if found {
-            self.next()?;
+            self.ahead = None;
         }
         Ok(found)
     }
@@ -437,6 +446,7 @@ impl<'a> Parser<'a> {
         }
         let mut inner = Parser {
             lexer: Lexer::new(&text),
+            ahead: None,
             names: self.names,
             depth: self.depth,
         };

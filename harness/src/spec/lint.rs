@@ -4,6 +4,7 @@
 //! its author should look at again. The cases are those of any profile.
 
 mod bounds;
+mod deviations;
 mod levels;
 mod unused;
 
@@ -11,12 +12,12 @@ use super::case::{
     Case, Expected, Family, FlagsPattern, Pattern, Refusal, SegmentPattern, Step, Verb,
 };
 use super::catalogue::Catalogue;
-use super::deviations::CaseGlob;
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::expand::{self, Setting};
 use super::head::{self, Spec};
 use super::source::{Source, Span};
 use super::visit;
+pub(super) use deviations::{deviations, named_by};
 use std::time::Duration;
 
 /// A case that takes longer on a real clock has the tag `slow`.
@@ -282,29 +283,4 @@ fn flags_text(flags: &[FlagsPattern]) -> String {
     } else {
         all.join(" or ")
     }
-}
-
-/// Entries of the deviation list whose globs, or some of them, mean no case of any device.
-pub(super) fn deviations(deviations: &[super::Deviation], specs: &[Spec]) -> Vec<Diagnostic> {
-    let is_used = |glob: &CaseGlob| {
-        let mut named = specs.iter().filter(|spec| glob.matches_spec(&spec.id));
-        named.any(|spec| spec.case_ids().iter().any(|id| glob.matches(id)))
-    };
-    let mut found = Vec::new();
-    for entry in deviations {
-        let unused = entry.cases.iter();
-        let unused = unused.filter(|glob| !is_used(glob));
-        let unused: Vec<String> = unused.map(|glob| format!("`{}`", glob.text())).collect();
-        if unused.is_empty() {
-            continue;
-        }
-        let message = format!("no case is called {}", unused.join(" or "));
-        let what = if unused.len() == entry.cases.len() {
-            "remove the entry"
-        } else {
-            "remove it from the entry"
-        };
-        found.push(entry.diagnostic("deviation::unused", message).help(what));
-    }
-    found
 }

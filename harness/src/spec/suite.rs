@@ -414,10 +414,16 @@ impl Suite {
         let found = parallel::map(
             &self.specs,
             || self.setting(None),
-            |any, spec| lint::spec(spec, &self.catalogue, any),
+            |any, spec| {
+                let found = lint::spec(spec, &self.catalogue, any);
+                (found, lint::named_by(spec, &self.deviations))
+            },
         );
+        let (found, named): (Vec<_>, Vec<_>) = found.into_iter().unzip();
         let mut found: Vec<_> = found.into_iter().flatten().collect();
-        found.extend(lint::deviations(&self.deviations, &self.specs));
+        let named = named.into_iter().flatten().collect();
+        let devices: Vec<&str> = self.profiles.keys().map(String::as_str).collect();
+        found.extend(lint::deviations(&self.deviations, &named, &devices));
         found
     }
 }

@@ -77,7 +77,7 @@ impl<'a> Reader<'a> {
         };
         let unknown: Vec<_> = entries.iter().filter(|entry| !known(&entry.key)).collect();
         self.refuse_unknown(&node, what, &unknown, tables);
-        let mut known = Vec::new();
+        let mut known = Vec::with_capacity(entries.len());
         for entry in entries {
             let name = tables
                 .iter()

@@ -223,7 +223,7 @@ impl<'a> Reader<'a> {
     pub(super) fn steps(&mut self, nodes: &[Node<'a>]) -> Vec<Step> {
         (self.number, self.count) = (0, 0);
         self.prefix.clear();
-        let mut steps = Vec::new();
+        let mut steps = Vec::with_capacity(nodes.len());
         self.read_steps(nodes, &mut steps);
         steps
     }

@@ -88,7 +88,6 @@ fn meant_unit(word: &str) -> Option<&'static str> {
     other.or_else(|| slips.clone().find(slip).map(|(unit, _)| *unit))
 }
 
-#[derive(Clone)]
 pub(super) struct Lexer<'a> {
     text: &'a str,
     at: usize,
