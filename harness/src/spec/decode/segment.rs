@@ -278,8 +278,8 @@ impl<'a> Reader<'a> {
         let text = node.text().unwrap_or_default();
         let is_word = text.starts_with(|first: char| first.is_ascii_lowercase())
             && text.bytes().all(|octet| octet.is_ascii_alphanumeric());
-        let is_loose = crate::spec::table::nearest(&text, LOOSE).is_some();
-        if !is_word || is_loose {
+        let is_loose = || crate::spec::table::nearest(&text, LOOSE).is_some();
+        if !is_word || is_loose() {
             return false;
         }
         let message = format!("`{text}` is neither a count of octets nor a text in quotes");
