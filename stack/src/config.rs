@@ -2,6 +2,7 @@
 //!
 //! What the RFCs leave open or contradict stands here by name; nothing here is computed.
 
+use crate::seq::SeqNum;
 use std::fmt;
 use std::time::Duration;
 
@@ -404,4 +405,8 @@ pub struct SocketOptions {
     /// A listener takes text with a SYN, from so many connections at once whose handshake is not
     /// complete (RFC 7413 §4.2); zero takes none.
     pub fast_open: Option<usize>,
+    /// The initial sequence number of an active OPEN, where a connection is set up again as it
+    /// was, or a test comes near the wrap at 2^32; else RFC 6528 §3 chooses. Whoever can guess
+    /// the number can write into the connection.
+    pub iss: Option<SeqNum>,
 }

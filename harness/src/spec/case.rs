@@ -134,6 +134,9 @@ pub struct SocketSettings {
     pub source_route: Option<Vec<u8>>,
     /// So many connections of a listener may be opened with text at once (RFC 7413 §4.2).
     pub fastopen: Option<u32>,
+    /// Initial sequence number of an active OPEN.
+    #[serde(default)]
+    pub iss: Option<u32>,
     /// Settings of the device as a whole, by the names of its profile (`sysctl` on Linux).
     pub system: Vec<(String, String)>,
 }

@@ -357,6 +357,7 @@ fn settings_text(settings: &SocketSettings) -> String {
         octets("rcvbuf", settings.rcvbuf),
         octets("sndbuf", settings.sndbuf),
         octets("fastopen", settings.fastopen),
+        octets("iss", settings.iss),
         settings
             .source_route
             .as_ref()

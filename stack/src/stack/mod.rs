@@ -217,6 +217,7 @@ impl Stack {
         if let Some(old) = self.time_waits.find(sockets) {
             iss = iss.latest(old.snd_nxt + 1);
         }
+        let iss = options.iss.unwrap_or(iss);
         let mut tcb = Tcb::new(id, sockets, Origin::Active, iss, settings, &self.config);
         tcb.ts.enabled = self.config.timestamps;
         tcb.ts.offset = self.secret.timestamp_offset(sockets);

@@ -1,7 +1,7 @@
 //! Socket options by the names of the specs.
 
 use crate::spec::case::SocketSettings;
-use tcpspec_stack::{KeepAlive, SocketOptions};
+use tcpspec_stack::{KeepAlive, SeqNum, SocketOptions};
 
 /// What a spec sets, in the words of the stack; what it leaves out of `keepalive` is `defaults`.
 pub(super) fn options_of(set: &SocketSettings, defaults: KeepAlive) -> SocketOptions {
@@ -20,6 +20,7 @@ pub(super) fn options_of(set: &SocketSettings, defaults: KeepAlive) -> SocketOpt
         ttl: set.ttl,
         tos: set.tos,
         fast_open: set.fastopen.map(|most| most as usize),
+        iss: set.iss.map(SeqNum),
     }
 }
 
@@ -35,4 +36,5 @@ pub(super) fn merge(options: &mut SocketOptions, newer: SocketOptions) {
     options.ttl = newer.ttl.or(options.ttl);
     options.tos = newer.tos.or(options.tos);
     options.fast_open = newer.fast_open.or(options.fast_open);
+    options.iss = newer.iss.or(options.iss);
 }

@@ -172,6 +172,7 @@ fn beyond_standards(set: &SocketSettings) -> Option<&'static str> {
         ("the user timeout option", set.advertised_timeout.is_some()),
         ("Fast Open", set.fastopen.is_some()),
         ("a source route", set.source_route.is_some()),
+        ("the initial sequence number", set.iss.is_some()),
     ];
     all.iter()
         .find(|(_, is_set)| *is_set)

@@ -53,6 +53,9 @@ impl<'c> Asks<'c> {
         if self.urgent {
             return Some("sends urgent data".to_owned());
         }
+        if self.settings().any(|set| set.iss.is_some()) {
+            return Some("chooses the initial sequence number".to_owned());
+        }
         let addresses = "chooses among local addresses, or opens towards no host";
         self.addresses.then(|| addresses.to_owned())
     }

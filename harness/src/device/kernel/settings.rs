@@ -47,6 +47,9 @@ pub(super) fn apply(socket: &Socket, settings: &SocketSettings) -> io::Result<()
     if let Some(timeout) = settings.user_timeout {
         socket.set_tcp_user_timeout(Some(timeout))?;
     }
+    if let Some(iss) = settings.iss {
+        first_number(socket, iss)?;
+    }
     let is_v4 = socket.domain()? == Domain::IPV4;
     if let Some(ttl) = settings.ttl {
         let ttl = u32::from(ttl);
@@ -80,6 +83,25 @@ pub(super) fn apply_system(settings: &SocketSettings) -> io::Result<()> {
 /// `TCP_FASTOPEN` of a listener: so many connections may wait for the ACK of their SYN,ACK.
 fn fast_open(socket: &Socket, most: u32) -> io::Result<()> {
     set_number(socket, libc::IPPROTO_TCP, libc::TCP_FASTOPEN, most)
+}
+
+/// The sequence number of the SYN that `connect` sends. Linux gives it to whoever restores a
+/// connection: the socket is in repair while the number is written, and leaves it without a probe.
+fn first_number(socket: &Socket, iss: u32) -> io::Result<()> {
+    /// `TCP_SEND_QUEUE` of `linux/tcp.h`.
+    const SEND_QUEUE: u32 = 2;
+    const ON: u32 = 1;
+    const OFF: u32 = 0;
+    if iss == 0 {
+        let message = "iss is 0, which Linux takes for not set: begin at 1";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+    }
+    let set = |name, value| set_number(socket, libc::IPPROTO_TCP, name, value);
+    set(libc::TCP_REPAIR, ON)?;
+    let written =
+        set(libc::TCP_REPAIR_QUEUE, SEND_QUEUE).and_then(|()| set(libc::TCP_QUEUE_SEQ, iss));
+    set(libc::TCP_REPAIR, OFF)?;
+    written
 }
 
 /// Packets are never cut on their way, or may be.

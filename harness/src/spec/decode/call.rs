@@ -187,6 +187,10 @@ impl<'a> Reader<'a> {
             .get("fastopen")
             .and_then(|node| self.count(node, 65_535))
             .map(|value| value as u32);
+        settings.iss = fields
+            .get("iss")
+            .and_then(|node| self.count(node, 0xffff_ffff))
+            .map(|value| value as u32);
         settings.source_route = fields
             .get("source_route")
             .and_then(|node| self.octets(node));

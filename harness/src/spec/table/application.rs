@@ -101,6 +101,11 @@ pub const SETTINGS: &[Entry] = &[
         Shape::Count(65_535),
         "a listener takes text with a SYN, from so many at once (RFC 7413)",
     ),
+    entry(
+        "iss",
+        Shape::Count(0xffff_ffff),
+        "initial sequence number of an active OPEN; the device's choice",
+    ),
 ];
 
 /// Keep-alive times.
