@@ -6,6 +6,7 @@
 mod bounds;
 mod deviations;
 mod levels;
+mod untestable;
 mod unused;
 
 use super::case::{
@@ -83,11 +84,13 @@ pub(super) fn spec(spec: &Spec, catalogue: &Catalogue, setting: &Setting<'_>) ->
     found.extend(head::key_order(&spec.document));
     found.extend(levels::file(&linted));
     found.extend(levels::unmarked(&linted));
+    found.extend(untestable::covered(&linted));
     found.extend(unused::parameters(&linted));
     found.extend(slow(&linted));
     for case in &linted.cases {
         found.extend(nothing_judged(&linted, case));
         found.extend(levels::steps(&linted, case));
+        found.extend(untestable::steps(&linted, case));
         found.extend(unused::captures(&linted, case));
         let mut before = None;
         visit::steps(&case.steps, &mut |step| {

@@ -120,13 +120,17 @@ fn is_free(linted: &Linted<'_>) -> bool {
 /// The requirements by which steps are judged at SHOULD level.
 fn named(steps: &[Step]) -> BTreeSet<&str> {
     let mut all = BTreeSet::new();
-    visit::steps(steps, &mut |step| {
-        all.extend(step.should.as_deref());
-        if let Verb::Expect(expect) = &step.verb {
-            all.extend(expect.should.as_ref().map(|should| should.covers.as_str()));
-        }
-    });
+    visit::steps(steps, &mut |step| all.extend(named_by(step)));
     all
+}
+
+/// The requirements by which a step, or a part of it, is judged at SHOULD level.
+pub(super) fn named_by(step: &Step) -> impl Iterator<Item = &str> {
+    let part = match &step.verb {
+        Verb::Expect(expect) => expect.should.as_ref().map(|should| should.covers.as_str()),
+        _ => None,
+    };
+    step.should.as_deref().into_iter().chain(part)
 }
 
 fn requirements<'a>(
@@ -150,11 +154,7 @@ fn has_should(steps: &[Step]) -> bool {
 pub(super) fn steps(linted: &Linted<'_>, case: &Case) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     visit::steps(&case.steps, &mut |step| {
-        let part = match &step.verb {
-            Verb::Expect(expect) => expect.should.as_ref().map(|should| &should.covers),
-            _ => None,
-        };
-        for id in step.should.iter().chain(part) {
+        for id in named_by(step) {
             let level = linted
                 .catalogue
                 .get(id)
