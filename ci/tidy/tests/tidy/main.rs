@@ -1,8 +1,9 @@
 //! The rules of CONTRIBUTING.md that a machine can check, one test per rule.
 //!
 //! Each rule is a function from the sources to the places that break it; each test shows all of
-//! them at once. `rules_can_fail` feeds every rule a text that breaks it.
+//! them at once. [`broken`] feeds every rule sources that break it.
 
+mod broken;
 mod citations;
 mod layout;
 mod source;
@@ -91,26 +92,4 @@ fn every_core_requirement_is_covered_or_explained() {
 #[test]
 fn deviations_have_a_requirement_a_symptom_a_reason_and_a_date() {
     report(citations::bare_deviations(&Tree::here()));
-}
-
-#[test]
-fn rules_can_fail() {
-    let broken = source::File::sample(
-        "harness/src/run/sample.rs",
-        &[
-            "use std::time::SystemTime;",
-            "#[allow(dead_code)]",
-            &format!("fn f() {{ x.unwrap(); {} }}", "y".repeat(100)),
-            "fn long() {",
-            &"    let _ = 0;\n".repeat(80),
-            "}",
-            "fn g() { unsafe { h() } }",
-        ],
-    );
-    assert_eq!(text::long_functions(&broken).len(), 1);
-    assert_eq!(text::long_lines(&broken).len(), 1);
-    assert_eq!(text::bare_unwraps(&broken).len(), 1);
-    assert_eq!(text::impure(&broken).len(), 1);
-    assert_eq!(text::banned(&broken).len(), 1);
-    assert_eq!(text::unsafe_places(&broken).len(), 1);
 }

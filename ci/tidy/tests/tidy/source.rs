@@ -39,6 +39,11 @@ impl Tree {
             .collect();
         paths.sort();
         paths.dedup();
+        Self::of(root, paths)
+    }
+
+    /// These files of a folder.
+    pub(crate) fn of(root: PathBuf, paths: Vec<String>) -> Self {
         let files = paths
             .iter()
             .filter(|path| Path::new(path).extension().is_some_and(|ext| ext == "rs"))
