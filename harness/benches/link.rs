@@ -1,9 +1,10 @@
-//! How many packets of 40 octets the injector puts on a virtual cable, beside a bare loop around
-//! `sendmmsg` that sends the same frame again and again: the most that a packet socket can do
-//! here. Both take turns, so that a busy machine is busy for both. Nothing here asserts a time.
+//! How many packets of 40 octets the injector puts on a virtual cable, beside bare loops that send
+//! the same frame again and again: batches beside `sendmmsg`, the most that a packet socket can do
+//! here; segments that a spec sends one at a time beside `send`, since each is a call of its own.
+//! All take turns, so that a busy machine is busy for all. Nothing here asserts a time.
 
 use nix::sys::socket::{AddressFamily, LinkAddr, MsgFlags, MultiHeaders, SockFlag, SockType};
-use nix::sys::socket::{bind, sendmmsg, socket};
+use nix::sys::socket::{bind, send, sendmmsg, socket};
 use std::io::IoSlice;
 use std::net::IpAddr;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -62,20 +63,25 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
     let packets = vec![packet.clone(); BATCH];
     let frame = [&[2; 12], &[8, 0][..], &packet].concat();
     let bare = bare_socket()?;
-    let [mut one, mut many, mut most] = [const { Vec::new() }; 3];
+    let mut rates = [const { Vec::new() }; 4];
     for _ in 0..TURNS {
-        most.push(rate(|| send_bare(&bare, &frame))?);
-        one.push(rate(|| station.send(&packet).map(|()| 1))?);
+        let [all, many, each, one] = &mut rates;
+        all.push(rate(|| send_bare(&bare, &frame))?);
         many.push(rate(|| station.send_all(&packets).map(|()| BATCH))?);
+        each.push(rate(|| {
+            Ok(send(bare.as_raw_fd(), &frame, MsgFlags::empty()).map(|_| 1)?)
+        })?);
+        one.push(rate(|| station.send(&packet).map(|()| 1))?);
     }
-    let most = median(most);
+    let [all, many, each, one] = rates.map(median);
     println!("packets of 40 octets in a second, median of {TURNS} turns of {PACKETS}");
-    for (name, rate) in [
-        ("bare sendmmsg", most),
-        ("one at a time", median(one)),
-        ("batches", median(many)),
+    for (name, rate, peer) in [
+        ("bare sendmmsg", all, all),
+        ("batches", many, all),
+        ("bare send", each, each),
+        ("one at a time", one, each),
     ] {
-        println!("  {name:<14} {rate:>10.0}  {:>4.0} %", rate / most * 100.0);
+        println!("  {name:<14} {rate:>10.0}  {:>4.0} %", rate / peer * 100.0);
     }
     Ok(())
 }
