@@ -7,7 +7,8 @@ use crate::device::{ConnId, Seen};
 use crate::invariants::{self, Violation};
 use crate::model::sent::window;
 use crate::time::Instant;
-use crate::wire::{self, Body, Packet};
+use crate::wire::{self, Body, Packet, bit};
+use std::cmp::Reverse;
 use tcpspec_reports::record::{EventKind, Judged};
 
 impl Runner<'_> {
@@ -23,7 +24,9 @@ impl Runner<'_> {
         }
     }
 
-    /// The youngest connection of the packet's four-tuple.
+    /// The youngest connection of the packet's four-tuple to which it can belong: what a device
+    /// says first on a connection is a SYN, or a RST that refuses it. Anything else is about the
+    /// connection that was there before, as the ACK that answers a SYN in TIME-WAIT.
     fn owner(&self, packet: &Packet) -> Option<usize> {
         let (source, destination) = packet.ends()?;
         let mut owners: Vec<usize> = (0..self.conns.len())
@@ -32,8 +35,13 @@ impl Runner<'_> {
                 self.lanes[conn].attached && tuple.device == source && tuple.tester == destination
             })
             .collect();
-        owners.sort_by_key(|&conn| self.lanes[conn].opened);
-        owners.pop()
+        owners.sort_by_key(|&conn| Reverse(self.lanes[conn].opened));
+        let opens = packet
+            .tcp()
+            .is_none_or(|tcp| tcp.has(bit::SYN) || tcp.has(bit::RST));
+        let begun = |conn: &usize| opens || self.conns[*conn].tcb.sent.syn.is_some();
+        let begun = owners.iter().copied().find(begun);
+        begun.or(owners.first().copied())
     }
 
     fn on_segment(&mut self, at: Instant, conn: usize, packet: Packet) {

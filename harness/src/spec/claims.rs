@@ -157,22 +157,22 @@ pub const POLICIES: &[Policy] = &[
     policy(
         "keepalive.count",
         Values::Number,
-        "unanswered probes before it gives up",
+        "unanswered probes before it gives up: KEEPALIVE.COUNT",
     ),
     policy(
         "keepalive.idle",
         Values::Duration,
-        "idle time before the first probe",
+        "idle time before the first probe: KEEPALIVE.IDLE",
     ),
     policy(
         "keepalive.interval",
         Values::Duration,
-        "time between probes",
+        "time between probes: KEEPALIVE.INTERVAL",
     ),
     policy(
         "max_persist",
         Values::Duration,
-        "longest pause between zero-window probes",
+        "longest pause between zero-window probes: PERSIST.MAX",
     ),
     policy(
         "max_rto",
@@ -198,7 +198,7 @@ pub const POLICIES: &[Policy] = &[
     policy(
         "somaxconn",
         Values::Number,
-        "largest backlog that a listener can have",
+        "largest backlog that a listener can have: SOMAXCONN",
     ),
     policy(
         "syn_backlog",
@@ -225,16 +225,20 @@ pub const POLICIES: &[Policy] = &[
         Values::OneOf(&["drop", "evict"]),
         "a SYN without cookie when the SYN queue is full (RFC 4987 §3.4)",
     ),
-    policy("syn_retries", Values::Number, "retransmissions of a SYN"),
+    policy(
+        "syn_retries",
+        Values::Number,
+        "retransmissions of a SYN: SYN.RETRIES",
+    ),
     policy(
         "synack_retries",
         Values::Number,
-        "retransmissions of a SYN-ACK",
+        "retransmissions of a SYN-ACK: SYNACK.RETRIES",
     ),
     policy(
         "synack_retries_pressed",
         Values::Number,
-        "the same while more than half of the SYN queue is taken (RFC 4987 §3.3)",
+        "the same while more than half of the SYN queue is taken (RFC 4987 §3.3): SYNACK.PRESSED",
     ),
     policy(
         "time_wait_limit",

@@ -240,18 +240,31 @@ pub(super) fn constants(profile: Option<&Profile>, family: Family) -> Constants 
         text.and_then(|text| super::profiles::duration(text))
             .unwrap_or(standard)
     };
+    let number = |policy: &str, standard: i64| {
+        let text = profile.and_then(|profile| profile.policies.get(policy));
+        text.and_then(|text| text.parse().ok()).unwrap_or(standard)
+    };
     let headers = match family {
         Family::V4 => 40,
         Family::V6 => 60,
     };
+    let rto_max = nanos("max_rto", standard.rto_max);
     Constants {
         link_mss: i64::from(LINK_MTU) - headers,
         msl: nanos("msl", standard.msl),
         rto_initial: nanos("initial_rto", standard.rto_initial),
         rto_min: nanos("min_rto", standard.rto_min),
-        rto_max: nanos("max_rto", standard.rto_max),
+        rto_max,
         fin_wait_2: nanos("fin_wait_2", standard.fin_wait_2),
         path_mtu_raise: nanos("path_mtu_raise", standard.path_mtu_raise),
+        persist_max: nanos("max_persist", rto_max),
+        keepalive_idle: nanos("keepalive.idle", standard.keepalive_idle),
+        keepalive_interval: nanos("keepalive.interval", standard.keepalive_interval),
+        keepalive_count: number("keepalive.count", standard.keepalive_count),
+        syn_retries: number("syn_retries", standard.syn_retries),
+        synack_retries: number("synack_retries", standard.synack_retries),
+        synack_pressed: number("synack_retries_pressed", standard.synack_pressed),
+        somaxconn: number("somaxconn", standard.somaxconn),
     }
 }
 

@@ -5,6 +5,7 @@
 //! numbers and durations, the difference of two sequence numbers is a number. There is no power,
 //! no division and no way to compute anything that cannot be read off the wire.
 
+mod constants;
 mod lexer;
 mod print;
 #[cfg(test)]
@@ -13,6 +14,7 @@ mod typing;
 
 use super::case::{Comparison, Expr, Operator, Pattern};
 use super::table;
+pub use constants::Constants;
 pub use typing::{Type, var_type};
 
 pub(super) use print::duration;
@@ -27,58 +29,6 @@ const MAX_DEPTH: u32 = 24;
 pub(super) const LOOSE: [&str; 3] = ["any", "present", "absent"];
 /// Longest expression, octets.
 const MAX_LENGTH: usize = 512;
-
-/// The constants of link and profile.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Constants {
-    /// `LINK.MSS`, octets.
-    pub link_mss: i64,
-    /// `MSL`, nanoseconds.
-    pub msl: i64,
-    /// `RTO.INITIAL`, nanoseconds.
-    pub rto_initial: i64,
-    /// `RTO.MIN`, nanoseconds.
-    pub rto_min: i64,
-    /// `RTO.MAX`, nanoseconds.
-    pub rto_max: i64,
-    /// `FIN2.TIMEOUT`, nanoseconds.
-    pub fin_wait_2: i64,
-    /// `PMTU.RAISE`, nanoseconds.
-    pub path_mtu_raise: i64,
-}
-
-impl Default for Constants {
-    /// IPv4 on Ethernet (RFC 9293 §3.7.1), the times of RFC 9293 §3.4.2, RFC 6298 §2 and
-    /// RFC 1191 §6.3, and a minute for what nobody owns.
-    fn default() -> Self {
-        const SECOND: i64 = 1_000_000_000;
-        Self {
-            link_mss: 1460,
-            msl: 120 * SECOND,
-            rto_initial: SECOND,
-            rto_min: SECOND,
-            rto_max: 60 * SECOND,
-            fin_wait_2: 60 * SECOND,
-            path_mtu_raise: 600 * SECOND,
-        }
-    }
-}
-
-impl Constants {
-    /// The constant with this name, its type and value.
-    fn find(&self, name: &str) -> Option<(&'static str, Type, i64)> {
-        Some(match name {
-            "LINK.MSS" => ("LINK.MSS", Type::Number, self.link_mss),
-            "MSL" => ("MSL", Type::Duration, self.msl),
-            "RTO.INITIAL" => ("RTO.INITIAL", Type::Duration, self.rto_initial),
-            "RTO.MIN" => ("RTO.MIN", Type::Duration, self.rto_min),
-            "RTO.MAX" => ("RTO.MAX", Type::Duration, self.rto_max),
-            "FIN2.TIMEOUT" => ("FIN2.TIMEOUT", Type::Duration, self.fin_wait_2),
-            "PMTU.RAISE" => ("PMTU.RAISE", Type::Duration, self.path_mtu_raise),
-            _ => return None,
-        })
-    }
-}
 
 /// What the names in an expression stand for.
 pub trait Names {

@@ -44,6 +44,7 @@ pub(super) fn change_of(name: &str) -> Option<Change> {
             };
             Some(())
         },
+        "tcp_rto_min_us" => |config, value| put(&mut config.min_rto, microseconds(value)),
         "tcp_slow_start_after_idle" => {
             |config, value| put(&mut config.restart_after_idle, flag(value))
         }
@@ -87,6 +88,10 @@ fn seconds(value: &str) -> Option<Duration> {
 
 fn milliseconds(value: &str) -> Option<Duration> {
     number(value).map(Duration::from_millis)
+}
+
+fn microseconds(value: &str) -> Option<Duration> {
+    number(value).map(Duration::from_micros)
 }
 
 fn flag(value: &str) -> Option<bool> {

@@ -1,12 +1,13 @@
 //! What is decided before a case runs, `repeat` and `when`, and what the device decides, `one_of`.
 
 use super::{Bound, Fields, MAX_REPEATS, MAX_STEPS, Parameter, Reader};
-use crate::spec::case::{Branch, Pattern, Step, Verb};
+use crate::spec::case::{Branch, Expr, Pattern, Step, Verb};
 use crate::spec::claims::{self, Values};
 use crate::spec::diagnostic::Diagnostic;
 use crate::spec::expand::constant;
 use crate::spec::expr::{self, Type};
 use crate::spec::table::{self, BRANCH};
+use crate::spec::visit;
 use crate::spec::yaml::{Entry, Node};
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -85,16 +86,18 @@ impl<'a> Reader<'a> {
         })?;
         let bounds = match &range {
             Pattern::Range(Some(low), Some(high)) => {
+                let by_policy = is_policy(low) || is_policy(high);
                 let (low, high) = (constant(low), constant(high));
-                low.zip(high)
+                low.zip(high).map(|bounds| (bounds, by_policy))
             }
             _ => None,
         };
-        let Some((low, high)) = bounds else {
+        let Some(((low, high), by_policy)) = bounds else {
             self.fault(value.error("spec::type", REPEATED));
             return None;
         };
-        if high < low {
+        // A device that never does it again: there is nothing to wait for.
+        if high < low && !by_policy {
             let message = "`repeat` goes at least once: this range ends before it begins";
             self.fault(value.error("spec::out-of-range", message));
             return None;
@@ -330,4 +333,11 @@ impl<'a> Reader<'a> {
         self.profile
             .is_some_and(|profile| claims.iter().any(|c| profile.claims.contains(*c)))
     }
+}
+
+/// A policy of the device has a part in it.
+fn is_policy(expr: &Expr) -> bool {
+    let mut found = false;
+    visit::expression(expr, &mut |part| found |= matches!(part, Expr::Named(..)));
+    found
 }

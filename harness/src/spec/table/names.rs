@@ -90,6 +90,42 @@ pub const CONSTANTS: &[Entry] = &[
         Shape::Duration,
         "time from a reduced path MTU to the next larger packet",
     ),
+    entry(
+        "PERSIST.MAX",
+        Shape::Duration,
+        "longest pause between zero-window probes (RTO.MAX)",
+    ),
+    entry(
+        "KEEPALIVE.IDLE",
+        Shape::Duration,
+        "idle time before a keep-alive probe where the application says nothing",
+    ),
+    entry(
+        "KEEPALIVE.INTERVAL",
+        Shape::Duration,
+        "time between probes, where it says nothing",
+    ),
+    entry(
+        "KEEPALIVE.COUNT",
+        Shape::Number,
+        "unanswered ones that end the connection, where it says nothing",
+    ),
+    entry("SYN.RETRIES", Shape::Number, "retransmissions of a SYN"),
+    entry(
+        "SYNACK.RETRIES",
+        Shape::Number,
+        "retransmissions of a SYN-ACK",
+    ),
+    entry(
+        "SYNACK.PRESSED",
+        Shape::Number,
+        "the same while more than half of the SYN queue is taken",
+    ),
+    entry(
+        "SOMAXCONN",
+        Shape::Number,
+        "largest backlog that a listener can have",
+    ),
 ];
 
 /// Fields of a capture: `name.seq`; `prev` is the segment matched last.
