@@ -57,6 +57,8 @@ pub(crate) struct Connections {
     slots: Vec<Slot>,
     free: Vec<u32>,
     by_sockets: Index,
+    /// What was found last, as long as segments find it: they come in trains.
+    latest: Option<u32>,
 }
 
 #[derive(Debug, Default)]
@@ -72,6 +74,7 @@ impl Connections {
             slots: Vec::new(),
             free: Vec::new(),
             by_sockets: Index::new(secret),
+            latest: None,
         }
     }
 
@@ -99,16 +102,27 @@ impl Connections {
 
     /// The connection between these sockets.
     pub(crate) fn find(&self, sockets: Sockets) -> Option<u32> {
-        let is_it = |slot| {
-            self.at(slot)
-                .is_some_and(|tcb| (tcb.local, tcb.remote) == sockets)
-        };
-        self.by_sockets.find(sockets, is_it)
+        self.by_sockets
+            .find(sockets, |slot| self.is_between(slot, sockets))
+    }
+
+    /// The connection that a segment is for.
+    pub(crate) fn addressee(&mut self, sockets: Sockets) -> Option<u32> {
+        let latest = self.latest.filter(|slot| self.is_between(*slot, sockets));
+        let found = latest.or_else(|| self.find(sockets));
+        self.latest = found.or(self.latest);
+        found
+    }
+
+    fn is_between(&self, slot: u32, sockets: Sockets) -> bool {
+        self.at(slot)
+            .is_some_and(|tcb| (tcb.local, tcb.remote) == sockets)
     }
 
     /// No segment finds the connection any more.
     pub(crate) fn unlink(&mut self, sockets: Sockets, slot: u32) {
         self.by_sockets.remove(sockets, slot);
+        self.latest = self.latest.filter(|latest| *latest != slot);
     }
 
     /// Forgets the connection; its id is never used again.

@@ -201,7 +201,7 @@ impl Stack {
 
     /// The slot of the connection with these sockets; a half-open one gets its block back.
     pub(super) fn find(&mut self, sockets: Sockets) -> Option<u32> {
-        let found = self.connections.find(sockets);
+        let found = self.connections.addressee(sockets);
         found.or_else(|| self.thaw(sockets))
     }
 
