@@ -3,7 +3,7 @@
 use crate::device::Seen;
 use crate::model::seq;
 use crate::time::Instant;
-use crate::wire::{Packet, Tcp, bit};
+use crate::wire::{Body, Packet, Tcp, bit};
 use std::collections::VecDeque;
 
 /// A segment of the device that no step has consumed yet.
@@ -27,6 +27,18 @@ impl Frame {
     pub(super) fn tcp(&self) -> Option<&Tcp> {
         self.packet.tcp()
     }
+
+    /// The acknowledgment that came with a retransmission, as the segment without text that it
+    /// would have been by itself; `nxt` is SND.NXT.
+    pub(super) fn ack_alone(&self, nxt: u32) -> Self {
+        let mut alone = self.clone();
+        if let Body::Tcp(tcp) = &mut alone.packet.body {
+            tcp.seq = nxt;
+            tcp.flags = bit::ACK;
+            tcp.payload_at.end = tcp.payload_at.start;
+        }
+        alone
+    }
 }
 
 /// The kinds of segment that a spec may let pass.
@@ -35,6 +47,8 @@ pub(super) struct ExtraKind {
     pub(super) retransmission: bool,
     pub(super) window_update: bool,
     pub(super) duplicate_ack: bool,
+    /// A retransmission that acknowledges more than any segment before it.
+    pub(super) brings_ack: bool,
 }
 
 /// What was seen of a segment, to know its copies.
@@ -111,9 +125,11 @@ impl Lane {
             if !retransmission {
                 self.shapes.push(shape);
             }
-            self.last_ack = Some((tcp.end(), tcp.ack, window));
+            let before = self.last_ack.replace((tcp.end(), tcp.ack, window));
+            let is_new = before.is_some_and(|(_, ack, _)| seq::lt(ack, tcp.ack));
             return ExtraKind {
                 retransmission,
+                brings_ack: retransmission && tcp.has(bit::ACK) && is_new,
                 ..ExtraKind::default()
             };
         }
@@ -125,6 +141,7 @@ impl Lane {
         let edges = (tcp.ack.wrapping_add(window), ack.wrapping_add(last_window));
         ExtraKind {
             retransmission: false,
+            brings_ack: false,
             window_update: same && seq::lt(edges.1, edges.0),
             duplicate_ack: same && window == last_window,
         }

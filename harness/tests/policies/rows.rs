@@ -95,7 +95,14 @@ pub(crate) const ROWS: &[Row] = &[
     row("keepalive.interval", "30s", &["3.8.4/default-*"]),
     row("max_persist", "120s", &["3.8.6/probe*"]),
     row("max_rto", "120s", &["3.8.3/*", "3.8.6/probe*", "rfc6298/*"]),
-    row("min_rto", "2s", &["3.10*", "rfc6298/*"]),
+    Row {
+        deviates: &["rfc6298/data-backs-off", "rfc6298/least-timeout"],
+        ..row(
+            "min_rto",
+            "200ms",
+            &["3.10*", "3.6/half-close-*", "rfc5482/*", "rfc6298/*"],
+        )
+    },
     row("msl", "2m", &["3.6/*", "rfc1337/full-length"]),
     row("path_mtu_raise", "20m", &["rfc1191.3/raised*"]),
     row("rst_in_time_wait", "ignore", &["3.10.7.4/rst-in-time-wait"]),

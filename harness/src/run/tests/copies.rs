@@ -107,3 +107,29 @@ fn a_copy_may_be_let_pass_only_by_name(#[case] retransmission: bool, #[case] ver
     case.ignore.retransmission = retransmission;
     assert_eq!(run(&case, &mut device).verdict, verdict);
 }
+
+#[rstest]
+#[case::news(2, true, Verdict::Pass)]
+#[case::no_news(1, true, Verdict::Fail)]
+#[case::not_let_pass(2, false, Verdict::Fail)]
+fn an_acknowledgment_may_come_with_a_copy(
+    #[case] acknowledges: u32,
+    #[case] retransmission: bool,
+    #[case] verdict: Verdict,
+) {
+    let (mut verbs, mut device) = retransmitting(60_000);
+    let text = Inject {
+        data: Some(Payload::Pattern(Expr::Number(1))),
+        ..ack()
+    };
+    verbs.extend([
+        Verb::Inject(Box::new(text)),
+        Verb::Expect(Box::new(ack_expected())),
+    ]);
+    let mut copy = segment(bit::ACK, 1, acknowledges);
+    copy.payload = vec![0];
+    device.then(vec![(ms(100), Does::Send(copy))]);
+    let mut case = opened(verbs);
+    case.ignore.retransmission = retransmission;
+    assert_eq!(run(&case, &mut device).verdict, verdict);
+}

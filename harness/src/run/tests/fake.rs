@@ -72,6 +72,11 @@ impl Fake {
         }
     }
 
+    /// And then so.
+    pub(crate) fn then(&mut self, reaction: Reaction) {
+        self.reactions.push_back(reaction);
+    }
+
     /// The same device without introspection.
     pub(crate) fn mute(mut self) -> Self {
         self.state = None;

@@ -165,7 +165,7 @@ pub const IGNORABLE: &[Entry] = &[
     entry(
         "retransmission",
         Shape::Nothing,
-        "an exact copy of a segment seen before",
+        "a copy of a segment seen before; what is new in its ACK counts as an ACK by itself",
     ),
     entry(
         "window-update",
