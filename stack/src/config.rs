@@ -76,6 +76,9 @@ pub struct Config {
     pub delayed_ack: Duration,
     /// Override timeout of the sender's silly-window avoidance (RFC 9293 §3.8.6.2.1).
     pub sws_override: Duration,
+    /// The least round-trip time of so long ago is forgotten, after twice as long at the latest
+    /// (RFC 8985 §6.2).
+    pub min_rtt_window: Duration,
     /// Congestion control.
     pub congestion_control: Algorithm,
     /// Proportional rate reduction in a recovery by SACK (RFC 6937).
@@ -177,6 +180,7 @@ impl Default for Config {
             user_timeout_limits: (Duration::from_secs(100), Duration::from_secs(3600)),
             delayed_ack: Duration::from_millis(200),
             sws_override: Duration::from_millis(500),
+            min_rtt_window: Duration::from_secs(300),
             congestion_control: Algorithm::Reno,
             frto: true,
             prr: true,

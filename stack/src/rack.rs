@@ -12,8 +12,6 @@ use crate::work;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// How long a minimum of the round-trip time is remembered, at least; at most twice as long.
-const MIN_RTT_WINDOW: Duration = Duration::from_secs(300);
 /// `RACK.reo_wnd` stays widened for so many recoveries.
 const PERSIST: u32 = 16;
 
@@ -39,6 +37,8 @@ pub(crate) struct Circumstances {
     pub(crate) segs_sacked: u32,
     /// SRTT.
     pub(crate) srtt: Duration,
+    /// `RACK.min_RTT`; zero before there is one.
+    pub(crate) min_rtt: Duration,
 }
 
 /// The variables of RFC 8985 §5.3.
@@ -52,11 +52,6 @@ pub(crate) struct Rack {
     newest: Option<(Instant, SeqNum)>,
     /// `RACK.rtt`.
     rtt: Nanos,
-    /// `RACK.min_RTT`: of this window and of the one before it; the longest time if there was no
-    /// sample.
-    min_rtt: [Nanos; 2],
-    /// When this window began.
-    window: Instant,
     /// `RACK.fack`.
     fack: SeqNum,
     /// `RACK.reordering_seen`.
@@ -77,8 +72,6 @@ impl Rack {
             lost: Ranges::at_most(u32::MAX),
             newest: None,
             rtt: Nanos::default(),
-            min_rtt: [Nanos::MAX; 2],
-            window: Instant::ZERO,
             fack: iss,
             reordering_seen: false,
             dsack_round: None,
@@ -100,29 +93,13 @@ impl Rack {
         }
     }
 
-    /// A round-trip time was measured (§6.2, step 1).
-    pub(crate) fn sample(&mut self, rtt: Duration, now: Instant) {
-        if now.since(self.window) > MIN_RTT_WINDOW {
-            self.min_rtt = [Nanos::MAX, self.min_rtt[0]];
-            self.window = now;
-        }
-        self.min_rtt[0] = self.min_rtt[0].min(rtt.into());
-    }
-
-    fn min_rtt(&self) -> Duration {
-        let [this, last] = self.min_rtt;
-        match this.min(last) {
-            Nanos::MAX => Duration::ZERO,
-            least => least.into(),
-        }
-    }
-
     /// Segments were delivered (§6.2, steps 2 and 3), in ascending order of their ends;
     /// `not_that` says of a retransmission that the acknowledgment was not for it.
     pub(crate) fn delivered(
         &mut self,
         segments: &[Flight],
         now: Instant,
+        min_rtt: Duration,
         not_that: impl Fn(&Flight) -> bool,
     ) {
         let mut latest = None;
@@ -142,7 +119,7 @@ impl Rack {
             //   To avoid spurious inferences, ignore a segment as invalid if any of
             //   its sequence range has been retransmitted before and if either of two
             //   conditions is true:
-            if segment.again && (not_that(segment) || rtt < self.min_rtt()) {
+            if segment.again && (not_that(segment) || rtt < min_rtt) {
                 continue;
             }
             latest = latest.max(Some(segment.at));
@@ -192,7 +169,7 @@ impl Rack {
         }
         // RFC 8985 §6.2:
         //   Return min(RACK.reo_wnd_mult * RACK.min_RTT / 4, SRTT)
-        let widened = self.min_rtt().saturating_mul(self.reo_wnd_mult) / 4;
+        let widened = about.min_rtt.saturating_mul(self.reo_wnd_mult) / 4;
         widened.min(about.srtt)
     }
 

@@ -17,7 +17,6 @@ use crate::tail_loss::{self, TailLoss};
 use crate::tcb::{Context, Tcb};
 use crate::time::Instant;
 use crate::timeouts::Timer;
-use std::time::Duration;
 
 /// What is known about loss on a connection that uses SACK.
 #[derive(Clone, Debug)]
@@ -86,14 +85,6 @@ impl Recovery {
         }
     }
 
-    /// A round-trip time was measured.
-    pub(crate) fn sample(&mut self, rtt: Duration, now: Instant) {
-        if let Some(rack) = &mut self.rack {
-            rack.sample(rtt, now);
-        }
-        self.probe.sampled = true;
-    }
-
     /// Octets of `left..right` that RACK has found lost.
     fn lost_in(&self, left: SeqNum, right: SeqNum) -> u32 {
         let rack = self.rack.as_ref();
@@ -117,15 +108,10 @@ pub(crate) fn sent(tcb: &mut Tcb, flight: Flight) {
         // Nothing is sent after a SYN that could overtake it.
         return;
     }
-    let (iss, srtt) = (tcb.snd.iss, tcb.rtt.srtt());
-    let rack = tcb.recovery.rack.get_or_insert_with(|| {
-        let mut rack = Box::new(Rack::new(iss));
-        if let Some(of_handshake) = srtt {
-            rack.sample(of_handshake, flight.at);
-        }
-        rack
-    });
-    rack.sent(flight);
+    let iss = tcb.snd.iss;
+    let rack = &mut tcb.recovery.rack;
+    rack.get_or_insert_with(|| Box::new(Rack::new(iss)))
+        .sent(flight);
 }
 
 /// Everything below `ack` is about to leave the retransmission queue.
@@ -193,6 +179,7 @@ fn circumstances(tcb: &Tcb) -> Circumstances {
         recovering: !tcb.congestion.is_open(),
         segs_sacked: tcb.recovery.segs_sacked,
         srtt: tcb.rtt.srtt().unwrap_or_default(),
+        min_rtt: tcb.rtt.least().unwrap_or_default(),
     }
 }
 
@@ -383,7 +370,8 @@ fn deliver(
     let not_that = |flight: &Flight| {
         echo.is_some_and(|echo| SeqNum(echo.ecr).before(SeqNum(clock.clock(flight.at))))
     };
-    rack.delivered(&delivered, cx.now, not_that);
+    let min_rtt = tcb.rtt.least().unwrap_or_default();
+    rack.delivered(&delivered, cx.now, min_rtt, not_that);
     delivered.clear();
     recovery.delivered = delivered;
     let recovering = !tcb.congestion.is_open();
@@ -420,9 +408,16 @@ pub(crate) fn detect_loss(tcb: &mut Tcb, cx: &mut Context<'_>) {
             lost.insert(left, right);
         }
     });
-    match wait {
-        Some(wait) => tcb.timers.start(Timer::Reordering, cx.now + wait),
-        None => tcb.timers.stop(Timer::Reordering),
+    if let Some(wait) = wait {
+        // RFC 8985 §8:
+        //   When arming a RACK reordering timer or TLP
+        //   PTO timer, the sender SHOULD cancel any other pending timers.
+        tcb.timers.stop(Timer::Retransmission);
+        tcb.timers.start(Timer::Reordering, cx.now + wait);
+    } else {
+        tcb.timers.stop(Timer::Reordering);
+        let at = cx.now + tcb.rtt.rto();
+        tcb.timers.start_if_idle(Timer::Retransmission, at);
     }
     // RFC 8985 §9.3:
     //   when RACK-TLP detects a lost

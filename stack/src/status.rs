@@ -60,7 +60,8 @@ pub struct Status {
     pub srtt: Option<Duration>,
     /// Round-trip time variation.
     pub rttvar: Duration,
-    /// The least round-trip time that was measured; `None` before the first sample.
+    /// The least round-trip time of late ([`Config::min_rtt_window`](crate::Config)); `None` before
+    /// the first sample.
     pub min_rtt: Option<Duration>,
     /// Retransmissions of the segment that is waited for.
     pub retransmits: u32,

@@ -49,11 +49,6 @@ impl AddAssign<Duration> for Instant {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Nanos(u64);
 
-impl Nanos {
-    /// Longer than all others.
-    pub(crate) const MAX: Self = Self(u64::MAX);
-}
-
 impl From<Duration> for Nanos {
     fn from(duration: Duration) -> Self {
         Self(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX))

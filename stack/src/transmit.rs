@@ -391,8 +391,11 @@ fn note_data(tcb: &mut Tcb, plan: Plan, end: SeqNum, cx: &mut Context<'_>) {
     //   Every time a packet containing data is sent (including a
     //   retransmission), if the timer is not running, start it running
     //   so that it will expire after RTO seconds
-    let at = cx.now + tcb.rtt.rto();
-    tcb.timers.start_if_idle(Timer::Retransmission, at);
+    // The reordering timer stands in its place (RFC 8985 §8).
+    if !tcb.timers.is_running(Timer::Reordering) {
+        let at = cx.now + tcb.rtt.rto();
+        tcb.timers.start_if_idle(Timer::Retransmission, at);
+    }
     if plan.what == What::Probe {
         cx.counters.loss_probes += 1;
         tail_loss::sent(tcb, again);

@@ -13,6 +13,7 @@ use crate::CloseReason;
 use crate::buffers::Acked;
 use crate::congestion::{Reaction, Resume, Sender};
 use crate::fast_open::FastOpenOption;
+use crate::rtt::Sample;
 use crate::segment::{Segment, SynOptions};
 use crate::seq::{SeqNum, WindowScale};
 use crate::tcb::{Context, Tcb};
@@ -111,9 +112,14 @@ pub(crate) fn acknowledged(
             .and_then(|timestamps| tcb.ts.round_trip(timestamps.ecr, cx.now)),
         Acked::Nothing => None,
     };
-    if let Some(sample) = sample {
+    if let Some(rtt) = sample {
+        let sample = Sample {
+            rtt,
+            at: cx.now,
+            expected: sender.expected_samples(),
+        };
         tcb.rtt.sample(sample, cx.config);
-        tcb.recovery.sample(sample, cx.now);
+        tcb.recovery.probe.sampled = true;
     }
     if syn_was_lost {
         tcb.rtt.after_lost_syn();

@@ -65,6 +65,13 @@ impl Sender {
     fn flight(&self) -> u32 {
         self.nxt.since(self.una)
     }
+
+    /// So many samples of the round-trip time what is in flight may give.
+    pub(crate) fn expected_samples(&self) -> u32 {
+        // RFC 7323 §G:
+        //   ExpectedSamples = ceiling(FlightSize / (SMSS * 2))
+        self.flight().div_ceil(2 * self.mss)
+    }
 }
 
 /// The part in which congestion controls differ: growth beyond slow start, and reduction.

@@ -4,6 +4,7 @@ use super::*;
 use proptest::prelude::*;
 
 const MS: u64 = 1_000_000;
+const MIN_RTT: Duration = Duration::from_millis(100);
 
 fn flight(at_ms: u64, index: u32, again: bool) -> Flight {
     let (seq, end) = (SeqNum(index * 100), SeqNum(index * 100 + 100));
@@ -19,7 +20,8 @@ fn about(recovering: bool, segs_sacked: u32) -> Circumstances {
     Circumstances {
         recovering,
         segs_sacked,
-        srtt: Duration::from_millis(100),
+        srtt: MIN_RTT,
+        min_rtt: MIN_RTT,
     }
 }
 
@@ -36,9 +38,7 @@ fn lost(rack: &mut Rack, now_ms: u64, about: &Circumstances) -> (Vec<u32>, Optio
 }
 
 fn rack() -> Rack {
-    let mut rack = Rack::new(SeqNum(0));
-    rack.sample(Duration::from_millis(100), Instant(0));
-    rack
+    Rack::new(SeqNum(0))
 }
 
 #[test]
@@ -47,7 +47,9 @@ fn what_was_sent_before_a_delivered_segment_is_lost_a_quarter_of_the_rtt_later()
     for index in 0..4 {
         rack.sent(flight(u64::from(index), index, false));
     }
-    rack.delivered(&[flight(2, 2, false)], Instant(102 * MS), |_| false);
+    rack.delivered(&[flight(2, 2, false)], Instant(102 * MS), MIN_RTT, |_| {
+        false
+    });
     let (found, wait) = lost(&mut rack, 102, &about(false, 1));
     assert_eq!((found, wait), (vec![], Some(24)));
     assert_eq!(lost(&mut rack, 125, &about(false, 1)).0, [0]);
@@ -59,11 +61,17 @@ fn three_segments_or_a_recovery_make_the_window_zero_unless_there_was_reordering
     for (recovering, sacked) in [(true, 1), (false, 3)] {
         let mut rack = rack();
         rack.sent(flight(0, 0, false));
-        rack.delivered(&[flight(1, 1, false)], Instant(101 * MS), |_| false);
+        rack.delivered(&[flight(1, 1, false)], Instant(101 * MS), MIN_RTT, |_| {
+            false
+        });
         assert_eq!(lost(&mut rack, 101, &about(recovering, sacked)).0, [0]);
         rack.sent(flight(102, 2, false));
-        rack.delivered(&[flight(103, 4, false)], Instant(203 * MS), |_| false);
-        rack.delivered(&[flight(103, 3, false)], Instant(203 * MS), |_| false);
+        rack.delivered(&[flight(103, 4, false)], Instant(203 * MS), MIN_RTT, |_| {
+            false
+        });
+        rack.delivered(&[flight(103, 3, false)], Instant(203 * MS), MIN_RTT, |_| {
+            false
+        });
         let (found, wait) = lost(&mut rack, 203, &about(recovering, sacked));
         assert_eq!((found, wait), (vec![], Some(24)));
     }
@@ -92,18 +100,22 @@ fn a_retransmission_that_is_answered_too_soon_tells_nothing() {
     let mut rack = rack();
     rack.sent(flight(0, 0, false));
     rack.sent(flight(50, 1, true));
-    rack.delivered(&[flight(50, 1, true)], Instant(60 * MS), |_| false);
+    rack.delivered(&[flight(50, 1, true)], Instant(60 * MS), MIN_RTT, |_| false);
     assert_eq!(lost(&mut rack, 500, &about(true, 1)), (vec![], None));
-    rack.delivered(&[flight(50, 1, true)], Instant(160 * MS), |_| true);
+    rack.delivered(&[flight(50, 1, true)], Instant(160 * MS), MIN_RTT, |_| true);
     assert_eq!(lost(&mut rack, 500, &about(true, 1)), (vec![], None));
-    rack.delivered(&[flight(50, 1, true)], Instant(160 * MS), |_| false);
+    rack.delivered(&[flight(50, 1, true)], Instant(160 * MS), MIN_RTT, |_| {
+        false
+    });
     assert_eq!(lost(&mut rack, 500, &about(true, 1)).0, [0]);
 }
 
 #[test]
 fn a_timeout_takes_the_first_segment_and_the_old_ones() {
     let mut rack = rack();
-    rack.delivered(&[flight(0, 9, false)], Instant(100 * MS), |_| false);
+    rack.delivered(&[flight(0, 9, false)], Instant(100 * MS), MIN_RTT, |_| {
+        false
+    });
     let segments = [(0, 0), (5, 1), (990, 2), (3, 3)];
     let segments = segments.map(|(at, index)| flight(at, index, false));
     let now = Instant(1000 * MS);
@@ -132,7 +144,7 @@ proptest! {
             }
             gone[index as usize] = true;
             let segment = naive[index as usize];
-            rack.delivered(&[segment], Instant(now * MS), |_| false);
+            rack.delivered(&[segment], Instant(now * MS), MIN_RTT, |_| false);
             let about = about(false, 1);
             let (newest, deadline) = (rack.newest, Duration::from(rack.rtt) + rack.reo_wnd(&about));
             let expected: Vec<u32> = (0..12)

@@ -34,6 +34,7 @@ pub(super) fn change_of(name: &str) -> Option<Change> {
         "tcp_keepalive_probes" => |config, value| put(&mut config.keepalive.count, number(value)),
         "tcp_keepalive_time" => |config, value| put(&mut config.keepalive.idle, seconds(value)),
         "tcp_max_tw_buckets" => |config, value| put(&mut config.time_wait_limit, number(value)),
+        "tcp_min_rtt_wlen" => |config, value| put(&mut config.min_rtt_window, seconds(value)),
         "tcp_retries1" => |config, value| put(&mut config.r1, number(value)),
         "tcp_retries2" => |config, value| put(&mut config.r2, number(value)),
         "tcp_rfc1337" => |config, value| {

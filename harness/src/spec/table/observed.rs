@@ -53,7 +53,7 @@ pub const INFO: &[Entry] = &[
     entry(
         "min_rtt",
         Shape::DurationPattern,
-        "least round-trip time that was measured (Linux: of the last five minutes)",
+        "least round-trip time of late: `tcp_min_rtt_wlen`, five minutes",
     ),
     entry("pmtu", Shape::NumberPattern, "path MTU, octets"),
     entry(

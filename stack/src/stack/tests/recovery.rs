@@ -4,7 +4,7 @@ use super::testing::{Established, Pair, Seen, segment};
 use super::{millis, transfer};
 use crate::segment::{Control, Segment, SynOptions};
 use crate::seq::SeqNum;
-use crate::{Config, SocketOptions};
+use crate::{Config, SocketOptions, Timer};
 use proptest::prelude::*;
 use rstest::rstest;
 
@@ -168,4 +168,42 @@ fn what_was_sent_again_twice_is_no_proof(#[case] rack: bool, #[case] timeout: bo
     let after = host.status();
     assert!(before.ssthresh < 5 * MSS, "{}", before.ssthresh);
     assert_eq!((after.cwnd, after.ssthresh), (before.cwnd, before.ssthresh));
+}
+
+/// RFC 8985 §8: one of the two timers runs, and when it has no more to do, the other one.
+#[test]
+fn the_reordering_timer_takes_the_place_of_the_timeout() {
+    let config = Config {
+        // The handshake took no time: that has to be forgotten.
+        min_rtt_window: millis(1),
+        tlp: false,
+        nodelay: true,
+        ..Config::default()
+    };
+    let permits = SynOptions {
+        mss: Some(MSS as u16),
+        sack_permitted: true,
+        ..SynOptions::default()
+    };
+    let mut host = Established::with(config, permits, SocketOptions::default());
+    for segments in [1, 1, 3] {
+        host.send(&vec![7; segments * MSS as usize]);
+        host.sent();
+        host.wait(millis(400));
+        if segments == 1 {
+            host.ack(MSS);
+        }
+    }
+    let timers = |host: &Established| {
+        let running = host.status().timers;
+        let timers: Vec<_> = running.into_iter().map(|(timer, _)| timer).collect();
+        timers
+    };
+    assert_eq!(timers(&host), [Timer::Retransmission]);
+    let start = host.una;
+    assert!(reports(&mut host, 0, start, (1, 2)).is_empty());
+    assert_eq!(timers(&host), [Timer::Reordering]);
+    assert_eq!(host.wait(millis(150)).len(), 1);
+    assert_eq!(timers(&host), [Timer::Retransmission]);
+    assert_eq!(host.probe.stack.counters().timeouts, 0);
 }
