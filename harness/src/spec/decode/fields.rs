@@ -75,14 +75,18 @@ impl<'a> Reader<'a> {
             self.fault(node.error("spec::type", message).help(help));
             return None;
         };
-        let unknown: Vec<_> = entries.iter().filter(|entry| !known(&entry.key)).collect();
-        self.refuse_unknown(&node, what, &unknown, tables);
+        let find = |key: &str| {
+            let mut names = tables.iter().flat_map(|table| table.iter());
+            names.find(|entry| entry.name == key)
+        };
+        let named: Vec<_> = entries.iter().map(|entry| find(&entry.key)).collect();
+        let mut pairs = entries.iter().zip(&named);
+        if pairs.any(|(entry, name)| name.is_none() && !known(&entry.key)) {
+            let unknown: Vec<_> = entries.iter().filter(|entry| !known(&entry.key)).collect();
+            self.refuse_unknown(&node, what, &unknown, tables);
+        }
         let mut known = Vec::with_capacity(entries.len());
-        for entry in entries {
-            let name = tables
-                .iter()
-                .flat_map(|table| table.iter())
-                .find(|e| e.name == entry.key);
+        for (entry, name) in entries.iter().zip(named) {
             let Some(name) = name else { continue };
             if let Some(node) = self.resolve(&entry.node) {
                 known.push((name.name, entry.key_span, node));

@@ -6,20 +6,21 @@ use crate::spec::diagnostic::Diagnostic;
 use crate::spec::source::Span;
 use crate::spec::visit;
 use crate::spec::yaml::Node;
+use std::collections::BTreeSet;
 
 /// Captures that no later step uses.
 pub(super) fn captures(linted: &Linted<'_>, case: &Case) -> Vec<Diagnostic> {
-    let mut used: Vec<&str> = Vec::new();
+    let mut used = BTreeSet::new();
     visit::steps(&case.steps, &mut |step| {
         visit::expressions(step, &mut |expr| {
             if let Expr::Capture { name, .. } = expr {
-                used.push(name);
+                used.insert(name.as_str());
             }
         });
         if let Verb::Expect(expect) = &step.verb
             && let Expected::Again(name) = &expect.what
         {
-            used.push(name);
+            used.insert(name.as_str());
         }
         used.extend(cookie_of(&step.verb));
     });
@@ -31,7 +32,7 @@ pub(super) fn captures(linted: &Linted<'_>, case: &Case) -> Vec<Diagnostic> {
             Verb::Flood(flood) => flood.name.as_deref(),
             _ => None,
         };
-        if let Some(name) = name.filter(|name| !used.contains(name)) {
+        if let Some(name) = name.filter(|name| !used.contains(*name)) {
             let message = format!("nothing uses the capture `{name}`");
             let warning = linted.warning(step, "spec::unused-capture", message);
             found.push(warning.help(format!("remove `as: {name}`")));
