@@ -87,9 +87,12 @@ pub struct Demand {
     pub reason: &'static str,
 }
 
+/// Settings of what all connections of a host draw on together.
+const BUDGETS: [&str; 2] = ["tcp_challenge_ack_limit", "tcp_max_tw_buckets"];
+
 /// What the case wants of the whole host; `None` if nothing.
 pub fn demand(case: &Case) -> Option<Demand> {
-    let scan = Scan::of(case);
+    let (scan, system) = (Scan::of(case), &case.application.set.system);
     let alone = |reason| Demand {
         alone: true,
         reason,
@@ -104,8 +107,10 @@ pub fn demand(case: &Case) -> Option<Demand> {
         ))
     } else if scan.system {
         Some(alone("changes settings of the whole host in the middle"))
+    } else if system.iter().any(|(name, _)| BUDGETS.contains(&&**name)) {
+        Some(alone("limits what all connections of the host share"))
     } else {
-        (!case.application.set.system.is_empty()).then_some(Demand {
+        (!system.is_empty()).then_some(Demand {
             alone: false,
             reason: "changes settings of the whole host",
         })
@@ -494,6 +499,16 @@ mod tests {
         assert!(reason.contains("several connections"), "{reason}");
         one.application.reads = false;
         assert_eq!(unfit(&one, standards(true), None), None);
+    }
+
+    #[rstest]
+    #[case::of_each_connection("tcp_sack", false)]
+    #[case::of_all_together("tcp_challenge_ack_limit", true)]
+    fn who_limits_what_is_shared_is_alone(#[case] setting: &str, #[case] alone: bool) {
+        let mut case = listening(Vec::new());
+        assert_eq!(demand(&case), None);
+        case.application.set.system = vec![(setting.to_owned(), "1".to_owned())];
+        assert_eq!(demand(&case).map(|demand| demand.alone), Some(alone));
     }
 
     #[rstest]
