@@ -2,12 +2,13 @@
 //!
 //! What the RFCs leave open or contradict stands here by name; nothing here is computed.
 
+use crate::SourceRoute;
 use crate::seq::SeqNum;
 use std::fmt;
 use std::time::Duration;
 
 /// The policies of a host. `Default` is a modern host that follows RFC 9293 by the letter, with
-/// RFC 2018, RFC 5961, RFC 6191, RFC 7323 and RFC 8985 on.
+/// RFC 2018, RFC 5961, RFC 6191, RFC 7323 and RFC 8985 on, and source routes off.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// Largest IP packet of the link, octets. MSS options and segment sizes follow from it.
@@ -93,6 +94,10 @@ pub struct Config {
     pub restart_after_idle: bool,
     /// What an application gets that switches keep-alive on without saying more.
     pub keepalive: KeepAlive,
+    /// Take IPv4 packets that came by a source route, and answer by the same routers (RFC 9293
+    /// §3.9.2.1). Without it they are dropped, as on most hosts: whoever says the route back gets
+    /// the answers, whatever address he claims to have.
+    pub source_routes: bool,
     /// Discover the path MTU (RFC 1191, RFC 8201). Without it packets may be fragmented on their
     /// way, and hold what every path takes: 576 octets beyond the own network (RFC 1122 §3.3.3),
     /// 1280 in IPv6 (RFC 8200 §5).
@@ -188,6 +193,7 @@ impl Default for Config {
             initial_ssthresh: None,
             restart_after_idle: true,
             keepalive: KeepAlive::default(),
+            source_routes: false,
             path_mtu_discovery: true,
             path_mtu_raise: Duration::from_secs(600),
             msl: Duration::from_secs(30),
@@ -406,6 +412,9 @@ pub struct SocketOptions {
     pub ttl: Option<u8>,
     /// Diffserv field with ECN bits, as in the IP header (RFC 9293 §3.9.1.9, MUST-48).
     pub tos: Option<u8>,
+    /// The source route of what is sent over IPv4, which comes before one that was received
+    /// (RFC 9293 §3.9.2.1, MUST-51, MUST-52).
+    pub source_route: Option<SourceRoute>,
     /// A listener takes text with a SYN, from so many connections at once whose handshake is not
     /// complete (RFC 7413 §4.2); zero takes none.
     pub fast_open: Option<usize>,

@@ -9,6 +9,7 @@ use crate::demux::{Ends, Sockets};
 use crate::ecn::EcnState;
 use crate::segment::{Control, Ecn, Segment, SynOptions, Timestamps};
 use crate::seq::{SeqNum, WireWindow};
+use crate::source_route::SourceRoute;
 use crate::tcb::{Challenges, Origin, Tcb};
 use crate::timeouts::Timer;
 use crate::timestamps::TimestampState;
@@ -16,7 +17,7 @@ use crate::{Instant, ListenerId, State, UserTimeout};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A peer's SYN, as far as it has to be remembered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Request {
     /// SEG.SEQ.
     pub(crate) seq: SeqNum,
@@ -30,11 +31,13 @@ pub(crate) struct Request {
     pub(crate) ecn: Ecn,
     /// Its User Timeout option.
     pub(crate) user_timeout: Option<UserTimeout>,
+    /// The way back, if it came by a source route.
+    pub(crate) route: Option<Box<SourceRoute>>,
 }
 
 impl Request {
-    /// What `syn` asks for.
-    pub(crate) fn of(syn: &Segment<'_>, options: SynOptions) -> Self {
+    /// What `syn` asks for, which came by the route whose way back this is.
+    pub(crate) fn of(syn: &Segment<'_>, options: SynOptions, route: Option<SourceRoute>) -> Self {
         Self {
             seq: syn.seq,
             wnd: syn.wnd,
@@ -42,7 +45,13 @@ impl Request {
             timestamps: syn.timestamps,
             ecn: syn.ecn,
             user_timeout: syn.user_timeout,
+            route: route.map(Box::new),
         }
+    }
+
+    /// The way back.
+    pub(crate) fn route(&self) -> Option<SourceRoute> {
+        self.route.as_deref().copied()
     }
 
     /// The SYN, without text and FIN, which nobody has taken.
@@ -62,7 +71,7 @@ impl Request {
 }
 
 /// What the block of a passive OPEN remembers of its beginning.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Handshake {
     /// The peer's SYN.
     request: Request,
@@ -84,7 +93,7 @@ impl Handshake {
 }
 
 /// A connection in SYN-RECEIVED that waits for an ACK.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct HalfOpen {
     /// Whose.
     pub(crate) listener: ListenerId,
@@ -133,7 +142,7 @@ impl HalfOpen {
         Some(Self {
             listener,
             arrival: handshake.arrival,
-            request: handshake.request,
+            request: handshake.request.clone(),
             iss: tcb.snd.iss,
             retransmits: tcb.retransmits,
             edge: tcb.rcv.edge,
@@ -219,6 +228,7 @@ mod tests {
             request: Request::of(
                 &Segment::bare(SeqNum(7), Control::None),
                 SynOptions::default(),
+                None,
             ),
             iss: SeqNum(1),
             retransmits: 0,

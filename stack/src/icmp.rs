@@ -8,7 +8,7 @@ use crate::seq::SeqNum;
 use crate::tcb::{Context, Origin, Tcb};
 use crate::timeouts::Timer;
 use crate::wire::{self, IpHeader};
-use crate::{CloseReason, State};
+use crate::{CloseReason, State, source_route};
 use std::net::{IpAddr, SocketAddr};
 
 /// An ICMP error and the segment that it quotes.
@@ -117,7 +117,10 @@ impl Quote {
             4 => {
                 let header = quoted.get(..20)?;
                 let len = u16::from_be_bytes([header[2], header[3]]);
-                let (src, dst) = (wire::v4(&header[12..16]), wire::v4(&header[16..20]));
+                let src = wire::v4(&header[12..16]);
+                // On its way by a source route it has another destination in its header.
+                let next = wire::v4(&header[16..20]);
+                let dst = source_route::destination(quoted).unwrap_or(next);
                 (src, dst, header[9], usize::from(first & 0x0f) * 4, len)
             }
             6 => {

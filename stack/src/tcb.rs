@@ -13,6 +13,7 @@ use crate::rtt::Rtt;
 use crate::sack::SackReport;
 use crate::segment::{SackBlocks, Segment, Timestamps};
 use crate::seq::{SeqNum, Window, WindowScale, WireWindow};
+use crate::source_route::{Routes, SourceRoute};
 use crate::timeouts::{Timer, Timers};
 use crate::timestamps::TimestampState;
 use crate::user_timeout::UserTimeouts;
@@ -240,6 +241,8 @@ pub(crate) struct Settings {
     /// What was set, said and heard about user timeouts: nothing on most connections.
     pub(crate) user_timeouts: Option<Box<UserTimeouts>>,
     pub(crate) reports: bool,
+    /// Source routes: nearly no connection has any.
+    pub(crate) routes: Option<Box<Routes>>,
     pub(crate) ttl: u8,
     pub(crate) tos: u8,
 }
@@ -256,6 +259,7 @@ impl Settings {
             keepalive: None,
             user_timeouts: None,
             reports: true,
+            routes: None,
             ttl: config.ttl,
             tos: 0,
         }
@@ -274,6 +278,9 @@ impl Settings {
             self.user_timeouts.get_or_insert_default().apply(options);
         }
         self.reports = options.reports.unwrap_or(self.reports);
+        if let Some(route) = options.source_route {
+            self.routes.get_or_insert_default().choose(route);
+        }
         self.ttl = options.ttl.unwrap_or(self.ttl);
         self.tos = options.tos.unwrap_or(self.tos);
     }
@@ -293,6 +300,8 @@ pub(crate) struct Context<'a> {
     pub(crate) accept_queue_full: bool,
     /// The packet that arrives says Congestion Experienced (RFC 3168 §5).
     pub(crate) ce: bool,
+    /// The way back of the packet that arrives, if it came by a source route.
+    pub(crate) route: Option<SourceRoute>,
     /// The packet that leaves is ECN-capable.
     pub(crate) ect: bool,
 }
@@ -348,10 +357,16 @@ impl Tcb {
         let mms_s =
             u32::from(self.path_mtu.get()).saturating_sub(header_len(self.local.ip()) as u32);
         let options = if self.ts.enabled { TIMESTAMPS_LEN } else { 0 };
+        let ip_options = self.route().map_or(0, SourceRoute::option_len) as u32;
         (u32::from(self.snd.mss) + 20)
             .min(mms_s)
-            .saturating_sub(TCP_HEADER_LEN + options)
+            .saturating_sub(TCP_HEADER_LEN + options + ip_options)
             .max(1)
+    }
+
+    /// The source route that its segments take.
+    pub(crate) fn route(&self) -> Option<&SourceRoute> {
+        self.settings.routes.as_ref()?.in_use()
     }
 
     /// The blocks of the SACK option for a segment that leaves now.

@@ -9,6 +9,7 @@ use crate::index::Index;
 use crate::schedule::Schedule;
 use crate::segment::{Control, Segment};
 use crate::seq::{SeqNum, WireWindow};
+use crate::source_route::SourceRoute;
 use crate::tcb::{Challenges, Tcb};
 use crate::timestamps::TimestampState;
 use crate::{Config, ConnectionId, Instant};
@@ -35,6 +36,8 @@ pub(crate) struct TimeWait {
     pub(crate) challenges: Challenges,
     /// TTL or hop limit, and Diffserv field, of what it sends.
     pub(crate) ip: (u8, u8),
+    /// The source route of what it sends.
+    pub(crate) route: Option<Box<SourceRoute>>,
     /// When it is over.
     pub(crate) until: Instant,
 }
@@ -55,6 +58,7 @@ impl TimeWait {
             ts,
             challenges: tcb.challenges,
             ip: (tcb.settings.ttl, tcb.settings.tos),
+            route: tcb.route().copied().map(Box::new),
             until: now + config.msl * 2,
         }
     }

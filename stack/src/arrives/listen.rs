@@ -5,7 +5,7 @@ use crate::config::SynFin;
 use crate::half_open::{Handshake, Request};
 use crate::segment::{Control, Segment, SynOptions};
 use crate::tcb::{Context, Tcb};
-use crate::{Config, State};
+use crate::{Config, State, source_route};
 
 /// What a listener does with a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +66,8 @@ pub(crate) fn open(
         tcb.congestion.begin(&tcb.sender(cx.now), 0, cx.config);
     }
     tcb.update_send_window(segment, tcb.snd.iss);
-    let request = Request::of(segment, options);
+    let request = Request::of(segment, options, cx.route);
+    source_route::arrives(tcb, cx);
     tcb.handshake = Some(Box::new(Handshake::of(request)));
     tcb.state = State::SynReceived;
 }

@@ -8,7 +8,9 @@ use crate::segment::{Control, Segment};
 use crate::seq::SeqNum;
 use crate::tcb::{Context, Origin, Tcb};
 use crate::timeouts::Timer;
-use crate::{CloseReason, Config, Event, State, UrgentPointer, recovery, sack, user_timeout};
+use crate::{
+    CloseReason, Config, Event, State, UrgentPointer, recovery, sack, source_route, user_timeout,
+};
 use std::ops::ControlFlow::{Break, Continue};
 
 /// What becomes of the segment.
@@ -33,6 +35,7 @@ fn checks(tcb: &mut Tcb, mut segment: Segment<'_>, cx: &mut Context<'_>) -> Chec
     fourth_syn(tcb, &segment, cx)?;
     // Fifth, check the ACK field.
     fifth_ack(tcb, &segment, only_acknowledges, cx)?;
+    source_route::arrives(tcb, cx);
     tcb.ecn.heard(segment.ecn.cwr, cx.ce);
     from_sixth(tcb, &segment, cx)
 }

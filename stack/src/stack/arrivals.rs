@@ -9,16 +9,28 @@ use crate::ecn;
 use crate::half_open::Request;
 use crate::icmp;
 use crate::segment::Segment;
+use crate::source_route::{self, SourceRoute};
 use crate::timeouts;
 use crate::wire::{self, IpHeader, Malformed, Packet};
 use crate::{CloseReason, Instant, ListenerId, State};
 use std::net::IpAddr;
 
+/// What the packet around a segment says.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Envelope {
+    /// Congestion Experienced (RFC 3168 §5).
+    ce: bool,
+    /// The way back, if it came by a source route.
+    route: Option<SourceRoute>,
+}
+
 impl Stack {
     /// An IP packet arrived.
     pub fn on_packet(&mut self, now: Instant, packet: &[u8]) {
         let arrived = match wire::decode_ip(packet) {
-            Ok((ip, protocol, payload)) => self.payload_arrives(now, ip, protocol, payload),
+            Ok((ip, protocol, payload)) => self
+                .return_route(packet)
+                .and_then(|route| self.payload_arrives(now, ip, route, (protocol, payload))),
             Err(Malformed::Fragment) => self.fragment_arrives(now, packet),
             Err(malformed) => Err(malformed),
         };
@@ -38,27 +50,40 @@ impl Stack {
         if fragment.hides_header() {
             return Err(Malformed::TcpHeader);
         }
+        // RFC 791 §3.1: a source route stands in every fragment.
+        let route = self.return_route(packet)?;
         let Some((ip, protocol, octets)) = self.reassembly.arrives(now, &fragment) else {
             return Ok(());
         };
         self.counters.reassembled += 1;
-        let (protocol, payload) = wire::skip_extensions(protocol, &octets)?;
-        self.payload_arrives(now, ip, protocol, payload)
+        let carried = wire::skip_extensions(protocol, &octets)?;
+        self.payload_arrives(now, ip, route, carried)
+    }
+
+    /// The way back of a packet, if it came by a source route; an error if it is to be dropped.
+    fn return_route(&self, packet: &[u8]) -> Result<Option<SourceRoute>, Malformed> {
+        let route = source_route::return_route(packet, self.config.source_routes)?;
+        let mut hops = route.iter().flat_map(SourceRoute::hops);
+        // It would come round to this host again.
+        if hops.any(|hop| self.is_own(IpAddr::V4(*hop))) {
+            return Err(Malformed::SourceRoute);
+        }
+        Ok(route)
     }
 
     fn payload_arrives(
         &mut self,
         now: Instant,
         ip: IpHeader,
-        protocol: u8,
-        payload: &[u8],
+        route: Option<SourceRoute>,
+        (protocol, payload): (u8, &[u8]),
     ) -> Result<(), Malformed> {
         self.check_addresses(&ip)?;
         match protocol {
             wire::TCP => {
                 let packet = wire::decode_tcp(ip, payload)?;
                 self.counters.segs_in += 1;
-                self.segment_arrives(now, &packet);
+                self.segment_arrives(now, &packet, route);
                 Ok(())
             }
             wire::ICMP | wire::ICMPV6 => {
@@ -104,18 +129,20 @@ impl Stack {
     }
 
     /// SEGMENT ARRIVES (RFC 9293 §3.10.7).
-    fn segment_arrives(&mut self, now: Instant, packet: &Packet<'_>) {
+    fn segment_arrives(&mut self, now: Instant, packet: &Packet<'_>, route: Option<SourceRoute>) {
         let sockets = (packet.dst(), packet.src());
         let ce = packet.ip.tos & ecn::FIELD == ecn::CE;
+        let envelope = Envelope { ce, route };
         self.counters.ce_received += u64::from(ce);
         if let Some(slot) = self.find(sockets) {
-            self.connection_hears(now, slot, sockets, &packet.segment, ce);
+            self.connection_hears(now, slot, sockets, &packet.segment, envelope);
         } else if self.time_waits.find(sockets).is_some() {
-            self.time_wait_hears(now, sockets, &packet.segment);
+            self.time_wait_hears(now, sockets, &packet.segment, envelope);
         } else if let Some(listener) = self.listeners.find(sockets.0) {
-            self.listener_hears(now, listener, sockets, &packet.segment, ce);
+            self.listener_hears(now, listener, sockets, &packet.segment, envelope);
         } else if let Some(reset) = closed::arrives(&packet.segment) {
-            self.reply(sockets, reset, (self.config.ttl, 0));
+            let ip = (self.config.ttl, 0);
+            self.reply(sockets, reset, ip, envelope.route.as_ref());
         }
     }
 
@@ -125,10 +152,11 @@ impl Stack {
         slot: u32,
         sockets: Sockets,
         segment: &Segment<'_>,
-        ce: bool,
+        envelope: Envelope,
     ) {
-        let disposition = self.act(slot, now, |tcb, cx| {
-            cx.ce = ce;
+        let heard = self.act(slot, now, |tcb, cx| {
+            (cx.ce, cx.route) = (envelope.ce, envelope.route);
+            let route = tcb.route().copied().or(envelope.route);
             timeouts::heard(tcb, now, cx.config);
             let disposition = match tcb.state {
                 State::SynSent => syn_sent::arrives(tcb, segment, cx),
@@ -151,15 +179,15 @@ impl Stack {
                 | Disposition::Abort
                 | Disposition::NewIncarnation => {}
             }
-            disposition
+            (disposition, route)
         });
-        match disposition {
-            Some(Disposition::Reset | Disposition::ResetAndClose) => {
+        match heard {
+            Some((Disposition::Reset | Disposition::ResetAndClose, route)) => {
                 if let Some(reset) = Segment::reset_for(segment) {
-                    self.reply(sockets, reset, (self.config.ttl, 0));
+                    self.reply(sockets, reset, (self.config.ttl, 0), route.as_ref());
                 }
             }
-            Some(Disposition::Abort) => {
+            Some((Disposition::Abort, _)) => {
                 self.send_reset(slot, now);
                 self.act(slot, now, |tcb, cx| {
                     settle::end(tcb, Some(CloseReason::Aborted), cx);
@@ -169,7 +197,13 @@ impl Stack {
         }
     }
 
-    fn time_wait_hears(&mut self, now: Instant, sockets: Sockets, segment: &Segment<'_>) {
+    fn time_wait_hears(
+        &mut self,
+        now: Instant,
+        sockets: Sockets,
+        segment: &Segment<'_>,
+        envelope: Envelope,
+    ) {
         let listener = self.listeners.find(sockets.0);
         let mut cx = Around {
             now,
@@ -185,18 +219,19 @@ impl Stack {
                 _ => false,
             };
             let acknowledgment = acknowledges.then(|| record.acknowledgment(now));
-            (disposition, acknowledgment, record.ip)
+            (disposition, acknowledgment, record.ip, record.route.clone())
         });
-        let Some((disposition, acknowledgment, ip)) = answer else {
+        let Some((disposition, acknowledgment, ip, route)) = answer else {
             return;
         };
+        let route = route.as_deref();
         if let Some(acknowledgment) = acknowledgment {
-            self.reply(sockets, acknowledgment, ip);
+            self.reply(sockets, acknowledgment, ip, route);
         }
         match (disposition, listener) {
             // TIME-WAIT waits in the background until the new connection is established.
             (Disposition::NewIncarnation, Some(listener)) => {
-                self.listener_hears(now, listener, sockets, segment, false);
+                self.listener_hears(now, listener, sockets, segment, envelope);
             }
             (Disposition::Close(_) | Disposition::ResetAndClose, _) => {
                 if let Some(record) = self.time_waits.remove(sockets) {
@@ -205,7 +240,7 @@ impl Stack {
                 if disposition == Disposition::ResetAndClose
                     && let Some(reset) = Segment::reset_for(segment)
                 {
-                    self.reply(sockets, reset, ip);
+                    self.reply(sockets, reset, ip, route);
                 }
             }
             _ => {}
@@ -218,18 +253,19 @@ impl Stack {
         listener: ListenerId,
         sockets: Sockets,
         segment: &Segment<'_>,
-        ce: bool,
+        envelope: Envelope,
     ) {
         match listen::arrives(segment, &self.config) {
             Heard::Ignore => {}
-            Heard::Reset if self.cookie_arrives(now, listener, sockets, segment, ce) => {}
+            Heard::Reset if self.cookie_arrives(now, listener, sockets, segment, envelope) => {}
             Heard::Reset => {
                 if let Some(reset) = Segment::reset_for(segment) {
-                    self.reply(sockets, reset, (self.config.ttl, 0));
+                    let ip = (self.config.ttl, 0);
+                    self.reply(sockets, reset, ip, envelope.route.as_ref());
                 }
             }
             Heard::Open(options) => {
-                let request = Request::of(segment, options);
+                let request = Request::of(segment, options, envelope.route);
                 self.passive_open(now, listener, sockets, request, segment.text);
             }
         }
@@ -241,6 +277,7 @@ impl Stack {
         (local, remote): Sockets,
         segment: Segment<'_>,
         (ttl, tos): (u8, u8),
+        route: Option<&SourceRoute>,
     ) {
         if self.replies.len() >= MAX_REPLIES {
             return;
@@ -268,7 +305,7 @@ impl Stack {
             dst_port,
             segment,
         }
-        .encode(&mut packet);
+        .encode_by(route, &mut packet);
         self.replies.push_back(packet);
     }
 

@@ -1,6 +1,7 @@
 //! Listening under load (RFC 4987): which SYN gets an entry, a cookie, or nothing; how entries
 //! become blocks and back; what comes with a cookie.
 
+use super::arrivals::Envelope;
 use super::{Stack, settle};
 use crate::arrives::listen;
 use crate::config::{AcceptOverflow, SynCookies, SynQueueFull};
@@ -77,21 +78,23 @@ impl Stack {
         request: Request,
         text: &[u8],
     ) {
-        match self.admit(listener, sockets) {
-            Admission::Open => self.open_half(now, listener, sockets, request, text),
+        match self.admit(listener, sockets, &request) {
+            Admission::Open => self.open_half(now, listener, sockets, &request, text),
             Admission::Cookie => self.send_cookie(now, listener, sockets, request),
             Admission::Drop => self.counters.listen_drops += 1,
         }
     }
 
-    fn admit(&mut self, listener: ListenerId, sockets: Sockets) -> Admission {
+    fn admit(&mut self, listener: ListenerId, sockets: Sockets, request: &Request) -> Admission {
         let Some(queues) = self.listeners.get(listener) else {
             return Admission::Drop;
         };
         let flooded = queues.is_flooded(&self.config);
         self.counters.syn_queue_overflows += u64::from(flooded);
-        // A cookie has no room for an ISS above that of a connection in TIME-WAIT (MAY-2).
+        // A cookie has no room for an ISS above that of a connection in TIME-WAIT (MAY-2), nor for
+        // a source route (MUST-53).
         let cookie = self.time_waits.find(sockets).is_none()
+            && request.route.is_none()
             && match self.config.syn_cookies {
                 SynCookies::Never => false,
                 // RFC 4987 §3.7:
@@ -131,7 +134,7 @@ impl Stack {
         now: Instant,
         listener: ListenerId,
         sockets: Sockets,
-        request: Request,
+        request: &Request,
         text: &[u8],
     ) {
         let mut iss = self.secret.isn(sockets, now);
@@ -157,7 +160,7 @@ impl Stack {
         now: Instant,
         listener: ListenerId,
         tcb: Tcb,
-        request: Request,
+        request: &Request,
         text: &[u8],
     ) {
         let (id, opened) = (tcb.id, tcb.fast_opened());
@@ -169,6 +172,7 @@ impl Stack {
         }
         self.counters.passive_opens += 1;
         self.act(id.slot, now, |tcb, cx| {
+            cx.route = request.route();
             let syn = Segment {
                 text,
                 ..request.segment()
@@ -231,8 +235,10 @@ impl Stack {
             events: &mut events,
             accept_queue_full: false,
             ce: false,
+            route: None,
             ect: false,
         };
+        cx.route = entry.request.route();
         let syn = entry.request.segment();
         listen::open(&mut tcb, &syn, entry.request.options, &mut cx);
         let _ = transmit::next(&mut tcb, &mut cx);
@@ -336,6 +342,7 @@ impl Stack {
             events: &mut events,
             accept_queue_full: false,
             ce: false,
+            route: None,
             ect: false,
         };
         listen::open(&mut tcb, &request.segment(), request.options, &mut cx);
@@ -348,7 +355,7 @@ impl Stack {
             let stamp = cookies::stamp(clock, request.options, request.ecn);
             timestamps.val = stamp.wrapping_add(offset);
         }
-        self.reply(sockets, syn_ack, (ttl, tos));
+        self.reply(sockets, syn_ack, (ttl, tos), None);
         self.counters.syn_cookies_sent += 1;
         if let Some(queues) = self.listeners.get_mut(listener) {
             queues.last_cookie = Some(now);
@@ -363,7 +370,7 @@ impl Stack {
         listener: ListenerId,
         sockets: Sockets,
         segment: &Segment<'_>,
-        ce: bool,
+        envelope: Envelope,
     ) -> bool {
         let lately = |at: Instant| now.since(at) < cookies::LIFETIME;
         let Some(queues) = self.listeners.get(listener) else {
@@ -390,7 +397,7 @@ impl Stack {
             self.counters.listen_resets += u64::from(resets);
             return !resets;
         }
-        self.open_by_cookie(now, listener, sockets, (irs, iss, mss), (segment, ce));
+        self.open_by_cookie(now, listener, sockets, (irs, iss, mss), (segment, envelope));
         true
     }
 
@@ -401,7 +408,7 @@ impl Stack {
         listener: ListenerId,
         sockets: Sockets,
         (irs, iss, mss): (SeqNum, SeqNum, u16),
-        (segment, ce): (&Segment<'_>, bool),
+        (segment, envelope): (&Segment<'_>, Envelope),
     ) {
         let offset = self.secret.timestamp_offset(sockets);
         let timestamps = segment.timestamps.filter(|_| self.config.timestamps);
@@ -415,17 +422,18 @@ impl Stack {
             timestamps,
             ecn,
             user_timeout: None,
+            route: None,
         };
         let id = self.connections.reserve();
         let Some(tcb) = self.passive_block(id, listener, sockets, iss) else {
             return;
         };
-        self.begin_passive(now, listener, tcb, request, &[]);
+        self.begin_passive(now, listener, tcb, &request, &[]);
         // The SYN,ACK has been sent.
         self.act(id.slot, now, |tcb, cx| {
             let _ = transmit::next(tcb, cx);
         });
-        self.connection_hears(now, id.slot, sockets, segment, ce);
+        self.connection_hears(now, id.slot, sockets, segment, envelope);
         if let Some(tcb) = self.connections.at_mut(id.slot) {
             // Nobody knows when, and a timestamp that carries options is not exact.
             tcb.rtt = Rtt::new(&self.config);

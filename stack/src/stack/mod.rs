@@ -156,6 +156,7 @@ impl Stack {
         if local.port() == 0 {
             return Err(CallError::Resources);
         }
+        check_route(&options, local)?;
         let backlog = backlog.min(self.config.somaxconn);
         let listener = Listener::new(local, backlog, options);
         self.listeners.add(listener).ok_or(CallError::Exists)
@@ -209,6 +210,7 @@ impl Stack {
         options: SocketOptions,
     ) -> Result<Tcb, CallError> {
         let sockets = self.sockets_for(now, local, remote)?;
+        check_route(&options, remote)?;
         self.refuse_open()?;
         let mut settings = Settings::of_host(&self.config);
         settings.apply(&options);
@@ -288,6 +290,7 @@ impl Stack {
         options: &SocketOptions,
     ) -> Result<(), CallError> {
         self.call(id, now, |tcb, cx| {
+            check_route(options, tcb.remote)?;
             tcb.settings.apply(options);
             tcb.rcv.buffer = tcb.settings.rcvbuf;
             settle::options_changed(tcb, options, cx.now, cx.config);
@@ -445,8 +448,8 @@ impl Stack {
         if let Some(tcb) = self.connections.at(slot) {
             let segment = calls::reset_of(tcb, now);
             let (ttl, tos) = (tcb.settings.ttl, tcb.settings.tos);
-            let sockets = (tcb.local, tcb.remote);
-            self.reply(sockets, segment, (ttl, tos));
+            let (sockets, route) = ((tcb.local, tcb.remote), tcb.route().copied());
+            self.reply(sockets, segment, (ttl, tos), route.as_ref());
         }
     }
 
@@ -462,6 +465,7 @@ impl Stack {
             events: &mut self.events,
             accept_queue_full: false,
             ce: false,
+            route: None,
             ect: false,
         };
         let mut ip = IpHeader {
@@ -477,6 +481,7 @@ impl Stack {
             df: self.config.path_mtu_discovery,
         };
         let (src_port, dst_port) = (tcb.local.port(), tcb.remote.port());
+        let route = tcb.route().copied();
         let segment = transmit::next(tcb, &mut cx);
         let sent = segment.is_some();
         if let Some(segment) = segment {
@@ -489,7 +494,7 @@ impl Stack {
                 dst_port,
                 segment,
             }
-            .encode(packet);
+            .encode_by(route.as_ref(), packet);
             tcb.path_mtu.sent(packet.len());
             self.ip_id = self.ip_id.wrapping_add(1);
         }
@@ -516,8 +521,16 @@ impl Stack {
 #[cfg(test)]
 mod tests;
 
+/// Only IPv4 has source routes.
+fn check_route(options: &SocketOptions, socket: SocketAddr) -> Result<(), CallError> {
+    if options.source_route.is_some() && socket.is_ipv6() {
+        return Err(CallError::Illegal);
+    }
+    Ok(())
+}
+
 /// An address that one host can have.
-fn is_unicast(ip: IpAddr) -> bool {
+pub(crate) fn is_unicast(ip: IpAddr) -> bool {
     // Above multicast is what no host has: class E, and broadcast as its last address.
     let class_e = matches!(ip, IpAddr::V4(v4) if v4.octets()[0] >= 240);
     !ip.is_unspecified() && !ip.is_multicast() && !ip.is_loopback() && !class_e

@@ -27,6 +27,7 @@ impl Stack {
             events: &mut self.events,
             accept_queue_full,
             ce: false,
+            route: None,
             ect: false,
         };
         let result = happens(tcb, &mut cx);
@@ -143,7 +144,8 @@ impl Stack {
         let record = TimeWait::of(tcb, now, &self.config);
         let (sockets, owned) = (record.sockets(), tcb.owned);
         if owes {
-            self.reply(sockets, record.acknowledgment(now), record.ip);
+            let route = record.route.as_deref();
+            self.reply(sockets, record.acknowledgment(now), record.ip, route);
         }
         self.connections.unlink(sockets, slot);
         if !owned {

@@ -1,10 +1,12 @@
 //! IPv4 and IPv6 headers (RFC 791, RFC 8200), as far as a TCP end needs them.
 //!
 //! Fragments are read here and put together by [`crate::reassembly`]; none are made, since TCP
-//! keeps its segments below the path MTU. IP options and extension headers are skipped.
+//! keeps its segments below the path MTU. Extension headers are skipped, and IP options but for
+//! source routes, which [`crate::source_route`] reads.
 
 use super::Malformed;
 use super::checksum::Sum;
+use crate::source_route::SourceRoute;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The protocol number of TCP.
@@ -214,23 +216,34 @@ fn skip_to_fragment(mut next: u8, mut rest: &[u8]) -> Result<(u8, &[u8]), Malfor
     Ok((next, rest))
 }
 
-/// Appends the header for a payload of `payload` octets.
-pub(crate) fn encode(header: &IpHeader, protocol: u8, payload: usize, packet: &mut Vec<u8>) {
+/// Appends the header for a payload of `payload` octets; over IPv4 it may go by a source route.
+pub(crate) fn encode(
+    header: &IpHeader,
+    route: Option<&SourceRoute>,
+    protocol: u8,
+    payload: usize,
+    packet: &mut Vec<u8>,
+) {
     match (header.src, header.dst) {
         (IpAddr::V4(src), IpAddr::V4(dst)) => {
-            let mut octets = [0; 20];
-            octets[0] = 0x45;
+            let len = 20 + route.map_or(0, SourceRoute::option_len);
+            let mut octets = [0; 60];
+            octets[0] = 0x40 | (len / 4) as u8;
             octets[1] = header.tos;
-            octets[2..4].copy_from_slice(&((20 + payload) as u16).to_be_bytes());
+            octets[2..4].copy_from_slice(&((len + payload) as u16).to_be_bytes());
             octets[4..6].copy_from_slice(&(header.id as u16).to_be_bytes());
             octets[6] = if header.df { 0x40 } else { 0 };
             octets[8] = header.ttl;
             octets[9] = protocol;
             octets[12..16].copy_from_slice(&src.octets());
-            octets[16..20].copy_from_slice(&dst.octets());
-            let checksum = Sum::default().add(&octets).finish();
+            let next = route.map_or(dst, SourceRoute::first);
+            octets[16..20].copy_from_slice(&next.octets());
+            if let Some(route) = route {
+                route.write(dst, &mut octets[20..len]);
+            }
+            let checksum = Sum::default().add(&octets[..len]).finish();
             octets[10..12].copy_from_slice(&checksum.to_be_bytes());
-            packet.extend_from_slice(&octets);
+            packet.extend_from_slice(&octets[..len]);
         }
         (src, dst) => {
             let word = 6 << 28 | u32::from(header.tos) << 20 | header.id & 0x000f_ffff;

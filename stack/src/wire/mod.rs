@@ -18,6 +18,7 @@ pub(crate) use ip::{
 pub(crate) use tcp::{decode as decode_tcp, most_sack_blocks, sack_len, user_timeout_fits};
 
 use crate::segment::Segment;
+use crate::source_route::SourceRoute;
 use checksum::Sum;
 use std::net::{IpAddr, SocketAddr};
 
@@ -56,10 +57,16 @@ impl Packet<'_> {
 
     /// Writes the packet over `out`.
     pub fn encode(&self, out: &mut Vec<u8>) {
+        self.encode_by(None, out);
+    }
+
+    /// Writes the packet over `out`, to go by a source route if there is one.
+    pub(crate) fn encode_by(&self, route: Option<&SourceRoute>, out: &mut Vec<u8>) {
         out.clear();
         let len = tcp::len(&self.segment);
-        out.reserve(self.ip.len() + len);
-        ip::encode(&self.ip, TCP, len, out);
+        out.reserve(self.ip.len() + route.map_or(0, SourceRoute::option_len) + len);
+        ip::encode(&self.ip, route, TCP, len, out);
+        // The checksum counts the ultimate destination (RFC 9293 §3.9.2.1).
         tcp::encode(self, out);
     }
 }
@@ -88,6 +95,9 @@ pub enum Malformed {
     /// An option with an illegal length (RFC 9293 §3.1, MUST-7).
     #[error("illegal option length")]
     OptionLength,
+    /// A source route that is malformed, does not end here, or is not wanted.
+    #[error("source route that is not taken")]
+    SourceRoute,
 }
 
 /// The checksum over an ICMPv6 message or a TCP segment is right.
@@ -109,6 +119,12 @@ pub(crate) fn checksum_of(src: IpAddr, dst: IpAddr, segment: &[u8]) -> u16 {
     Sum::pseudo_header(src, dst, TCP, segment.len())
         .add(segment)
         .finish()
+}
+
+/// The checksum of an IPv4 header whose checksum field is zero.
+#[cfg(test)]
+pub(crate) fn checksum_of_header(header: &[u8]) -> u16 {
+    Sum::default().add(header).finish()
 }
 
 #[cfg(test)]

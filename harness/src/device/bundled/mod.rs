@@ -322,7 +322,7 @@ impl Bundled {
     }
 
     fn set(&mut self, now: Instant, conn: ConnId, set: &SocketSettings) -> Result<(), Refused> {
-        let options = options_of(set, self.application.keepalive);
+        let options = options_of(set, self.application.keepalive).map_err(refused)?;
         let socket = self.socket(conn)?;
         merge(&mut socket.options, options);
         match socket.id {
@@ -360,6 +360,10 @@ impl Device for Bundled {
             half.copy_from_slice(&chance.next_u64().to_be_bytes());
         }
         let keepalive = config.keepalive;
+        let options = options_of(&setup.set, keepalive).map_err(|error| DeviceError {
+            what: "an option of the socket",
+            source: std::io::Error::other(error),
+        })?;
         let second = setup.second_address.then(|| self.link.second_address());
         let addresses: Vec<IpAddr> = [self.link.device].into_iter().chain(second).collect();
         self.stack = Stack::new(config, &addresses, secret);
@@ -368,7 +372,7 @@ impl Device for Bundled {
             accepts: setup.accepts,
             reads: setup.reads,
             backlog: setup.backlog.map_or(BACKLOG, |backlog| backlog as usize),
-            options: options_of(&setup.set, keepalive),
+            options,
             keepalive,
             ..Application::default()
         };

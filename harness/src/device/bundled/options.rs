@@ -1,11 +1,22 @@
 //! Socket options by the names of the specs.
 
 use crate::spec::case::SocketSettings;
-use tcpspec_stack::{KeepAlive, SeqNum, SocketOptions};
+use tcpspec_stack::{CallError, KeepAlive, SeqNum, SocketOptions, SourceRoute};
 
 /// What a spec sets, in the words of the stack; what it leaves out of `keepalive` is `defaults`.
-pub(super) fn options_of(set: &SocketSettings, defaults: KeepAlive) -> SocketOptions {
-    SocketOptions {
+///
+/// # Errors
+///
+/// The octets of the source route are no option that a host could begin with.
+pub(super) fn options_of(
+    set: &SocketSettings,
+    defaults: KeepAlive,
+) -> Result<SocketOptions, CallError> {
+    let source_route = match &set.source_route {
+        Some(octets) => Some(SourceRoute::from_option(octets).ok_or(CallError::Illegal)?),
+        None => None,
+    };
+    Ok(SocketOptions {
         nodelay: set.nodelay,
         rcvbuf: set.rcvbuf,
         sndbuf: set.sndbuf,
@@ -19,9 +30,10 @@ pub(super) fn options_of(set: &SocketSettings, defaults: KeepAlive) -> SocketOpt
         reports: set.reports,
         ttl: set.ttl,
         tos: set.tos,
+        source_route,
         fast_open: set.fastopen.map(|most| most as usize),
         iss: set.iss.map(SeqNum),
-    }
+    })
 }
 
 /// Puts newer settings over older ones.
@@ -35,6 +47,7 @@ pub(super) fn merge(options: &mut SocketOptions, newer: SocketOptions) {
     options.reports = newer.reports.or(options.reports);
     options.ttl = newer.ttl.or(options.ttl);
     options.tos = newer.tos.or(options.tos);
+    options.source_route = newer.source_route.or(options.source_route);
     options.fast_open = newer.fast_open.or(options.fast_open);
     options.iss = newer.iss.or(options.iss);
 }

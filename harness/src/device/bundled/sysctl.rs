@@ -15,6 +15,10 @@ pub(super) fn change_of(name: &str) -> Option<Change> {
             config.path_mtu_discovery = !flag(value)?;
             Some(())
         },
+        // On Linux the interface and the host have to agree; here there is one interface.
+        "net.ipv4.conf.all.accept_source_route" | "net.ipv4.conf.device0.accept_source_route" => {
+            |config, value| put(&mut config.source_routes, flag(value))
+        }
         "net.core.somaxconn" => |config, value| put(&mut config.somaxconn, number(value)),
         "tcp_challenge_ack_limit" => {
             |config, value| put(&mut config.challenge_ack_limit, number(value))

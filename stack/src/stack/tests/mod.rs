@@ -5,6 +5,7 @@ mod hostile;
 mod listening;
 mod matrix;
 mod recovery;
+mod routes;
 mod switches;
 mod testing;
 mod time;

@@ -2,7 +2,10 @@
 
 use crate::segment::{Control, Segment, SynOptions};
 use crate::seq::{SeqNum, WireWindow};
-use crate::wire::{IpHeader, Packet, checksum_of, decode_ip, decode_tcp, encode_ip};
+use crate::source_route::destination;
+use crate::wire::{
+    IpHeader, Packet, checksum_of, checksum_of_header, decode_ip, decode_tcp, encode_ip,
+};
 use crate::{
     CallError, Config, ConnectionId, Event, Instant, ListenerId, SocketOptions, Stack, State,
     Status, UserTimeout,
@@ -36,12 +39,22 @@ pub(crate) struct Seen {
     pub(crate) text: Vec<u8>,
     /// Don't Fragment.
     pub(crate) df: bool,
+    /// The last octets of the routers of its source route.
+    pub(crate) route: Vec<u8>,
 }
 
 impl Seen {
     /// Decodes a packet that a stack has sent; the stack never sends a bad one.
     pub(crate) fn of(at: Instant, packet: &[u8]) -> Self {
-        let (ip, _, payload) = decode_ip(packet).expect("a good IP packet");
+        let (mut ip, _, payload) = decode_ip(packet).expect("a good IP packet");
+        let mut route = Vec::new();
+        // A stack that sends a source route sends it as its first option.
+        if let Some(end) = destination(packet) {
+            let option = &packet[20..20 + usize::from(packet[21])];
+            let hops = packet[16..20].iter().chain(&option[3..option.len() - 4]);
+            route = hops.skip(3).step_by(4).copied().collect();
+            ip.dst = end;
+        }
         let segment = decode_tcp(ip, payload).expect("a good segment").segment;
         Self {
             at,
@@ -55,6 +68,7 @@ impl Seen {
             user_timeout: segment.user_timeout,
             text: segment.text.to_vec(),
             df: ip.df,
+            route,
         }
     }
 
@@ -264,8 +278,23 @@ impl Probe {
             df: true,
         };
         let mut packet = Vec::new();
-        encode_ip(&ip, protocol, payload.len(), &mut packet);
+        encode_ip(&ip, None, protocol, payload.len(), &mut packet);
         packet.extend_from_slice(payload);
+        packet
+    }
+
+    /// The packet of the peer that carries a segment, with these IP options.
+    pub(crate) fn packet_with(&self, options: &[u8], segment: Segment<'_>) -> Vec<u8> {
+        let mut packet = self.packet(segment);
+        let padded = options.len().next_multiple_of(4);
+        let padding = std::iter::repeat_n(0, padded - options.len());
+        packet.splice(20..20, options.iter().copied().chain(padding));
+        packet[0] += (padded / 4) as u8;
+        let total = (packet.len() as u16).to_be_bytes();
+        packet[2..4].copy_from_slice(&total);
+        packet[10..12].copy_from_slice(&[0, 0]);
+        let sum = checksum_of_header(&packet[..20 + padded]);
+        packet[10..12].copy_from_slice(&sum.to_be_bytes());
         packet
     }
 
