@@ -105,6 +105,9 @@ pub struct Config {
     /// So long after the path MTU fell a larger packet is tried again: at least 5 minutes, 10
     /// recommended (RFC 1191 §6.3, RFC 8201 §4).
     pub path_mtu_raise: Duration,
+    /// IP packets of which fragments are kept at the same time, of up to 64 KiB each: beyond that
+    /// the oldest gives way. Zero takes no fragments.
+    pub reassembly_limit: usize,
     /// Maximum Segment Lifetime; TIME-WAIT lasts twice as long (RFC 9293 §3.6.1, MUST-13).
     pub msl: Duration,
     /// Connections in TIME-WAIT at most: beyond that the oldest gives way.
@@ -196,6 +199,7 @@ impl Default for Config {
             source_routes: false,
             path_mtu_discovery: true,
             path_mtu_raise: Duration::from_secs(600),
+            reassembly_limit: 16,
             msl: Duration::from_secs(30),
             time_wait_limit: 262_144,
             time_wait_reuse: true,

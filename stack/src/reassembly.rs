@@ -1,8 +1,8 @@
 //! Fragments to packets (RFC 791 §3.2, RFC 8200 §4.5, RFC 5722).
 //!
-//! Memory is bounded: so many packets at a time, and none above 65,535 octets; the oldest gives
-//! way. What has waited too long is forgotten when the next fragment comes. Nothing is ever sent
-//! about it in ICMP.
+//! Memory is bounded: so many packets at a time as the host was told, and none above 65,535
+//! octets; the oldest gives way. What has waited too long is forgotten when the next fragment
+//! comes. Nothing is ever sent about it in ICMP.
 
 use crate::Instant;
 use crate::ecn;
@@ -12,8 +12,6 @@ use std::net::IpAddr;
 use std::ops::Range;
 use std::time::Duration;
 
-/// Packets that are put together at a time.
-const MAX_PACKETS: usize = 16;
 /// Octets of the payload of an IP packet at most.
 const MAX_OCTETS: usize = 65_535;
 /// Pieces of a packet that have gaps between them at most.
@@ -55,15 +53,23 @@ struct Partial {
 pub(crate) type Whole = (IpHeader, u8, Vec<u8>);
 
 impl Reassembly {
-    /// A fragment arrived. Returns the packet that it completes.
-    pub(crate) fn arrives(&mut self, now: Instant, fragment: &Fragment<'_>) -> Option<Whole> {
+    /// A fragment arrived, of one of at most `limit` packets. Returns the packet that it completes.
+    pub(crate) fn arrives(
+        &mut self,
+        now: Instant,
+        fragment: &Fragment<'_>,
+        limit: usize,
+    ) -> Option<Whole> {
+        if limit == 0 {
+            return None;
+        }
         let Fragment {
             ip, id, protocol, ..
         } = *fragment;
         self.0.retain(|partial| now.since(partial.began) < PATIENCE);
         let key = (ip.src, ip.dst, id, protocol);
         let known = self.0.iter().position(|partial| partial.key == key);
-        let at = known.unwrap_or_else(|| self.begin(key, now));
+        let at = known.unwrap_or_else(|| self.begin(key, now, limit));
         let partial = &mut self.0[at];
         if !partial.abandoned && partial.take(fragment).is_none() {
             partial.abandon();
@@ -87,8 +93,8 @@ impl Reassembly {
     }
 
     /// Makes room for a packet of which nothing has come before.
-    fn begin(&mut self, key: Key, now: Instant) -> usize {
-        if self.0.len() >= MAX_PACKETS {
+    fn begin(&mut self, key: Key, now: Instant, limit: usize) -> usize {
+        while self.0.len() >= limit {
             self.0.pop_front();
         }
         self.0.push_back(Partial::new(key, now));
@@ -184,6 +190,9 @@ impl Partial {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use rstest::rstest;
+
+    const LIMIT: usize = 16;
 
     fn fragment(v6: bool, offset: usize, more: bool, payload: &[u8]) -> Fragment<'_> {
         let host = |last: u8| -> IpAddr {
@@ -212,7 +221,7 @@ mod tests {
 
     fn arrive(parts: &mut Reassembly, fragment: &Fragment<'_>) -> Option<Vec<u8>> {
         parts
-            .arrives(Instant::ZERO, fragment)
+            .arrives(Instant::ZERO, fragment, LIMIT)
             .map(|(_, _, octets)| octets)
     }
 
@@ -242,7 +251,7 @@ mod tests {
             for (offset, more, len) in pieces {
                 arrive(&mut parts, &fragment(v6, offset * 8, more, &vec![0; len]));
             }
-            prop_assert!(parts.0.len() <= MAX_PACKETS);
+            prop_assert!(parts.0.len() <= LIMIT);
         }
     }
 
@@ -262,22 +271,41 @@ mod tests {
     fn the_oldest_gives_way_and_patience_ends() {
         let mut parts = Reassembly::default();
         arrive(&mut parts, &fragment(false, 0, true, &[1; 8]));
-        for id in 100..100 + MAX_PACKETS as u32 {
+        for id in 100..100 + LIMIT as u32 {
             let other = Fragment {
                 id,
                 ..fragment(false, 0, true, &[1; 8])
             };
             arrive(&mut parts, &other);
         }
-        assert_eq!(parts.0.len(), MAX_PACKETS);
+        assert_eq!(parts.0.len(), LIMIT);
         let last = fragment(false, 8, false, &[2; 8]);
         assert_eq!(arrive(&mut parts, &last), None);
         let late = Instant::ZERO + PATIENCE;
         assert!(
             parts
-                .arrives(late, &fragment(false, 0, true, &[1; 8]))
+                .arrives(late, &fragment(false, 0, true, &[1; 8]), LIMIT)
                 .is_none()
         );
         assert_eq!(parts.0.len(), 1);
+    }
+
+    #[rstest]
+    #[case::none(0, [false, false])]
+    #[case::one(1, [false, true])]
+    #[case::both(2, [true, true])]
+    fn as_many_packets_are_kept_as_told(#[case] limit: usize, #[case] complete: [bool; 2]) {
+        let mut parts = Reassembly::default();
+        let part = |id, offset, more| Fragment {
+            id,
+            ..fragment(false, offset, more, &[1; 8])
+        };
+        for id in [1, 2] {
+            parts.arrives(Instant::ZERO, &part(id, 0, true), limit);
+        }
+        // The newer one first: asking for the older may push it out.
+        let newer = parts.arrives(Instant::ZERO, &part(2, 8, false), limit);
+        let older = parts.arrives(Instant::ZERO, &part(1, 8, false), limit);
+        assert_eq!([older.is_some(), newer.is_some()], complete);
     }
 }

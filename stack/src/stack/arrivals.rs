@@ -52,7 +52,8 @@ impl Stack {
         }
         // RFC 791 §3.1: a source route stands in every fragment.
         let route = self.return_route(packet)?;
-        let Some((ip, protocol, octets)) = self.reassembly.arrives(now, &fragment) else {
+        let limit = self.config.reassembly_limit;
+        let Some((ip, protocol, octets)) = self.reassembly.arrives(now, &fragment, limit) else {
             return Ok(());
         };
         self.counters.reassembled += 1;

@@ -6,6 +6,7 @@ mod listening;
 mod matrix;
 mod recovery;
 mod routes;
+mod settings;
 mod switches;
 mod testing;
 mod time;

@@ -37,10 +37,13 @@ pub(crate) struct Seen {
     pub(crate) timestamps: Option<(u32, u32)>,
     pub(crate) user_timeout: Option<UserTimeout>,
     pub(crate) text: Vec<u8>,
+    /// How many SACK blocks there are.
+    pub(crate) blocks: usize,
     /// Don't Fragment.
     pub(crate) df: bool,
     /// The last octets of the routers of its source route.
     pub(crate) route: Vec<u8>,
+    pub(crate) ttl: u8,
 }
 
 impl Seen {
@@ -67,8 +70,10 @@ impl Seen {
             timestamps: segment.timestamps.map(|ts| (ts.val, ts.ecr)),
             user_timeout: segment.user_timeout,
             text: segment.text.to_vec(),
+            blocks: segment.sack.len(),
             df: ip.df,
             route,
+            ttl: ip.ttl,
         }
     }
 
