@@ -242,7 +242,31 @@ fn an_active_open_without_a_route_takes_none_from_its_peer() {
     let (mut probe, id) = opener(None, BY_9);
     let now = probe.now;
     assert_eq!(probe.stack.send(now, id, b"hello", false), Ok(5));
-    assert!(probe.sent()[0].route.is_empty());
+    let sent = probe.sent();
+    assert!(sent[0].route.is_empty());
+    let text = segment(SeqNum(1001), sent[0].seq, Control::None, b"x");
+    inject(&mut probe, BY_9, text);
+    assert!(
+        probe
+            .wait(millis(300))
+            .iter()
+            .all(|seen| seen.route.is_empty())
+    );
+    assert_eq!(probe.stack.send(now, id, b"hello", false), Ok(5));
+    let again = probe.wait(millis(3500));
+    assert!(!again.is_empty() && again.iter().all(|seen| seen.route.is_empty()));
+}
+
+#[test]
+fn the_route_of_a_listener_comes_before_that_of_a_syn() {
+    let mut probe = Probe::new(takes_routes());
+    let options = SocketOptions {
+        source_route: SourceRoute::new(false, &[Ipv4Addr::new(198, 51, 100, 8)]),
+        ..SocketOptions::default()
+    };
+    probe.stack.listen(probe.local, 4, options).expect("free");
+    let sent = inject(&mut probe, BY_7, syn(1000, SynOptions::default()));
+    assert_eq!(routes(&sent), [[8]]);
 }
 
 #[test]
