@@ -9,7 +9,7 @@
 //! 5682, 5961, 6191, 6298, 6528, 6675, 7323, 7413 and 8985 stand where they act; every policy is
 //! a value of [`Config`].
 //!
-//! Not here on purpose: clocks, sockets, threads, source routes, security compartments.
+//! Not here on purpose: clocks, sockets, threads, forwarding, security compartments.
 #![forbid(unsafe_code)]
 
 mod arrives;

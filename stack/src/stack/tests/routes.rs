@@ -172,6 +172,30 @@ fn a_route_that_leads_nowhere_is_dropped(#[case] option: &[u8]) {
     assert_eq!(server.probe.state(), State::Listen);
 }
 
+/// RFC 791 §3.1: the option stands in every fragment.
+#[rstest]
+#[case::taken(takes_routes(), 1)]
+#[case::not_taken(Config::default(), 0)]
+fn a_syn_in_fragments_brings_its_route(#[case] config: Config, #[case] answers: usize) {
+    let mut probe = Probe::new(config);
+    let options = SocketOptions::default();
+    probe.stack.listen(probe.local, 4, options).expect("free");
+    let whole = probe.packet_with(BY_7_AND_8, syn(1000, SynOptions::default()));
+    let (header, payload) = whole.split_at(32);
+    let mut sent = Vec::new();
+    for (place, part) in [(0x2000_u16, &payload[..16]), (2, &payload[16..])] {
+        let mut fragment = [header, part].concat();
+        let total = (fragment.len() as u16).to_be_bytes();
+        fragment[2..4].copy_from_slice(&total);
+        fragment[6..8].copy_from_slice(&place.to_be_bytes());
+        fragment[10..12].copy_from_slice(&[0, 0]);
+        let sum = crate::wire::checksum_of_header(&fragment[..32]);
+        fragment[10..12].copy_from_slice(&sum.to_be_bytes());
+        sent.extend(probe.inject_packet(&fragment));
+    }
+    assert_eq!(routes(&sent), vec![&[8_u8, 7][..]; answers]);
+}
+
 #[test]
 fn a_reset_of_no_connection_goes_back_as_it_was_provoked() {
     let mut probe = Probe::new(takes_routes());
