@@ -1,6 +1,7 @@
 //! Specs to cases: one per combination of parameters and IP version, a straight line of steps.
 
 mod constant;
+mod cookies;
 
 pub use constant::constant;
 
@@ -160,8 +161,11 @@ fn case(
         setting,
     );
     let is_empty = !setting.outline && steps.iter().all(|step| step.preamble.is_some());
-    let skip =
-        skip_reason(&needs, setting.profile).or_else(|| is_empty.then(|| NOTHING_TO_DO.to_owned()));
+    let link_mss = setting.constants(family).link_mss;
+    let lost = cookies::lose(setting.profile, start.as_ref(), &steps, link_mss);
+    let skip = skip_reason(&needs, setting.profile)
+        .or_else(|| is_empty.then(|| NOTHING_TO_DO.to_owned()))
+        .or_else(|| lost.then(|| cookies::NOTHING_KEPT.to_owned()));
     if !reader.faults.is_empty() {
         return Err(reader.faults);
     }
