@@ -34,7 +34,8 @@ pub(crate) struct Rtt {
     least: [u32; 2],
     /// When this window of time began, milliseconds.
     window: u32,
-    backoff: u32,
+    /// Doublings; more are not counted than fit.
+    backoff: u8,
     /// There was a sample.
     sampled: bool,
 }
@@ -60,7 +61,7 @@ impl Rtt {
 
     /// How often the RTO was doubled since the last sample.
     pub(crate) fn backoff(&self) -> u32 {
-        self.backoff
+        self.backoff.into()
     }
 
     /// SRTT, once there is a sample.
@@ -123,7 +124,7 @@ impl Rtt {
     /// The timer expired (§5.5).
     pub(crate) fn back_off(&mut self, config: &Config) {
         self.rto = (self.rto() * 2).min(config.max_rto).into();
-        self.backoff += 1;
+        self.backoff = self.backoff.saturating_add(1);
     }
 
     /// The handshake is complete, and its SYN had to be sent again.
