@@ -136,6 +136,8 @@ pub(super) struct Plan {
     pub cases: Vec<Case>,
     /// The ids of all cases that the device can play; `None` where nobody knows.
     pub(super) able: Option<Vec<String>>,
+    /// Settings that the profile pins, and nobody has made on this host.
+    unpinned: Vec<(String, String)>,
 }
 
 impl Plan {
@@ -190,11 +192,12 @@ impl Plan {
                     target.name()
                 ))
             })?;
+        let mut unpinned = Vec::new();
         if let Target::Host(remote) = &target {
             // Without an agent that lends its host nobody can pin its settings, and without any
             // nobody tells what goes on in it.
             if !remote.pins() {
-                profile.pinned.clear();
+                unpinned = std::mem::take(&mut profile.pinned);
             }
             profile.observes = remote.observes();
         }
@@ -231,7 +234,27 @@ impl Plan {
             service,
             cases,
             able,
+            unpinned,
         })
+    }
+
+    /// What a reader of the verdicts has to know: the profile tells how a host behaves whose
+    /// settings are such, and nobody has looked whether they are.
+    pub(super) fn caution(&self) -> Option<String> {
+        if self.unpinned.is_empty() {
+            return None;
+        }
+        let settings: Vec<String> = self
+            .unpinned
+            .iter()
+            .map(|(n, v)| format!("{n}={v}"))
+            .collect();
+        Some(format!(
+            "profile {} is that of a host with {}; nobody has looked whether this one is so. What \
+             fails may be due to that: make the settings there (`tcpspec agent --whole-host` does)",
+            self.profile.device,
+            settings.join(" ")
+        ))
     }
 
     /// How many specs the selected cases belong to.

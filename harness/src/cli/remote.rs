@@ -138,14 +138,15 @@ impl Remote {
 
     /// The host's settings can be pinned.
     pub(super) fn pins(&self) -> bool {
-        matches!(self.host.reach, Reach::Agent(Abilities::Extension))
+        let whole_host = true;
+        self.host.reach == Reach::Agent(Abilities::Extension { whole_host })
     }
 
     /// What somebody tells of what goes on in the host.
     pub(super) fn observes(&self) -> BTreeSet<String> {
         let names: &[&str] = match self.host.reach {
             Reach::Service { .. } => &[],
-            Reach::Agent(Abilities::Extension) => &["app", "info", "state"],
+            Reach::Agent(Abilities::Extension { .. }) => &["app", "info", "state"],
             Reach::Agent(Abilities::Standard(_)) => &["app-accepted", "app-data"],
         };
         names.iter().map(|&name| name.to_owned()).collect()

@@ -250,7 +250,7 @@ fn empty_run(plan: &Plan, pace: &Pace<'_>) -> Run {
         canaries: Vec::new(),
         cases: Vec::new(),
         findings: Vec::new(),
-        remarks: Vec::new(),
+        remarks: plan.caution().into_iter().collect(),
         suite: None,
     }
 }

@@ -46,7 +46,7 @@ pub(super) fn all(suite: &Suite, cases: &[Case], reach: Reach, own: Option<&Serv
         ("--agent, with the standard primitives", standard),
         (
             "--agent: tcpspec agent; --flood-from",
-            Reach::Agent(Abilities::Extension),
+            Reach::Agent(Abilities::Extension { whole_host: true }),
         ),
     ];
     for (flags, reach) in agents {

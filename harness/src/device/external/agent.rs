@@ -53,7 +53,10 @@ pub enum Transport {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Abilities {
     /// The calls of specs as they are, and what the host tells of its connections.
-    Extension,
+    Extension {
+        /// Its host is given over to tests: settings are made as a case wants them.
+        whole_host: bool,
+    },
     /// The primitives of the Testability Protocol.
     Standard(Standards),
 }
@@ -93,7 +96,11 @@ impl Abilities {
             (outcome, _) => (outcome != Outcome::NOT_OK, None),
         };
         match greet(&mut line, contact, SILENCE) {
-            Ok(Greeting::Welcome { calls: true, .. }) => return Ok(Self::Extension),
+            Ok(Greeting::Welcome {
+                calls: true,
+                whole_host,
+                ..
+            }) => return Ok(Self::Extension { whole_host }),
             Ok(Greeting::Welcome { calls: false, .. }) => {}
             Ok(Greeting::Refused(Outcome::NOT_OK)) if !is_known => {
                 let text = "the agent refuses this tester: is the token right?";
@@ -199,7 +206,7 @@ impl Agent {
     pub fn open(contact: &Contact, abilities: Abilities) -> io::Result<Self> {
         let line = Line::open(contact)?;
         Ok(match abilities {
-            Abilities::Extension => Self::Extended(Box::new(Extended::open(line, contact)?)),
+            Abilities::Extension { .. } => Self::Extended(Box::new(Extended::open(line, contact)?)),
             Abilities::Standard(standards) => {
                 Self::Standard(Box::new(Standard::open(line, contact, standards)?))
             }

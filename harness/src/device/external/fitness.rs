@@ -56,8 +56,10 @@ fn unfit(case: &Case, reach: Reach, service: Option<&Service>) -> Option<String>
         return Some("needs a second address of the device".to_owned());
     }
     match reach {
-        // Whether the host is given over to tests the agent says when it is asked.
-        Reach::Agent(Abilities::Extension) => None,
+        Reach::Agent(Abilities::Extension { whole_host }) => {
+            let wanted = demand(case).filter(|_| !whole_host);
+            wanted.map(|demand| format!("{} (start the agent with --whole-host)", demand.reason))
+        }
         // Without a port of its own, the queue that a case floods is everybody's.
         _ if scan.flooders > 0 => {
             Some("floods a port (--agent: tcpspec agent gives it one)".to_owned())
@@ -437,7 +439,7 @@ mod tests {
             assert_eq!(unfit(&listening(vec![timeout()]), reach, None), None);
             assert!(unfit(&goes_on, reach, None).unwrap().contains("timed out"));
         }
-        let extension = Reach::Agent(Abilities::Extension);
+        let extension = Reach::Agent(Abilities::Extension { whole_host: false });
         assert_eq!(unfit(&goes_on, extension, None), None);
     }
 
@@ -485,7 +487,7 @@ mod tests {
     fn what_the_primitives_cannot_say(#[case] then: Vec<Verb>, #[case] words: &str) {
         let reason = unfit(&listening(then.clone()), standards(true), None).unwrap();
         assert!(reason.contains(words), "{reason}");
-        let extension = Reach::Agent(Abilities::Extension);
+        let extension = Reach::Agent(Abilities::Extension { whole_host: false });
         assert_eq!(unfit(&listening(then), extension, None), None);
     }
 
