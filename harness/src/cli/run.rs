@@ -203,7 +203,7 @@ fn connect(plan: &mut Plan, seed: u64) -> Result<Option<Connection>, Failure> {
     if plan.cases.iter().all(|case| case.skip.is_some()) {
         return Ok(None);
     }
-    let connection = remote.connect(seed)?;
+    let connection = remote.connect(seed, &plan.cases)?;
     connection.widen(&mut plan.profile.slack);
     Ok(Some(connection))
 }

@@ -30,7 +30,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use agent::{Abilities, Agent, Contact, Standards, Transport};
-pub use fitness::{Reach, demand, fit, flooders};
+pub use fitness::{Reach, demand, fit, flooders, listens};
 pub use ping::{Answered, Pinger, RoundTrip};
 
 /// How long a challenge ACK to our last RST is waited for, beside its way.
@@ -129,7 +129,7 @@ impl Host {
         let device = match self.reach {
             Reach::Agent(_) => AGENT_PORTS + (turn % AGENT_BLOCKS) as u16 * PORTS_PER_CASE,
             Reach::Service { port, closed_port } => {
-                let closed = closed_port.filter(|_| !fitness::listens(case));
+                let closed = closed_port.filter(|_| !listens(case));
                 closed.unwrap_or(port)
             }
         };

@@ -11,6 +11,7 @@ mod enemy;
 mod flood;
 mod garbage;
 mod killed;
+mod nobody;
 mod powers;
 mod rig;
 mod service;
@@ -66,6 +67,8 @@ const TESTS: &[(&str, Test)] = &[
     ("host/an-address-that-somebody-has", taken),
     ("host/an-address-of-the-tester-itself", own),
     ("host/a-host-that-is-silent", silent),
+    ("host/nobody-listens", nobody::listens),
+    ("host/somebody-listens-now-and-then", nobody::always),
     ("host/a-host-that-dies", |_| dies()),
     ("host/a-service-that-is-another", services::another),
     ("host/a-host-that-falls-silent", |_| care::falls_silent()),
@@ -95,6 +98,7 @@ fn main() -> ExitCode {
         Some("tables") => return care::tables(),
         Some("leave") => return care::leave(),
         Some(killed::HOLD) => return killed::hold(),
+        Some(nobody::BLINK) => return nobody::blink(),
         Some(SHOUT) => return garbage::throw(words.get(1).map_or("", String::as_str)),
         _ => {}
     }

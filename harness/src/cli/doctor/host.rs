@@ -139,8 +139,7 @@ fn ports(remote: &Remote, station: &Arc<Station>) -> Vec<Finding> {
     let Reach::Service { port, closed_port } = remote.reach() else {
         return Vec::new();
     };
-    let ask = |port: u16| remote.ask_port(station, port);
-    let mut findings = vec![match ask(port) {
+    let mut findings = vec![match remote.pinger(station, port).measure_listener() {
         Err(error) => Finding::bad(format!("port {port} cannot be asked: {error}")),
         Ok(None) => Finding::bad(format!("port {port} does not answer a SYN"))
             .cured_by("is a service there, and does a firewall let it be reached?"),
@@ -155,7 +154,7 @@ fn ports(remote: &Remote, station: &Arc<Station>) -> Vec<Finding> {
         )),
     }];
     if let Some(port) = closed_port {
-        findings.push(match ask(port) {
+        findings.push(match remote.pinger(station, port).measure() {
             Ok(Some((_, Answered::Closed))) => {
                 Finding::good(format!("port {port} is closed, as --closed-port says"))
             }

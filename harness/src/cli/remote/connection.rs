@@ -2,14 +2,15 @@
 //! long the way is. Once it stands, the process gives up what it does not need any more.
 
 use super::{Failure, Remote};
-use crate::device::external::{Answered, Pinger, Reach, RoundTrip};
+use crate::device::external::{Answered, Pinger, Reach, RoundTrip, listens};
 use crate::link::ethernet::{Plan, Station, StationError};
 use crate::link::firewall::{Guard, Guarded};
 use crate::link::privilege::{self, Capability};
 use crate::seed::Sequence;
+use crate::spec::case::Case;
 use crate::spec::profile::Slack;
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -42,11 +43,11 @@ pub(in crate::cli) struct Connection {
 
 impl Connection {
     /// Opens what has to be opened, measures the way, and gives up all other powers.
-    pub(super) fn open(remote: &Remote, seed: u64) -> Result<Self, Failure> {
+    fn open(remote: &Remote, seed: u64, wants_listener: bool) -> Result<Self, Failure> {
         let guard = remote.own.then(|| raise_guard(remote)).transpose()?;
         let station = remote.station(seed).map_err(|error| refused(&error))?;
         give_up_powers()?;
-        let (pinger, trip) = reach(remote, &station)?;
+        let (pinger, trip) = reach(remote, &station, wants_listener)?;
         let trip = trip.or_else(|| neighbour(&station));
         see_crowd_routed(remote, &station)?;
         Ok(Self {
@@ -189,32 +190,75 @@ fn unshed(error: &io::Error) -> Failure {
     ))
 }
 
-/// What of the host answers a SYN, and how long that takes.
+/// Who answers a SYN, and how long that takes.
+type Reached = (Option<Pinger>, Option<RoundTrip>);
+
+/// What of the host answers a SYN; no case is played where nobody does, or somebody else than was
+/// said. `wants_listener`: a case needs somebody on the service's port.
 fn reach(
     remote: &Remote,
     station: &Arc<Station>,
-) -> Result<(Option<Pinger>, Option<RoundTrip>), Failure> {
-    let unheard = |error: io::Error| Failure::Environment(format!("cannot ping: {error}"));
-    for port in remote.host.ping_ports() {
-        let pinger = remote.pinger(station, port);
-        if let Some((trip, answered)) = pinger.measure().map_err(unheard)? {
-            let is_closed_as_said = Some(port) == remote.host.reach.closed_port();
-            if answered == Answered::Open && is_closed_as_said {
-                return Err(Failure::Environment(format!(
-                    "somebody listens on port {port}; --closed-port needs one on which nobody does"
-                )));
+    wants_listener: bool,
+) -> Result<Reached, Failure> {
+    let Reach::Service { port, closed_port } = remote.host.reach else {
+        for port in remote.host.ping_ports() {
+            let pinger = remote.pinger(station, port);
+            if let Some((trip, _)) = pinger.measure().map_err(|error| unheard(&error))? {
+                return Ok((Some(pinger), Some(trip)));
             }
-            return Ok((Some(pinger), Some(trip)));
+        }
+        return Ok((None, None));
+    };
+    let mut reached = None;
+    if let Some(closed) = closed_port {
+        let pinger = remote.pinger(station, closed);
+        match pinger.measure().map_err(|error| unheard(&error))? {
+            Some((_, Answered::Open)) => return Err(not_closed(closed)),
+            Some((trip, Answered::Closed)) => reached = Some((pinger, trip)),
+            None => {}
         }
     }
-    match remote.host.reach {
-        Reach::Agent(_) => Ok((None, None)),
-        Reach::Service { port, .. } => Err(Failure::Environment(format!(
-            "{} does not answer a SYN to port {port}: is a service there, and does a firewall let \
-             it be reached?",
-            remote.host.address
-        ))),
+    if reached.is_none() || wants_listener {
+        let pinger = remote.pinger(station, port);
+        match pinger.measure_listener().map_err(|error| unheard(&error))? {
+            Some((_, Answered::Closed)) if wants_listener => return Err(nobody(remote, port)),
+            Some((trip, _)) => reached = reached.or(Some((pinger, trip))),
+            None => {}
+        }
     }
+    let reached = reached.ok_or_else(|| mute(remote, port))?;
+    Ok(Some(reached).unzip())
+}
+
+fn unheard(error: &io::Error) -> Failure {
+    Failure::Environment(format!("cannot ping: {error}"))
+}
+
+fn not_closed(port: u16) -> Failure {
+    Failure::Environment(format!(
+        "somebody listens on port {port}; --closed-port needs one on which nobody does"
+    ))
+}
+
+fn nobody(remote: &Remote, port: u16) -> Failure {
+    let address = remote.host.address;
+    let named = match address {
+        IpAddr::V4(_) => address.to_string(),
+        IpAddr::V6(_) => format!("[{address}]"),
+    };
+    Failure::Environment(format!(
+        "nobody listens on port {port} of {address}: it answers a SYN with RST. Name the port of \
+         a service (`-d {named}:PORT`), or drive the host by an agent: `tcpspec agent` there, and \
+         `--agent {named}:30700` here"
+    ))
+}
+
+fn mute(remote: &Remote, port: u16) -> Failure {
+    Failure::Environment(format!(
+        "{} does not answer a SYN to port {port}: is a service there, and does a firewall let it \
+         be reached?",
+        remote.host.address
+    ))
 }
 
 /// What the host answers to somebody of the crowd has to come here: to nobody else, and to the
@@ -223,11 +267,10 @@ fn see_crowd_routed(remote: &Remote, station: &Arc<Station>) -> Result<(), Failu
     let Some(crowd) = remote.host.crowd else {
         return Ok(());
     };
-    let unheard = |error: io::Error| Failure::Environment(format!("cannot ping: {error}"));
     for port in remote.host.ping_ports() {
         let tester = SocketAddr::new(crowd.first, *remote.ports.start());
         let pinger = Pinger::new(station, tester, SocketAddr::new(remote.host.address, port));
-        if pinger.measure().map_err(unheard)?.is_some() {
+        if pinger.measure().map_err(|error| unheard(&error))?.is_some() {
             return Ok(());
         }
     }
@@ -245,9 +288,10 @@ fn neighbour(station: &Station) -> Option<RoundTrip> {
 }
 
 impl Remote {
-    /// Opens the way to the host.
-    pub(in crate::cli) fn connect(&self, seed: u64) -> Result<Connection, Failure> {
-        Connection::open(self, seed)
+    /// Opens the way to the host, for these cases.
+    pub(in crate::cli) fn connect(&self, seed: u64, cases: &[Case]) -> Result<Connection, Failure> {
+        let mut played = cases.iter().filter(|case| case.skip.is_none());
+        Connection::open(self, seed, played.any(listens))
     }
 
     /// Makes sure that the addresses can be used and that the host is there.
@@ -265,16 +309,8 @@ impl Remote {
         Station::start(&plan).map(Arc::new)
     }
 
-    /// What the host says to a SYN to that port, and how long that takes; `None` if nothing.
-    pub(in crate::cli) fn ask_port(
-        &self,
-        station: &Arc<Station>,
-        port: u16,
-    ) -> io::Result<Option<(RoundTrip, Answered)>> {
-        self.pinger(station, port).measure()
-    }
-
-    fn pinger(&self, station: &Arc<Station>, port: u16) -> Pinger {
+    /// Asks that port of the host.
+    pub(in crate::cli) fn pinger(&self, station: &Arc<Station>, port: u16) -> Pinger {
         let tester = SocketAddr::new(self.from[0], *self.ports.start());
         Pinger::new(station, tester, SocketAddr::new(self.host.address, port))
     }

@@ -23,16 +23,6 @@ pub enum Reach {
     },
 }
 
-impl Reach {
-    /// The port on which nobody listens, where one is known.
-    pub fn closed_port(self) -> Option<u16> {
-        match self {
-            Self::Agent(_) => None,
-            Self::Service { closed_port, .. } => closed_port,
-        }
-    }
-}
-
 /// The case as the host can play it, or why it cannot.
 pub fn fit(case: &Case, reach: Reach, service: Option<&Service>) -> Result<Case, String> {
     match (unfit(case, reach, service), service) {
@@ -222,7 +212,7 @@ fn unfit_for_service(
 }
 
 /// True if something has to listen on the device's port.
-pub(super) fn listens(case: &Case) -> bool {
+pub fn listens(case: &Case) -> bool {
     Scan::of(case).listens
 }
 

@@ -12,12 +12,17 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// Measured this often.
 const PINGS: usize = 9;
 /// How long an answer may take before the run: a host on the other side of the world, twice.
 const FIRST_PATIENCE: Duration = Duration::from_secs(1);
+/// A small stack has no listener while it deals with a connection: a port that answers with RST is
+/// asked again so often, with so much time between, before nobody is said to listen there.
+const DOUBTS: usize = 8;
+const BETWEEN: Duration = Duration::from_millis(230);
 /// A host is gone that does not answer so many, which it has so long for each.
 const LAST_PINGS: usize = 4;
 const LAST_PATIENCE: Duration = Duration::from_millis(750);
@@ -90,7 +95,8 @@ impl Pinger {
         }
     }
 
-    /// Measures the way to the host. What it answered last, if it ever did.
+    /// Measures the way to the host. Whether anybody listens, if it ever answered: who does so now
+    /// and then does.
     pub fn measure(&self) -> io::Result<Option<(RoundTrip, Answered)>> {
         let mut times = Vec::new();
         let mut answered = None;
@@ -98,7 +104,9 @@ impl Pinger {
             match self.ping(FIRST_PATIENCE)? {
                 Some((time, answer)) => {
                     times.push(time);
-                    answered = Some(answer);
+                    if answered != Some(Answered::Open) {
+                        answered = Some(answer);
+                    }
                 }
                 // A host that has not answered three is not asked a fourth time.
                 None if times.is_empty() && nth >= 2 => return Ok(None),
@@ -106,6 +114,21 @@ impl Pinger {
             }
         }
         Ok(RoundTrip::of(times).zip(answered))
+    }
+
+    /// The same of a port on which somebody has to listen: that nobody does is not said in haste.
+    pub fn measure_listener(&self) -> io::Result<Option<(RoundTrip, Answered)>> {
+        let measured = self.measure()?;
+        let Some((trip, Answered::Closed)) = measured else {
+            return Ok(measured);
+        };
+        for _ in 0..DOUBTS {
+            thread::sleep(BETWEEN);
+            if let Some((_, Answered::Open)) = self.ping(FIRST_PATIENCE)? {
+                return Ok(Some((trip, Answered::Open)));
+            }
+        }
+        Ok(measured)
     }
 
     /// True if the host answers, now or within a few seconds.
