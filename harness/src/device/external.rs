@@ -29,7 +29,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use agent::{Abilities, Agent, Contact, Standards, Transport};
+pub use agent::{Abilities, Agent, Contact, LOST, Standards, Transport};
 pub use fitness::{Reach, demand, fit, flooders, listens};
 pub use ping::{Answered, Pinger, RoundTrip};
 
@@ -89,6 +89,7 @@ impl Host {
         contact: &Contact,
         abilities: Abilities,
         case: &Case,
+        station: &Station,
     ) -> Result<Agent, NotStarted> {
         let agent = Agent::open(contact, abilities);
         let mut agent = agent.map_err(broken("speak to the agent"))?;
@@ -96,7 +97,8 @@ impl Host {
         if agent.has_whole_host() {
             let settings = self.settings_for(case);
             let alone = demand.is_some_and(|demand| demand.alone);
-            agent.arrange(settings, alone).map_err(|error| {
+            let halted = || station.halted();
+            agent.arrange(settings, alone, &halted).map_err(|error| {
                 if error.kind() == io::ErrorKind::Unsupported {
                     NotStarted::Unfit(error.to_string())
                 } else {
@@ -177,7 +179,7 @@ impl External {
     ) -> Result<Self, NotStarted> {
         let agent = match (&host.agent, host.reach) {
             (Some(contact), Reach::Agent(abilities)) => {
-                Some(host.arranged(contact, abilities, case)?)
+                Some(host.arranged(contact, abilities, case, station)?)
             }
             _ => None,
         };

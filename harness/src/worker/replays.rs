@@ -238,6 +238,21 @@ impl<'a> Replays<'a> {
         held.into_iter().filter_map(answer).collect()
     }
 
+    /// Everything that is held, when nothing can be played again for that reason: a failure that
+    /// was to come again has no judgement.
+    pub fn abandon(&mut self, reason: &str) -> Vec<Answer> {
+        let unconfirmed = |held: &&mut Held| !held.symptoms.is_empty();
+        for held in self.held.values_mut().filter(unconfirmed) {
+            if let Some(last) = held.attempts.last_mut()
+                && last.verdict != Verdict::Inconclusive
+            {
+                last.verdict = Verdict::Inconclusive;
+                last.reason = Some(reason.to_owned());
+            }
+        }
+        self.release()
+    }
+
     fn release_if_hopeless(&mut self) -> Vec<Answer> {
         if self.wrong <= self.limit {
             return Vec::new();

@@ -462,7 +462,8 @@ pub(crate) fn cases(report: &str) -> Result<Vec<Value>, Failed> {
     Ok(run["cases"].as_array().ok_or("no cases")?.clone())
 }
 
-fn count(cases: &[Value], verdict: &str) -> usize {
+/// How many have that verdict, and no known reason for it.
+pub(crate) fn count(cases: &[Value], verdict: &str) -> usize {
     let has = |case: &&Value| case["verdict"] == verdict && case["known"].is_null();
     cases.iter().filter(has).count()
 }

@@ -82,6 +82,7 @@ const TESTS: &[(&str, Test)] = &[
     ("host/a-killed-test", |_| killed::tests()),
     ("host/a-killed-run-on-this-kernel", |_| killed::workers()),
     ("host/a-killed-agent", |_| killed::agents()),
+    ("host/a-hung-agent", |_| killed::hung_agents()),
     ("host/powers-of-root", |_| powers::of_root()),
     ("host/powers-over-files", |_| powers::over_files()),
     ("host/powers-of-a-user", |_| powers::of_a_user()),

@@ -2,7 +2,9 @@
 //! long the way is. Once it stands, the process gives up what it does not need any more.
 
 use super::{Failure, Remote};
-use crate::device::external::{Answered, Pinger, Reach, RoundTrip, listens};
+use crate::device::external::{
+    Abilities, Answered, Contact, LOST, Pinger, Reach, RoundTrip, listens,
+};
 use crate::link::ethernet::{Plan, Station, StationError};
 use crate::link::firewall::{Guard, Guarded};
 use crate::link::privilege::{self, Capability};
@@ -13,6 +15,7 @@ use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 use tcpspec_reports::record::{CaseRecord, Verdict};
 
@@ -27,6 +30,9 @@ const QUESTIONS: usize = 5;
 /// Why a run ends before its time.
 pub(super) const GONE: &str = "the host stopped answering, and does not say where it is any more";
 pub(super) const MUTE: &str = "the host still says where it is, but does not answer a SYN any more";
+pub(super) const MUTE_AGENT: &str = "the host is there, but its agent does not answer any more";
+/// How long an agent that cannot be reached is left alone.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// The way to a host.
 #[derive(Debug)]
@@ -38,6 +44,12 @@ pub(in crate::cli) struct Connection {
     pub(in crate::cli) turns: AtomicUsize,
     /// When the host was last asked whether it is there, and answered.
     answered: Mutex<Option<Instant>>,
+    /// The agent, if there is one, and when it was last asked and answered.
+    agent: Option<Contact>,
+    agent_answered: Mutex<Option<Instant>>,
+    /// The agent may be asked while it has sessions: upper testers of other makes may take one at
+    /// a time.
+    is_sociable: bool,
     _guard: Option<Guard>,
 }
 
@@ -56,6 +68,9 @@ impl Connection {
             trip,
             turns: AtomicUsize::new(0),
             answered: Mutex::new(None),
+            agent: remote.host.agent.clone(),
+            agent_answered: Mutex::new(None),
+            is_sociable: matches!(remote.host.reach, Reach::Agent(Abilities::Extension { .. })),
             _guard: guard,
         })
     }
@@ -116,13 +131,49 @@ impl Connection {
         self.station.halted()
     }
 
+    /// Whether the agent is there still, if there is one; if not, no case goes on. Takes a while to
+    /// find out.
+    pub(super) fn check_agent(&self, begun: Instant) -> Option<&'static str> {
+        let agent = self.agent.as_ref()?;
+        let wanted = Instant::now();
+        let answered = self.agent_answered.lock();
+        let mut answered = answered.unwrap_or_else(PoisonError::into_inner);
+        // Whoever was before us may have found out what we want to know.
+        if answered.is_some_and(|at| at >= wanted) {
+            return self.station.halted();
+        }
+        let asked = Instant::now();
+        while self.station.halted().is_none() {
+            if agent.is_answered() {
+                *answered = Some(asked);
+                return None;
+            }
+            if asked.elapsed() >= LOST {
+                // It may have gone with its host.
+                if self.check(begun).is_none() {
+                    self.station.halt(MUTE_AGENT);
+                }
+                break;
+            }
+            thread::sleep(PAUSE);
+        }
+        self.station.halted()
+    }
+
+    /// The agent may be asked at any time whether it is there.
+    pub(super) fn watches_agent(&self) -> bool {
+        self.is_sociable
+    }
+
     /// Why a record of a case that began then proves nothing. A failure counts only if the host
-    /// answers after it, and a silence that was asked for proves nothing of a host that is gone.
+    /// and its agent answer after it, and a silence that was asked for proves nothing of a host
+    /// that is gone.
     pub(super) fn doubt(&self, begun: Instant, record: &CaseRecord) -> Option<&'static str> {
         let is_fine = record.verdict == Verdict::Pass && self.station.has_heard_since(begun);
-        self.station
-            .halted()
-            .or_else(|| if is_fine { None } else { self.check(begun) })
+        if is_fine || self.station.halted().is_some() {
+            return self.station.halted();
+        }
+        self.check(begun).or_else(|| self.check_agent(begun))
     }
 }
 

@@ -76,6 +76,7 @@ impl Remote {
         thread::scope(|scope| {
             let _end = watch::End(&is_over);
             scope.spawn(|| watch::over(session.connection, &is_over));
+            scope.spawn(|| watch::over_agent(session.connection, &is_over));
             self.play_rounds(session, cases, ready, &mut replays, done);
         });
         let station = &session.connection.station;
@@ -144,6 +145,10 @@ impl Remote {
             }
             let turns = round.first_turn + round.ready.len();
             session.connection.turns.store(turns, Ordering::Relaxed);
+            if let Some(reason) = session.connection.station.halted() {
+                hand_over(replays.abandon(reason));
+                break;
+            }
             let again = replays.jobs();
             let places = again.iter().filter_map(|job| places.get(job.id.as_str()));
             round = Round {
@@ -221,7 +226,10 @@ impl Remote {
             Err(NotStarted::Unfit(reason)) => {
                 return Some(unplayed(case, seed, Verdict::Skipped, reason));
             }
-            Err(NotStarted::Broken(error)) => return unjudged(error.to_string()),
+            Err(NotStarted::Broken(error)) => {
+                let lost = connection.check_agent(begun).map(str::to_owned);
+                return unjudged(lost.unwrap_or_else(|| error.to_string()));
+            }
         };
         let (profile, clock) = (session.profile, device.clock());
         let record = real_time::play(case, profile, &mut device, clock, seed, limit).record;

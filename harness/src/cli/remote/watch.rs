@@ -1,4 +1,5 @@
-//! Sees to it that a run against a host that falls silent ends, also while no case is over.
+//! Sees to it that a run against a host that falls silent ends, and one whose agent does, also
+//! while no case is over.
 
 use super::connection::Connection;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,6 +8,8 @@ use std::time::{Duration, Instant};
 
 /// A host that has not said anything for so long is asked whether it is there.
 const SILENCE: Duration = Duration::from_secs(2);
+/// An agent is asked so long after it answered whether it is there.
+const AGENT_REST: Duration = Duration::from_secs(5);
 /// How often is looked.
 const GLANCE: Duration = Duration::from_millis(100);
 
@@ -21,6 +24,19 @@ pub(super) fn over(connection: &Connection, over: &AtomicBool) {
             known = now;
         } else if now - known > SILENCE {
             connection.check(known);
+            known = Instant::now();
+        }
+    }
+}
+
+/// Watches until `over` is set, or the agent is gone. A case may wait for others without a word
+/// for many minutes: nothing else would tell.
+pub(super) fn over_agent(connection: &Connection, over: &AtomicBool) {
+    let mut known = Instant::now();
+    while !over.load(Ordering::Relaxed) && connection.station.halted().is_none() {
+        thread::sleep(GLANCE);
+        if connection.watches_agent() && known.elapsed() > AGENT_REST {
+            connection.check_agent(known);
             known = Instant::now();
         }
     }

@@ -24,6 +24,8 @@ use std::time::Duration;
 
 /// An agent without our extension group may be silent about it; then this is all that is lost.
 const SILENCE: Duration = Duration::from_secs(1);
+/// An agent that has not answered anybody for so long, two time limits of an answer, is lost.
+pub const LOST: Duration = PATIENCE.saturating_mul(2);
 /// No upper tester has so many sockets.
 const NO_SOCKET: SocketId = SocketId(0xffff);
 
@@ -38,6 +40,20 @@ pub struct Contact {
     pub service: u16,
     /// The token.
     pub token: Option<String>,
+}
+
+impl Contact {
+    /// True if the agent answers somebody who is new, be it by hanging up. Says nothing of what
+    /// it can do.
+    pub fn is_answered(&self) -> bool {
+        let version = Request::GetVersion.write();
+        let answer =
+            Line::open(self).and_then(|mut line| line.ask(version, Repeat::Harmless, PATIENCE));
+        answer.map_or_else(
+            |error| error.kind() == io::ErrorKind::ConnectionAborted,
+            |_| true,
+        )
+    }
 }
 
 /// How an agent is spoken to.
@@ -221,14 +237,16 @@ impl Agent {
         }
     }
 
-    /// Waits until the host is so: other cases may have it otherwise for long.
+    /// Waits until the host is so: other cases may have it otherwise for long. Gives up when no
+    /// case goes on any more, for the reason that `halted` gives.
     pub(super) fn arrange(
         &mut self,
         settings: BTreeMap<String, String>,
         alone: bool,
+        halted: &dyn Fn() -> Option<&'static str>,
     ) -> io::Result<()> {
         match self {
-            Self::Extended(agent) => agent.arrange(settings, alone),
+            Self::Extended(agent) => agent.arrange(settings, alone, halted),
             Self::Standard(_) => Err(io::Error::other("the primitives cannot arrange a host")),
         }
     }

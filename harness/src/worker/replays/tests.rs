@@ -255,6 +255,24 @@ fn what_is_held_is_released_as_it_is() {
 }
 
 #[test]
+fn a_failure_that_cannot_come_again_has_no_judgement() {
+    let mut replays = Replays::new(leniency(2), 2);
+    attempt(&mut replays, "a", Fail("x"));
+    attempt(&mut replays, "b", Late);
+    let reasons = replays.abandon("nobody answers").into_iter().map(|answer| {
+        let Answer::Case(record) = answer else {
+            panic!("{answer:?}");
+        };
+        assert_eq!(record.verdict, Verdict::Inconclusive);
+        assert_eq!(record.attempts, 1);
+        record.reason.unwrap_or_default()
+    });
+    let unconfirmed = "an attempt showed `x`, and no later one could be judged: nobody answers";
+    assert_eq!(reasons.collect::<Vec<_>>(), [unconfirmed, "too late"]);
+    assert!(replays.jobs().is_empty());
+}
+
+#[test]
 fn what_was_lost_on_the_way_is_told_of_though_the_next_attempt_is_fine() {
     let mut replays = Replays::new(leniency(2), 1);
     assert!(attempt(&mut replays, "a", Dies).is_empty());

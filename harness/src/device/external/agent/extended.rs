@@ -1,17 +1,19 @@
 //! A session with an agent of ours: calls go over as they are, and all that the application sees
 //! comes back.
 
-use super::line::{Line, PATIENCE, Repeat};
+use super::line::{Line, PATIENCE, Repeat, late};
 use super::{Contact, Greeting, greet};
 use crate::agent::extension::{self, Answer, Ask, Sighting};
-use crate::agent::message::Result as Outcome;
+use crate::agent::message::{Message, Result as Outcome};
 use crate::device::{AppCall, ConnId, FourTuple, Refused, Seen, Setup};
 use crate::spec::case::{SocketSettings, State};
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+/// How often a case that waits for others looks whether any goes on.
+const GLANCE: Duration = Duration::from_millis(100);
 /// Longest that a case waits for others to be done with the host: longer than the agent waits.
 const LONG_PATIENCE: Duration = Duration::from_secs(1230);
 
@@ -52,8 +54,24 @@ impl Extended {
         &mut self,
         settings: BTreeMap<String, String>,
         alone: bool,
+        halted: &dyn Fn() -> Option<&'static str>,
     ) -> io::Result<()> {
-        match self.ask_for(LONG_PATIENCE, &Ask::Arrange { settings, alone })? {
+        let request = extension::request(&Ask::Arrange { settings, alone });
+        let end = Instant::now() + LONG_PATIENCE;
+        let pending = self.line.begin(request.clone(), end)?;
+        let response = loop {
+            let glance = end.min(Instant::now() + GLANCE);
+            if let Some(response) = self.line.wait_for(&pending, glance)? {
+                break response;
+            }
+            if let Some(reason) = halted() {
+                return Err(io::Error::other(reason));
+            }
+            if Instant::now() >= end {
+                return Err(late(LONG_PATIENCE, false));
+            }
+        };
+        match understood(&request, response)? {
             Answer::Done => Ok(()),
             Answer::Refused(why) => Err(io::Error::other(format!(
                 "the agent cannot arrange its host: {why}"
@@ -117,18 +135,20 @@ impl Extended {
     }
 
     fn ask(&mut self, ask: &Ask) -> io::Result<Answer> {
-        self.ask_for(PATIENCE, ask)
-    }
-
-    fn ask_for(&mut self, patience: Duration, ask: &Ask) -> io::Result<Answer> {
         let request = extension::request(ask);
-        let (outcome, parameters) = self.line.ask(request.clone(), Repeat::Twice, patience)?;
-        if outcome != Outcome::OK {
-            return Err(refused(outcome));
-        }
-        let unknown = || io::Error::other("the agent's answer has unknown words");
-        extension::parameters(&request.answered(outcome, parameters)).ok_or_else(unknown)
+        let response = self.line.ask(request.clone(), Repeat::Twice, PATIENCE)?;
+        understood(&request, response)
     }
+}
+
+/// What the response to a request says.
+fn understood(request: &Message, response: (Outcome, Vec<u8>)) -> io::Result<Answer> {
+    let (outcome, parameters) = response;
+    if outcome != Outcome::OK {
+        return Err(refused(outcome));
+    }
+    let unknown = || io::Error::other("the agent's answer has unknown words");
+    extension::parameters(&request.answered(outcome, parameters)).ok_or_else(unknown)
 }
 
 impl AsFd for Extended {

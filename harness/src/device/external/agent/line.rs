@@ -334,7 +334,8 @@ fn size(message: &Message) -> usize {
     HEADER + message.parameters.len()
 }
 
-fn late(patience: Duration, is_unsure: bool) -> io::Error {
+/// Why a request has failed whose answer has not come in time.
+pub(super) fn late(patience: Duration, is_unsure: bool) -> io::Error {
     let why = if is_unsure {
         "; asked again, it might do twice what it was asked for"
     } else {

@@ -6,7 +6,8 @@ use crate::agent::message::{Message, SERVICE};
 use crate::agent::primitives::Event;
 use crate::spec::case::{Family, SocketSettings};
 use rstest::rstest;
-use std::net::{Ipv4Addr, UdpSocket};
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -325,4 +326,69 @@ fn a_result_is_the_devices_own_word() {
     assert_eq!(refused.unwrap(), Err(Refused::Failed(words)));
     let unsaid = agent.call(ConnId(0), &AppCall::Recv(1)).unwrap();
     assert_eq!(unsaid, Err(Refused::Unsupported("recv")));
+}
+
+/// A contact for whoever listens there.
+fn over_tcp(listener: &TcpListener) -> Contact {
+    Contact {
+        transport: Transport::Tcp,
+        address: listener.local_addr().unwrap(),
+        service: SERVICE,
+        token: None,
+    }
+}
+
+/// Reads the next request.
+fn asked(stream: &mut TcpStream) -> Message {
+    let mut octets = Vec::new();
+    loop {
+        let mut octet = [0];
+        stream.read_exact(&mut octet).unwrap();
+        octets.push(octet[0]);
+        if let Some((message, _)) = Message::read(SERVICE, &octets).unwrap() {
+            return message;
+        }
+    }
+}
+
+#[test]
+fn one_that_answers_or_hangs_up_is_there_and_one_that_is_gone_is_not() {
+    let (contact, _) = upper_tester(old);
+    assert!(contact.is_answered());
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let contact = over_tcp(&listener);
+    let hangs_up = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        asked(&mut stream);
+    });
+    assert!(contact.is_answered());
+    hangs_up.join().unwrap();
+    assert!(!contact.is_answered());
+}
+
+/// It may wait for others for many minutes; not for an agent that hangs in a run that is over.
+#[test]
+fn nobody_waits_for_a_host_when_no_case_goes_on() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let contact = over_tcp(&listener);
+    let hangs = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let hello = asked(&mut stream);
+        let welcome = Answer::Welcome {
+            version: extension::VERSION,
+            identity: String::new(),
+            whole_host: true,
+            calls: true,
+        };
+        let welcome = extension::response(&hello, &welcome).write(SERVICE);
+        stream.write_all(&welcome).unwrap();
+        asked(&mut stream);
+        // Until the tester hangs up.
+        assert_eq!(stream.read(&mut [0]).unwrap(), 0);
+    });
+    let mut agent = Agent::open(&contact, Abilities::Extension { whole_host: true }).unwrap();
+    let error = agent.arrange(BTreeMap::new(), false, &|| Some("all is over"));
+    assert_eq!(error.unwrap_err().to_string(), "all is over");
+    drop(agent);
+    hangs.join().unwrap();
 }
