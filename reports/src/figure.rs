@@ -57,7 +57,7 @@ impl Segment {
     /// the segment that it carries, `<FRAGMENT=0..24><MORE>`.
     pub fn figure(&self, connection: &Connection, direction: Direction) -> String {
         let flags = text::clean(&self.flags);
-        let options = text::clean(&self.options);
+        let options = self.shown_options(connection, direction);
         if let Some(message) = icmp(&self.packet).or_else(|| fragment(&self.packet)) {
             return join(&message);
         }
@@ -74,6 +74,25 @@ impl Segment {
         }
         parts.push(options);
         join(&parts)
+    }
+
+    /// The options, SACK edges in the space of what they acknowledge (RFC 2018 §3).
+    fn shown_options(&self, on: &Connection, direction: Direction) -> String {
+        let shown = |edge: &str| {
+            let edge = edge.parse().ok()?;
+            Some(match direction {
+                Direction::ToDevice => on.shown_device(edge),
+                Direction::FromDevice => on.shown_tester(edge),
+            })
+        };
+        let block = |word: &str| {
+            let (left, right) = word.strip_prefix("SACK=")?.split_once("..")?;
+            Some(format!("SACK={}..{}", shown(left)?, shown(right)?))
+        };
+        let options = text::clean(&self.options);
+        let words = options.split(' ');
+        let words = words.map(|word| block(word).unwrap_or_else(|| word.to_owned()));
+        words.collect::<Vec<_>>().join(" ")
     }
 
     /// The numbers as they were on the wire: `SEQ 3405691582 ACK 17 WND 65535`.
@@ -264,6 +283,25 @@ mod tests {
         };
         let figure = segment("ACK").figure(&unbound, Direction::ToDevice);
         assert_eq!(figure, "<SEQ=1><ACK=5000001><CTL=ACK>");
+    }
+
+    #[rstest]
+    #[case(Direction::ToDevice, "5000101..5000201", "401..501")]
+    #[case(Direction::FromDevice, "4294967295..9", "100..110")]
+    #[case(Direction::FromDevice, "any", "any")]
+    fn what_is_acknowledged_selectively_is_re_based_too(
+        #[case] direction: Direction,
+        #[case] edges: &str,
+        #[case] shown: &str,
+    ) {
+        let options = format!("TS=1/2 SACK={edges} SACK={edges}");
+        let segment = Segment {
+            options,
+            ..segment("ACK")
+        };
+        let figure = segment.figure(&connection(), direction);
+        let expected = format!("<TS=1/2 SACK={shown} SACK={shown}>");
+        assert!(figure.ends_with(&expected), "{figure}");
     }
 
     #[test]
