@@ -4,6 +4,7 @@
 
 use rstest::rstest;
 use std::fs::File;
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -121,6 +122,66 @@ fn a_filter_that_selects_nothing(
 fn exit_codes(#[case] arguments: &[&str], #[case] code: i32) {
     let (exit, said) = told(two_specs().path(), arguments);
     assert_eq!(exit, code, "{said}");
+}
+
+/// What is wrong with the name of a host is said, not that there is no such device.
+#[rstest]
+#[case(&["-d", "192.0.2.300"], "`192.0.2.300` is not an IPv4 address")]
+#[case(&["-d", "192.0.2.7:99999"], "the port 99999 is beyond 65535")]
+#[case(&["-d", "[fe80::1%t0]:9"], "name the interface beside it: `-d [fe80::1]:9 --interface t0`")]
+#[case(&["-d", "host.example:9"], "names of hosts are not looked up")]
+#[case(&["-d", "192.0.2.7", "--from", "192.0.2.215-200"], "this one is 215 to 200")]
+fn hosts_that_are_none(
+    #[case] arguments: &[&str],
+    #[case] says: &str,
+    #[values("run", "list", "doctor")] command: &str,
+) {
+    let (exit, said) = told(two_specs().path(), &[&[command], arguments].concat());
+    assert_eq!(exit, 2, "{said}");
+    assert!(said.contains(says), "{said}");
+}
+
+/// Whoever says something of a host does not mean the bundled stack.
+#[rstest]
+#[case(&["--from", "192.0.2.200"])]
+#[case(&["--own-address"])]
+#[case(&["--agent", "192.0.2.7:30700"])]
+#[case(&["--interface", "lo"])]
+#[case(&["--vlan", "7"])]
+#[case(&["--agent-service-id", "0x0106"])]
+#[case(&["--service", "echo"])]
+#[case(&["--closed-port", "1"])]
+#[case(&["--max-pps", "100"])]
+#[case(&["--max-half-open", "2"])]
+#[case(&["--i-may-test-this-host"])]
+#[case(&["--profile", "linux"])]
+fn flags_of_hosts_belong_to_hosts(
+    #[case] flag: &[&str],
+    #[values(&["run"], &["run", "-d", "bundled"], &["list", "-d", "kernel"], &["doctor"])]
+    command: &[&str],
+) {
+    let (exit, said) = told(two_specs().path(), &[command, flag].concat());
+    assert_eq!(exit, 2, "{said}");
+    let says = format!("{} belongs to a host", flag[0]);
+    assert!(
+        said.contains(&says) && said.contains("-d ADDRESS"),
+        "{said}"
+    );
+}
+
+/// Where no agent answers, it is said how one is started.
+#[rstest]
+#[case::nobody_listens(true)]
+#[case::somebody_else_listens(false)]
+fn an_agent_that_is_none(#[case] is_gone: bool) {
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = other.local_addr().unwrap().to_string();
+    let _silent = (!is_gone).then_some(other);
+    let host = ["run", "-d", "192.0.2.7", "--from", "192.0.2.200"];
+    let (exit, said) = told(two_specs().path(), &[&host[..], &["--agent", &at]].concat());
+    assert_eq!(exit, 3, "{said}");
+    let says = format!("`tcpspec agent --listen {at} ");
+    assert!(said.contains(&says), "{said}");
 }
 
 /// A shell that finds no file for a glob, or was told to leave it alone, hands it over as it is.

@@ -151,9 +151,17 @@ pub(super) struct AgentArguments {
     pub service_id: ServiceId,
 }
 
+/// Connections that may be half-open at once, where nobody says.
+const MOST_HALF_OPEN: u16 = 64;
+
 /// A service id, written in hexadecimal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ServiceId(pub u16);
+
+impl ServiceId {
+    /// That of the Testability Protocol, where nobody says: the default of the flags.
+    const TESTABILITY: Self = Self(0x0105);
+}
 
 impl std::str::FromStr for ServiceId {
     type Err = String;
@@ -231,7 +239,7 @@ pub(super) struct HostArguments {
           value_parser = clap::value_parser!(u32).range(1..))]
     pub max_pps: Option<u32>,
     /// Connections that may be half-open on the device at once.
-    #[arg(long, value_name = "N", default_value_t = 64, help_heading = "Host",
+    #[arg(long, value_name = "N", default_value_t = MOST_HALF_OPEN, help_heading = "Host",
           value_parser = clap::value_parser!(u16).range(1..))]
     pub max_half_open: u16,
     /// Test an address that anybody may have, not only private and documentation ones.
@@ -241,6 +249,35 @@ pub(super) struct HostArguments {
     #[arg(long, value_name = "NAME", default_value = remote::DEFAULT_PROFILE,
           help_heading = "Host")]
     pub profile: String,
+}
+
+impl HostArguments {
+    /// A flag that was given, and says nothing of a device that is no host. A token may be in the
+    /// environment for other runs, and without an agent it is no flag.
+    pub(super) fn given(&self) -> Option<&'static str> {
+        let flags = [
+            ("--from", self.from.is_some()),
+            ("--own-address", self.own_address),
+            ("--agent", self.agent.is_some()),
+            ("--flood-from", self.flood_from.is_some()),
+            ("--interface", self.interface.is_some()),
+            ("--vlan", self.vlan.is_some()),
+            (
+                "--agent-service-id",
+                self.agent_service_id != ServiceId::TESTABILITY,
+            ),
+            ("--service", self.service.is_some()),
+            ("--closed-port", self.closed_port.is_some()),
+            ("--max-pps", self.max_pps.is_some()),
+            ("--max-half-open", self.max_half_open != MOST_HALF_OPEN),
+            ("--i-may-test-this-host", self.i_may_test_this_host),
+            ("--profile", self.profile != remote::DEFAULT_PROFILE),
+        ];
+        flags
+            .iter()
+            .find(|(_, given)| *given)
+            .map(|(flag, _)| *flag)
+    }
 }
 
 /// `tcpspec run`.

@@ -77,6 +77,11 @@ impl Finding {
 /// Checks specs, the bundled stack, the kernel device, what killed runs left, and a host if one
 /// is named.
 pub(super) fn doctor(arguments: &DoctorArguments, context: &Context) -> Result<Exit, Failure> {
+    if let (None, Some(flag)) = (&arguments.device, arguments.host.given()) {
+        return Err(Failure::Usage(format!(
+            "{flag} belongs to a host; name it: `-d ADDRESS`"
+        )));
+    }
     let palette = &context.palette;
     let mut text = String::new();
     let specs = specs(context)?;

@@ -2,7 +2,7 @@
 
 use super::arguments::{Families, FilterArguments, HostArguments};
 use super::meant;
-use super::remote::Remote;
+use super::remote::{Remote, Slip, end};
 use super::{Context, Failure};
 use crate::device::{BUNDLED, FOREIGN, InProcess};
 use crate::select::filter::Filter;
@@ -37,18 +37,15 @@ impl Target {
         in_process: &[InProcess],
     ) -> Result<Self, Failure> {
         if let Some(device) = in_process.iter().find(|device| device.name == name) {
-            return Ok(Self::Simulated(*device));
+            return no_host(name, host).map(|()| Self::Simulated(*device));
         }
         if name == "kernel" {
-            return Ok(Self::Kernel);
+            return no_host(name, host).map(|()| Self::Kernel);
         }
         if let (Ok(address), Some(service)) = (name.parse::<IpAddr>(), &host.service) {
             return Err(Failure::Usage(format!(
                 "on which port of {address} is the service `{service}`? `-d ADDRESS:PORT`"
             )));
-        }
-        if let Some(end) = Remote::named(name) {
-            return Ok(Self::Host(Box::new(Remote::new(end, host)?)));
         }
         if FOREIGN.contains(&name) {
             return Err(Failure::Usage(format!(
@@ -56,13 +53,18 @@ impl Target {
                  makes a tcpspec that has it"
             )));
         }
+        match end(name) {
+            Ok(end) => return Ok(Self::Host(Box::new(Remote::new(end, host)?))),
+            Err(Slip::Host(wrong)) => return Err(Failure::Usage(wrong)),
+            Err(Slip::Name) => {}
+        }
         let names: Vec<String> = in_process
             .iter()
             .map(|it| format!("`{}`", it.name))
             .collect();
         Err(Failure::Usage(format!(
-            "no device `{name}`; there are {}, `kernel` and IP addresses (`192.0.2.7:8080`); \
-             `tcpspec list --devices`",
+            "no device `{name}`; there are {}, `kernel` and IP addresses (`192.0.2.7:8080`; \
+             names of hosts are not looked up); `tcpspec list --devices`",
             names.join(", ")
         )))
     }
@@ -110,6 +112,16 @@ impl Target {
             },
         }
     }
+}
+
+/// What is said of a host is not said of a device that is none: whoever says it means another.
+fn no_host(name: &str, host: &HostArguments) -> Result<(), Failure> {
+    host.given().map_or(Ok(()), |flag| {
+        Err(Failure::Usage(format!(
+            "{flag} belongs to a host, and the device is `{name}`; name the host (`-d ADDRESS`), \
+             or leave {flag} out"
+        )))
+    })
 }
 
 /// Skips what the stack's own interface cannot be made to do, with the reason.

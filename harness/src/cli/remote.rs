@@ -2,6 +2,7 @@
 //! side over one station.
 
 mod connection;
+mod end;
 mod flood;
 mod gate;
 mod ports;
@@ -11,6 +12,7 @@ mod round;
 mod watch;
 
 pub(super) use connection::{Connection, SETCAP, milliseconds, shed_powers};
+pub(super) use end::{Slip, end};
 pub(super) use flood::FloodNetwork;
 pub(super) use range::AddressRange;
 pub(super) use round::Session;
@@ -23,6 +25,7 @@ use crate::link::ethernet::way_to;
 use crate::spec::case::{Case, Family};
 use crate::spec::service::Service;
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::str::FromStr;
@@ -31,8 +34,6 @@ use std::time::Duration;
 /// The tester's ports: above those that a device's own services have, and enough of them that
 /// none comes again while the device may still remember it.
 const FIRST_PORT: u16 = 20_000;
-/// The port of a host where nobody says.
-const DEFAULT_PORT: u16 = 80;
 /// The profile of a host where nobody says.
 pub(super) const DEFAULT_PROFILE: &str = "host";
 
@@ -57,18 +58,6 @@ pub(super) struct Remote {
 }
 
 impl Remote {
-    /// Reads `ADDRESS` or `ADDRESS:PORT`; `None` if the text is neither.
-    pub(super) fn named(text: &str) -> Option<(IpAddr, u16)> {
-        let bare = |text: &str| text.parse::<IpAddr>().ok();
-        bare(text)
-            .or_else(|| bare(text.strip_prefix('[')?.strip_suffix(']')?))
-            .map(|address| (address, DEFAULT_PORT))
-            .or_else(|| {
-                let end: SocketAddr = text.parse().ok()?;
-                Some((end.ip(), end.port()))
-            })
-    }
-
     /// What the command line says of the host with that address.
     pub(super) fn new(
         (address, port): (IpAddr, u16),
@@ -320,7 +309,15 @@ fn reach(agent: Option<&Contact>, port: u16, arguments: &HostArguments) -> Resul
     };
     Abilities::of(agent).map(Reach::Agent).map_err(|error| {
         let at = agent.address;
-        Failure::Environment(format!("cannot speak to the agent at {at}: {error}"))
+        let cure = if error.kind() == ErrorKind::PermissionDenied {
+            String::new()
+        } else {
+            format!(
+                "; is one there? On the device: `tcpspec agent --listen {at} --allow ADDRESS \
+                 --token WORD` (README, \"Run against any host\")"
+            )
+        };
+        Failure::Environment(format!("cannot speak to the agent at {at}: {error}{cure}"))
     })
 }
 
@@ -389,18 +386,5 @@ mod tests {
     #[case("2001:4860::8888", false)]
     fn strangers(#[case] address: IpAddr, #[case] known: bool) {
         assert_eq!(is_somebody_we_know(address), known);
-    }
-
-    #[rstest]
-    #[case("192.0.2.7", Some("192.0.2.7:80"))]
-    #[case("192.0.2.7:8080", Some("192.0.2.7:8080"))]
-    #[case("2001:db8::7", Some("[2001:db8::7]:80"))]
-    #[case("[2001:db8::7]", Some("[2001:db8::7]:80"))]
-    #[case("[2001:db8::7]:22", Some("[2001:db8::7]:22"))]
-    #[case("bundled", None)]
-    #[case("192.0.2.7:http", None)]
-    fn devices(#[case] text: &str, #[case] end: Option<&str>) {
-        let named = Remote::named(text).map(|(address, port)| SocketAddr::new(address, port));
-        assert_eq!(named, end.map(|end| end.parse().unwrap()));
     }
 }

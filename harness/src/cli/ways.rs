@@ -45,7 +45,7 @@ pub(super) fn all(suite: &Suite, cases: &[Case], reach: Reach, own: Option<&Serv
     let agents = [
         ("--agent, with the standard primitives", standard),
         (
-            "--agent: tcpspec agent; --flood-from",
+            "--agent: tcpspec agent --whole-host; --flood-from",
             Reach::Agent(Abilities::Extension { whole_host: true }),
         ),
     ];
@@ -123,7 +123,9 @@ mod tests {
         assert!(played("--service chargen") < played("--service ssh"));
         assert!(played("--service discard") < played("--service http"));
         assert!(played("--service http") < played("--service redis"));
-        assert!(played("--service redis") < played("--agent: tcpspec agent; --flood-from"));
+        assert!(
+            played("--service redis") < played("--agent: tcpspec agent --whole-host; --flood-from")
+        );
         let text = table(&ways, cases.len());
         assert!(
             text.contains("not: changes settings of the whole host"),

@@ -310,7 +310,11 @@ fn own(rig: &Rig) -> Result<(), Failed> {
 
 fn silent(rig: &Rig) -> Result<(), Failed> {
     let arguments = ["-d", "192.0.2.77:9", "--from", "192.0.2.229"];
-    refused(rig, &arguments, "192.0.2.77 does not answer ARP")
+    refused(
+        rig,
+        &arguments,
+        "192.0.2.77 does not answer ARP on the interface tester0:",
+    )
 }
 
 /// A host that goes away in the middle leaves the rest inconclusive, and the run ends.

@@ -2,7 +2,7 @@
 
 use super::Finding;
 use crate::cli::arguments::HostArguments;
-use crate::cli::remote::{Remote, SETCAP, contact, is_somebody_we_know, milliseconds};
+use crate::cli::remote::{Remote, SETCAP, Slip, contact, end, is_somebody_we_know, milliseconds};
 use crate::cli::{Context, Failure, ways};
 use crate::device::external::{Abilities, Answered, Reach};
 use crate::link::ethernet::{Station, StationError, way_to};
@@ -19,11 +19,12 @@ pub(super) fn examine(
     arguments: &HostArguments,
     context: &Context,
 ) -> Result<Vec<Finding>, Failure> {
-    let Some(end @ (address, _)) = Remote::named(device) else {
-        return Err(Failure::Usage(format!(
-            "`{device}` is no address of a host; write `192.0.2.7:8080`"
-        )));
-    };
+    let end @ (address, _) = end(device).map_err(|slip| {
+        Failure::Usage(match slip {
+            Slip::Host(wrong) => wrong,
+            Slip::Name => format!("`{device}` is no address of a host; write `192.0.2.7:8080`"),
+        })
+    })?;
     if !arguments.i_may_test_this_host && !is_somebody_we_know(address) {
         let words = "a public address, which is not even greeted without your word";
         return Ok(vec![
@@ -83,11 +84,7 @@ fn way(address: IpAddr, arguments: &HostArguments) -> Finding {
         Err(error) => Finding::bad(format!("no way there: {error}"))
             .cured_by("ip route; ip link: is an interface up and in the device's network?"),
         Ok(way) => {
-            let name = nix::net::if_::if_indextoname(way.index);
-            let name = name.map_or_else(
-                |_| format!("interface {}", way.index),
-                |name| name.to_string_lossy().into_owned(),
-            );
+            let name = way.interface();
             let hop = if way.next_hop == address {
                 "directly".to_owned()
             } else {
@@ -218,5 +215,5 @@ fn without_agent(
         cases.len(),
         services.join(", ")
     ))
-    .cured_by("on the device: tcpspec agent; here: --agent ADDRESS:30700"))
+    .cured_by("on the device: tcpspec agent --whole-host; here: --agent ADDRESS:30700"))
 }

@@ -27,8 +27,13 @@ impl AddressRange {
                 .map_err(|_| format!("`{last}` is not the last part of an address"))?,
         };
         if end < lowest || end > most || end - lowest > 255 {
+            let written = |part: u16| match first {
+                IpAddr::V4(_) => part.to_string(),
+                IpAddr::V6(_) => format!("{part:x}"),
+            };
+            let (lowest, end) = (written(lowest), written(end));
             return Err(format!(
-                "a range goes up, and has at most 256 addresses; this one is {lowest:x} to {end:x}"
+                "a range goes up, and has at most 256 addresses; this one is {lowest} to {end}"
             ));
         }
         Ok(Self {
@@ -70,5 +75,16 @@ mod tests {
     #[case("2001:db8::1-1000")]
     fn no_ranges(#[case] text: &str) {
         assert!(AddressRange::parse(text).is_err());
+    }
+
+    #[rstest]
+    #[case("192.0.2.215-200", "this one is 215 to 200")]
+    #[case("2001:db8::d7-c8", "this one is d7 to c8")]
+    fn the_parts_of_an_address_are_said_as_they_were_written(
+        #[case] text: &str,
+        #[case] says: &str,
+    ) {
+        let said = AddressRange::parse(text).unwrap_err();
+        assert!(said.contains(says), "{said}");
     }
 }

@@ -21,6 +21,16 @@ pub struct Way {
     pub source: Option<IpAddr>,
 }
 
+impl Way {
+    /// What the interface is called, as far as anybody can tell.
+    pub fn interface(&self) -> String {
+        nix::net::if_::if_indextoname(self.index).map_or_else(
+            |_| format!("number {}", self.index),
+            |name| name.to_string_lossy().into_owned(),
+        )
+    }
+}
+
 /// Where a packet to `host` leaves this machine; only over that interface, if one is given.
 ///
 /// An address of this machine itself is an error: packets to it never reach an interface.

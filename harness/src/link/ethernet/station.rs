@@ -74,10 +74,10 @@ pub enum StationError {
     Taken(IpAddr, String),
     /// The device does not answer.
     #[error(
-        "{0} does not answer {1} on interface {2}: is it up, and is this the right interface \
-         (`--interface`)?"
+        "{0} does not answer {1} on the interface {2}: is it up, and is this the right \
+         interface (`--interface`)?"
     )]
-    Silent(IpAddr, &'static str, u32),
+    Silent(IpAddr, &'static str, String),
     /// Raw packets are not allowed, or something else went wrong.
     #[error("cannot {0}: {1}")]
     Refused(&'static str, io::Error),
@@ -393,7 +393,11 @@ impl Shared {
         } else {
             "neighbour discovery"
         };
-        Err(StationError::Silent(way.next_hop, protocol, way.index))
+        Err(StationError::Silent(
+            way.next_hop,
+            protocol,
+            way.interface(),
+        ))
     }
 
     /// An address of ours that speaks to the next hop.
