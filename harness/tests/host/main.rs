@@ -161,15 +161,20 @@ impl Way {
             "--closed-port",
         ]
     }
+
+    /// As [`Way::arguments`], with the whole suite.
+    fn with_all_specs(&self) -> Vec<&'static str> {
+        let mut words = self.arguments().to_vec();
+        words.retain(|word| *word != "--specs" && *word != rig::few());
+        words
+    }
 }
 
 /// A Linux host passes whatever can be asked without an agent, but for its known deviations.
 fn conforms(rig: &Rig, way: &Way) -> Result<(), Failed> {
     let report = rig.file(&format!("from-{}.json", way.from));
-    let all = way.arguments().into_iter();
-    let all = all.filter(|word| *word != "--specs" && *word != rig::few());
     let rest = ["10", BUSY, "--pcap", "none", "--quiet", "--json", &report];
-    let ran = rig.tcpspec(&all.chain(rest).collect::<Vec<_>>())?;
+    let ran = rig.tcpspec(&[&way.with_all_specs()[..], &rest].concat())?;
     if ran.code != Some(0) {
         return Err(format!("exit {:?}\n{}{}", ran.code, ran.out, ran.errors).into());
     }
