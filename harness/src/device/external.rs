@@ -7,6 +7,7 @@
 //! that nothing stays half-open on the device.
 
 mod agent;
+mod blocks;
 mod fitness;
 mod ping;
 
@@ -30,6 +31,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use agent::{Abilities, Agent, Contact, LOST, Standards, Transport};
+pub use blocks::{Block, Blocks};
 pub use fitness::{Reach, demand, fit, flooders, listens};
 pub use ping::{Answered, Pinger, RoundTrip};
 
@@ -47,8 +49,9 @@ const GUESSES: usize = 16;
 pub const PING_PORTS: u16 = PORTS_PER_CASE;
 /// Ports that one case may use on either side: no spec has more connections.
 pub const PORTS_PER_CASE: u16 = 16;
-/// With an agent every case has listeners of its own: so many blocks of ports from here on. The
-/// runner adds up to 10,000 for connections that the device opens.
+/// With an agent every case has listeners of its own: one of so many blocks of ports from here on,
+/// each of which a case of another tester may have. The runner adds up to 10,000 for connections
+/// that the device opens.
 const AGENT_PORTS: u16 = 20_000;
 const AGENT_BLOCKS: usize = 5_000 / PORTS_PER_CASE as usize;
 
@@ -126,10 +129,15 @@ impl Host {
         }
     }
 
-    /// What a case is told of the link, and where its agent is.
-    pub fn link(&self, case: &Case, tester: SocketAddr, turn: usize) -> LinkInfo {
+    /// The blocks of ports that an agent's listeners may have.
+    pub fn blocks() -> Blocks {
+        Blocks::new(AGENT_BLOCKS)
+    }
+
+    /// What a case is told of the link: with an agent, it has that block of the device's ports.
+    pub fn link(&self, case: &Case, tester: SocketAddr, block: usize) -> LinkInfo {
         let device = match self.reach {
-            Reach::Agent(_) => AGENT_PORTS + (turn % AGENT_BLOCKS) as u16 * PORTS_PER_CASE,
+            Reach::Agent(_) => AGENT_PORTS + (block % AGENT_BLOCKS) as u16 * PORTS_PER_CASE,
             Reach::Service { port, closed_port } => {
                 let closed = closed_port.filter(|_| !listens(case));
                 closed.unwrap_or(port)
@@ -160,6 +168,8 @@ pub struct External {
     ready: Epoll,
     /// What went wrong where it could not be said.
     trouble: Option<DeviceError>,
+    /// Somebody else has a port that was wanted.
+    is_taken: bool,
     info: LinkInfo,
     /// How long what the device says last is waited for.
     patience: Duration,
@@ -168,14 +178,15 @@ pub struct External {
 }
 
 impl External {
-    /// Begins a case over that station, the `turn`th of the run; `tester` is an end that no other
-    /// case has. Waits until an agent has its host as the case wants it.
+    /// Begins a case over that station; `tester` is an end that no other case of the run has, and
+    /// neither has another that block of the device's ports. Waits until an agent has its host as
+    /// the case wants it.
     pub fn start(
         case: &Case,
         station: &Arc<Station>,
         host: &Host,
         tester: SocketAddr,
-        turn: usize,
+        block: usize,
     ) -> Result<Self, NotStarted> {
         let agent = match (&host.agent, host.reach) {
             (Some(contact), Reach::Agent(abilities)) => {
@@ -194,7 +205,8 @@ impl External {
             agent,
             ready,
             trouble: None,
-            info: host.link(case, tester, turn),
+            is_taken: false,
+            info: host.link(case, tester, block),
             patience: CHALLENGE + host.round_trip,
             open: BTreeMap::new(),
         })
@@ -203,6 +215,11 @@ impl External {
     /// The clock of the case, by which packets are stamped.
     pub fn clock(&self) -> CaseClock {
         self.clock
+    }
+
+    /// The device refused a call because somebody else has the port: another tester, perhaps.
+    pub fn is_taken(&self) -> bool {
+        self.is_taken
     }
 
     /// The next packet and its stamp.
@@ -329,11 +346,15 @@ impl Device for External {
 
     fn call(&mut self, _now: Instant, conn: ConnId, call: &AppCall) -> Result<(), Refused> {
         match (&mut self.agent, call) {
-            (Some(agent), call) => agent.call(conn, call).unwrap_or_else(|error| {
-                self.trouble
-                    .get_or_insert(broken("call the application")(error));
-                Ok(())
-            }),
+            (Some(agent), call) => {
+                let outcome = agent.call(conn, call).unwrap_or_else(|error| {
+                    self.trouble
+                        .get_or_insert(broken("call the application")(error));
+                    Ok(())
+                });
+                self.is_taken |= agent::says_taken(&outcome);
+                outcome
+            }
             (None, AppCall::Listen { .. }) => Ok(()),
             (None, other) => Err(Refused::Unsupported(other.name())),
         }

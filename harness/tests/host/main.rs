@@ -82,6 +82,9 @@ const TESTS: &[(&str, Test)] = &[
     ("host/a-killed-test", |_| killed::tests()),
     ("host/a-killed-run-on-this-kernel", |_| killed::workers()),
     ("host/a-killed-agent", |_| killed::agents()),
+    ("host/two-testers-on-one-agent", |_| {
+        upper_tester::two_testers()
+    }),
     ("host/a-hung-agent", |_| killed::hung_agents()),
     ("host/powers-of-root", |_| powers::of_root()),
     ("host/powers-over-files", |_| powers::over_files()),
@@ -100,6 +103,7 @@ fn main() -> ExitCode {
         Some("leave") => return care::leave(),
         Some(killed::HOLD) => return killed::hold(),
         Some(nobody::BLINK) => return nobody::blink(),
+        Some(upper_tester::SQUAT) => return upper_tester::squat(),
         Some(SHOUT) => return garbage::throw(words.get(1).map_or("", String::as_str)),
         _ => {}
     }

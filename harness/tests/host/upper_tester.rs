@@ -5,7 +5,10 @@ use crate::rig::{self, Rig};
 use libtest_mimic::Failed;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, TcpListener};
+use std::process::ExitCode;
 use std::thread;
+use std::time::Duration;
 
 /// Where sockets are opened, closed and spoken to in every state.
 const CASES: [&str; 4] = ["3.5", "3.6", "3.8", "3.10.7.4"];
@@ -13,6 +16,26 @@ const CASES: [&str; 4] = ["3.5", "3.6", "3.8", "3.10.7.4"];
 const V4: &str = "192.0.2.7";
 /// A case, as the command line selects it.
 const CASE: &str = "3.5/passive-open[v4]";
+
+/// The first argument that makes this program listen where testers have ports on the device.
+pub(crate) const SQUAT: &str = "squat";
+/// Every second block of those ports.
+const SQUATTED: std::ops::Range<u16> = 20_000..25_000;
+const TWO_BLOCKS: usize = 32;
+/// Cases in which the device listens at least once.
+const LISTENING: [&str; 8] = [
+    "3.5/passive-open",
+    "3.5/repeated-syn",
+    "3.5/completing-segment",
+    "3.5/listener-keeps-listening",
+    "3.5/old-duplicate-syn",
+    "3.5/reset-returns-to-listen",
+    "3.5/second-connection",
+    "3.5/side-by-side-passive-opens",
+];
+/// Fewer sockets of squatters are not enough, nor are fewer cases of two testers.
+const SQUATTERS: usize = 150;
+const LEAST: usize = 50;
 
 /// A few sections over IPv6: what drives the host is the same.
 const SIX: [&str; 2] = ["3.5", "3.6"];
@@ -119,7 +142,8 @@ impl Way {
 /// skipped with a reason that names them.
 pub(crate) fn three_ways() -> Result<(), Failed> {
     let (reference, by_primitives) = thread::scope(|scope| -> Result<_, Failed> {
-        // Each on a host of its own: two agents' testers would listen on the same ports.
+        // Each on a host of its own: what a case of the extension arranges of the whole host, the
+        // other agent's testers would not know of.
         let play = |way: Way| {
             scope.spawn(move || Ok::<_, Failed>((way.run(&Rig::build()?, way.cases)?, way)))
         };
@@ -228,4 +252,78 @@ fn passes(way: &Way, rig: &Rig) -> Result<(), Failed> {
         Some(case) if case["verdict"] == "pass" => Ok(()),
         other => Err(format!("{}: {other:?}", way.name).into()),
     }
+}
+
+/// Listens at the first port of many blocks, until it is killed.
+pub(crate) fn squat() -> ExitCode {
+    let ports = SQUATTED.step_by(TWO_BLOCKS);
+    let sockets = ports.filter_map(|port| TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).ok());
+    let _sockets: Vec<TcpListener> = sockets.collect();
+    loop {
+        thread::park();
+    }
+}
+
+/// Two testers with one seed on one agent do not disturb each other, and neither do others who
+/// have ports on the device.
+pub(crate) fn two_testers() -> Result<(), Failed> {
+    let rig = Rig::build()?;
+    let (other, one) = thread::scope(|scope| {
+        let run = |name, from| {
+            Way {
+                name,
+                from,
+                ..EXTENSION
+            }
+            .run(&rig, &["--seed", "7", "3.5"])
+        };
+        let one = scope.spawn(move || run("one", "192.0.2.200"));
+        (run("other", "192.0.2.210"), one.join())
+    });
+    judged(&one.map_err(|_| "it panicked")??, LEAST)?;
+    judged(&other?, LEAST)?;
+    let exe = std::env::current_exe()?.display().to_string();
+    let mut squatter = rig.spawn_on_the_host(&[&exe, SQUAT])?;
+    let is_there = squatted(&rig);
+    // Nothing is played again when all others are done.
+    let once = [&["--seed", "7", "--retries", "0"], &LISTENING[..]].concat();
+    let cases = EXTENSION.run(&rig, &once);
+    squatter.kill()?;
+    squatter.wait()?;
+    is_there?;
+    judged(&cases?, LISTENING.len())
+}
+
+/// Waits until the squatter has its ports.
+fn squatted(rig: &Rig) -> Result<(), Failed> {
+    for _ in 0..600 {
+        if rig.on_the_host(&["ss", "-Htln"])?.lines().count() > SQUATTERS {
+            return Ok(());
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+    Err("nobody squats".into())
+}
+
+/// So many passed at least, and of the others none failed or met somebody.
+fn judged(cases: &BTreeMap<String, Value>, least: usize) -> Result<(), Failed> {
+    let passed = cases.values().filter(|case| case["verdict"] == "pass");
+    let passed = passed.count();
+    let is_bad = |case: &&Value| match case["verdict"].as_str() {
+        Some("inconclusive") => {
+            let reason = case["reason"].as_str().unwrap_or_default();
+            !reason.contains("the tester was not fit to judge")
+        }
+        Some("pass" | "skipped") => false,
+        _ => case["known"].is_null(),
+    };
+    let bad: Vec<String> = cases
+        .values()
+        .filter(is_bad)
+        .map(|case| format!("{}: {} {}", case["id"], case["verdict"], case["reason"]))
+        .collect();
+    if bad.is_empty() && passed >= least {
+        return Ok(());
+    }
+    Err(format!("{passed} passed\n{}", bad.join("\n")).into())
 }

@@ -3,7 +3,7 @@
 
 use super::{Failure, Remote};
 use crate::device::external::{
-    Abilities, Answered, Contact, LOST, Pinger, Reach, RoundTrip, listens,
+    Abilities, Answered, Blocks, Contact, Host, LOST, Pinger, Reach, RoundTrip, listens,
 };
 use crate::link::ethernet::{Plan, Station, StationError};
 use crate::link::firewall::{Guard, Guarded};
@@ -42,6 +42,8 @@ pub(in crate::cli) struct Connection {
     trip: Option<RoundTrip>,
     /// How many cases had their turn: none has the ports of another.
     pub(in crate::cli) turns: AtomicUsize,
+    /// The device's ports that no case has, where an agent opens them.
+    pub(super) blocks: Blocks,
     /// When the host was last asked whether it is there, and answered.
     answered: Mutex<Option<Instant>>,
     /// The agent, if there is one, and when it was last asked and answered.
@@ -67,6 +69,7 @@ impl Connection {
             pinger,
             trip,
             turns: AtomicUsize::new(0),
+            blocks: Host::blocks(),
             answered: Mutex::new(None),
             agent: remote.host.agent.clone(),
             agent_answered: Mutex::new(None),

@@ -12,7 +12,8 @@ use std::fmt::Write;
 use tcpspec_reports::names;
 
 impl Remote {
-    /// Prints the segments of every case, with the ports that a run with this seed would use.
+    /// Prints the segments of every case, with the ports that a run with this seed would use; those
+    /// that an agent opens are examples, for a run begins at one that is chosen at random.
     pub(in crate::cli) fn rehearse(
         &self,
         cases: &[Case],

@@ -5,7 +5,7 @@ use super::gate::Gate;
 use super::{Remote, watch};
 use crate::cli::interrupt::Interrupt;
 use crate::cli::play::{Begun, Go, unplayed};
-use crate::device::external::{Abilities, External, Host, NotStarted, Reach, demand};
+use crate::device::external::{Abilities, Block, External, Host, NotStarted, Reach, demand};
 use crate::drive::real_time;
 use crate::link::ethernet::{Held, Station};
 use crate::link::privilege;
@@ -14,6 +14,7 @@ use crate::spec::case::Case;
 use crate::spec::profile::Profile;
 use crate::worker::{self, Answer, Leniency, Replays};
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
@@ -28,6 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const GLANCE: Duration = Duration::from_millis(100);
 /// Why cases are given up: the user does not want to wait, or has seen enough.
 const STOPPED: &str = "the run was stopped";
+/// So often a case begins elsewhere because somebody has its ports on the device.
+const MOST_BLOCKS: u32 = 16;
 /// A network loses packets, so that of one in so many cases an attempt may fail by chance.
 const ONE_IN: usize = 4;
 
@@ -209,39 +212,69 @@ impl Remote {
         turn: usize,
     ) -> Option<CaseRecord> {
         let connection = session.connection;
-        let seed = seed::of_case(session.seed, &case.id);
-        let unjudged = |reason: String| {
-            let record = || unplayed(case, seed, Verdict::Inconclusive, reason);
-            (!is_stopped(&connection.station)).then(record)
-        };
         let Some(_inside) = gate.enter(case, &connection.station) else {
-            return unjudged(connection.station.halted().unwrap_or(STOPPED).to_owned());
+            let reason = connection.station.halted().unwrap_or(STOPPED);
+            return unjudged(session, case, reason.to_owned());
         };
         session.begun.note(index);
-        let limit = PATIENCE + case.most_time.saturating_mul(2);
-        let begun = Instant::now();
         let tester = self.end_of(session.seed, turn);
-        let mut device = match External::start(case, &connection.station, host, tester, turn) {
-            Ok(device) => device,
-            Err(NotStarted::Unfit(reason)) => {
-                return Some(unplayed(case, seed, Verdict::Skipped, reason));
+        for _ in 1..MOST_BLOCKS {
+            let block = connection.blocks.lend();
+            let (record, is_taken) = play_at(session, host, case, tester, &block);
+            if !is_taken || connection.station.halted().is_some() {
+                return record;
             }
-            Err(NotStarted::Broken(error)) => {
-                let lost = connection.check_agent(begun).map(str::to_owned);
-                return unjudged(lost.unwrap_or_else(|| error.to_string()));
-            }
-        };
-        let (profile, clock) = (session.profile, device.clock());
-        let record = real_time::play(case, profile, &mut device, clock, seed, limit).record;
-        drop(device);
-        if is_stopped(&connection.station) {
-            return (record.verdict != Verdict::Inconclusive).then_some(record);
+            connection.blocks.begin_anew();
         }
-        match connection.doubt(begun, &record) {
-            Some(reason) => unjudged(reason.to_owned()),
-            None => Some(record),
-        }
+        play_at(session, host, case, tester, &connection.blocks.lend()).0
     }
+}
+
+/// A case from that end, with that block of the device's ports; `None` if the run was stopped
+/// before there was a verdict. True beside it if the record says nothing but that somebody else has
+/// one of the ports.
+fn play_at(
+    session: &Session<'_>,
+    host: &Host,
+    case: &Case,
+    tester: SocketAddr,
+    block: &Block<'_>,
+) -> (Option<CaseRecord>, bool) {
+    let station = &session.connection.station;
+    let seed = seed::of_case(session.seed, &case.id);
+    let begun = Instant::now();
+    let mut device = match External::start(case, station, host, tester, block.number()) {
+        Ok(device) => device,
+        Err(NotStarted::Unfit(reason)) => {
+            let skipped = unplayed(case, seed, Verdict::Skipped, reason);
+            return (Some(skipped), false);
+        }
+        Err(NotStarted::Broken(error)) => {
+            let lost = session.connection.check_agent(begun).map(str::to_owned);
+            let reason = lost.unwrap_or_else(|| error.to_string());
+            return (unjudged(session, case, reason), false);
+        }
+    };
+    let (profile, clock) = (session.profile, device.clock());
+    let limit = PATIENCE + case.most_time.saturating_mul(2);
+    let record = real_time::play(case, profile, &mut device, clock, seed, limit).record;
+    let is_taken = device.is_taken() && record.verdict != Verdict::Pass;
+    drop(device);
+    if is_stopped(station) {
+        let is_judged = record.verdict != Verdict::Inconclusive;
+        return (is_judged.then_some(record), false);
+    }
+    match session.connection.doubt(begun, &record) {
+        Some(reason) => (unjudged(session, case, reason.to_owned()), false),
+        None => (Some(record), is_taken),
+    }
+}
+
+/// The record of a case without a judgement; `None` if the run was stopped.
+fn unjudged(session: &Session<'_>, case: &Case, reason: String) -> Option<CaseRecord> {
+    let seed = seed::of_case(session.seed, &case.id);
+    let record = || unplayed(case, seed, Verdict::Inconclusive, reason);
+    (!is_stopped(&session.connection.station)).then(record)
 }
 
 /// Cases that want the same of the whole host follow each other, those that want it alone last.

@@ -309,6 +309,18 @@ impl Agent {
     }
 }
 
+/// True if a call was refused because of a port that somebody has: in our agent's words, or in
+/// what the primitives have for it.
+pub(super) fn says_taken(outcome: &Result<(), Refused>) -> bool {
+    let outcomes = [Outcome::NOT_BOUND, Outcome::EXISTS];
+    match outcome {
+        Err(Refused::Failed(words)) => {
+            words.starts_with("EADDRINUSE") || outcomes.iter().any(|it| it.to_string() == *words)
+        }
+        _ => false,
+    }
+}
+
 impl AsFd for Agent {
     /// Readable when the application may have seen something.
     fn as_fd(&self) -> BorrowedFd<'_> {

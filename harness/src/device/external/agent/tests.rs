@@ -392,3 +392,15 @@ fn nobody_waits_for_a_host_when_no_case_goes_on() {
     drop(agent);
     hangs.join().unwrap();
 }
+
+#[rstest]
+#[case::ours("EADDRINUSE: Address already in use".to_owned(), true)]
+#[case::at_bind(Outcome::NOT_BOUND.to_string(), true)]
+#[case::at_listen(Outcome::EXISTS.to_string(), true)]
+#[case::another(Outcome::NO_SOCKET.to_string(), false)]
+#[case::another_of_ours("ENOTCONN: not connected".to_owned(), false)]
+fn a_port_that_somebody_has(#[case] words: String, #[case] taken: bool) {
+    assert_eq!(says_taken(&Err(Refused::Failed(words))), taken);
+    assert!(!says_taken(&Ok(())));
+    assert!(!says_taken(&Err(Refused::Unsupported("listen"))));
+}
