@@ -46,6 +46,7 @@ pub const CLAIMS: &[Entry] = &[
     claim("newreno", "NewReno fast recovery (RFC 6582)"),
     claim("pmtud", "path MTU discovery (RFC 1191, RFC 8201)"),
     claim("prr", "proportional rate reduction (RFC 6937)"),
+    claim("prr-switch", "it can be switched off: `tcp_prr`"),
     claim("rack", "RACK loss detection (RFC 8985)"),
     claim("reno", "Reno congestion control (RFC 5681)"),
     claim(

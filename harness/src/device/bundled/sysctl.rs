@@ -39,6 +39,7 @@ pub(super) fn change_of(name: &str) -> Option<Change> {
         "tcp_keepalive_time" => |config, value| put(&mut config.keepalive.idle, seconds(value)),
         "tcp_max_tw_buckets" => |config, value| put(&mut config.time_wait_limit, number(value)),
         "tcp_min_rtt_wlen" => |config, value| put(&mut config.min_rtt_window, seconds(value)),
+        "tcp_prr" => |config, value| put(&mut config.prr, flag(value)),
         "tcp_retries1" => |config, value| put(&mut config.r1, number(value)),
         "tcp_retries2" => |config, value| put(&mut config.r2, number(value)),
         "tcp_rfc1337" => |config, value| {
@@ -49,6 +50,7 @@ pub(super) fn change_of(name: &str) -> Option<Change> {
             };
             Some(())
         },
+        "tcp_rto_max_ms" => |config, value| put(&mut config.max_rto, milliseconds(value)),
         "tcp_rto_min_us" => |config, value| put(&mut config.min_rto, microseconds(value)),
         "tcp_slow_start_after_idle" => {
             |config, value| put(&mut config.restart_after_idle, flag(value))
