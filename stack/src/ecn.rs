@@ -1,11 +1,11 @@
 //! Explicit congestion notification of one connection (RFC 3168 §6.1): who agreed to it, which
 //! segments are marked, and what is echoed.
 //!
-//! How far the congestion window shrinks is not decided here.
+//! Whether and how far the congestion window shrinks is not decided here but in
+//! [`crate::congestion`], which also knows when CWR is due.
 
 use crate::config::EcnPolicy;
 use crate::segment::{Ecn, Segment};
-use crate::seq::SeqNum;
 
 /// The codepoint ECT(0) in the low bits of the TOS octet or the traffic class.
 pub(crate) const ECT0: u8 = 0b10;
@@ -21,10 +21,6 @@ pub(crate) struct EcnState {
     theirs: Said,
     /// CE came in, and no CWR since.
     echoes: bool,
-    /// The window was reduced, and no new text has left since.
-    owes_cwr: bool,
-    /// SND.NXT at the last reaction to an ECN-Echo.
-    recover: Option<SeqNum>,
 }
 
 /// What the SYNs and SYN,ACKs of one side said so far.
@@ -105,39 +101,13 @@ impl EcnState {
     pub(crate) fn echoes(self) -> bool {
         self.echoes
     }
-
-    /// An ECN-Echo came with this SEG.ACK. True if the window has to be reduced.
-    pub(crate) fn heard_echo(&mut self, ack: SeqNum, nxt: SeqNum) -> bool {
-        // RFC 3168 §6.1.2:
-        //   TCP should not react to congestion indications more than once every
-        //   window of data
-        // What was sent with CWR begins at `recover`; only its echo says something new.
-        let fresh = self.recover.is_none_or(|recover| ack.after(recover));
-        if !self.is_capable() || !fresh {
-            return false;
-        }
-        self.recover = Some(nxt);
-        true
-    }
-
-    /// The congestion window was reduced, for whatever reason.
-    pub(crate) fn reduced(&mut self) {
-        self.owes_cwr = self.is_capable();
-    }
-
-    /// CWR of the new text that leaves now.
-    pub(crate) fn take_cwr(&mut self) -> bool {
-        // RFC 3168 §6.1.2:
-        //   it SHOULD set the CWR bit only on the first
-        //   new data packet that it transmits.
-        std::mem::take(&mut self.owes_cwr)
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::segment::Control;
+    use crate::seq::SeqNum;
     use rstest::rstest;
 
     fn syn(ece: bool, cwr: bool, ack: bool) -> Segment<'static> {
@@ -191,16 +161,5 @@ mod tests {
         state.heard_syn(&syn(true, false, true));
         state.heard(false, true);
         assert!(!state.is_capable() && state.echoes());
-    }
-
-    #[test]
-    fn an_echo_counts_once_in_a_window() {
-        let mut state = EcnState::default();
-        state.heard_syn(&syn(true, true, false));
-        state.syn(EcnPolicy::Answer, true, false);
-        assert!(state.heard_echo(SeqNum(10), SeqNum(30)));
-        assert!(!state.heard_echo(SeqNum(20), SeqNum(40)));
-        assert!(!state.heard_echo(SeqNum(30), SeqNum(40)));
-        assert!(state.heard_echo(SeqNum(31), SeqNum(40)));
     }
 }

@@ -190,7 +190,6 @@ fn retransmission(tcb: &mut Tcb, cx: &mut Context<'_>) -> Option<CloseReason> {
     tcb.rtt.back_off(cx.config);
     let again = tcb.retransmits > 1;
     tcb.congestion.on_timeout(&tcb.sender(cx.now), again);
-    tcb.ecn.reduced();
     tcb.owed.loss_probe = false;
     // RFC 9293 §3.10.8:
     //   For any state if the retransmission timeout expires on a segment

@@ -321,9 +321,13 @@ fn ecn(tcb: &mut Tcb, plan: Plan, cx: &mut Context<'_>) -> Ecn {
     // §6.1.4 and §6.1.6 say the same of pure ACKs and window probes.
     let new_text = plan.has_new_text(tcb);
     cx.ect = new_text && tcb.ecn.is_capable();
+    // RFC 3168 §6.1.2:
+    //   it SHOULD set the CWR bit only on the first
+    //   new data packet that it transmits.
+    let first = new_text && tcb.congestion.take_reduced();
     Ecn {
         ece: tcb.ecn.echoes(),
-        cwr: new_text && tcb.ecn.take_cwr(),
+        cwr: first && tcb.ecn.is_capable(),
     }
 }
 

@@ -281,17 +281,13 @@ fn fifth_ack(
     tcb.snd.last_wnd = tcb.advertised(segment);
     let echo = segment.ecn.ece && tcb.ecn.is_capable();
     cx.counters.ece_received += u64::from(echo);
-    if echo && tcb.ecn.heard_echo(ack, tcb.snd.nxt) {
-        tcb.congestion.on_echo(&tcb.sender(cx.now));
-        tcb.ecn.reduced();
-        if tcb.congestion.is_held() {
-            // RFC 3168 §6.1.2:
-            //   the sending TCP MUST reset the
-            //   retransmit timer on receiving the ECN-Echo packet when the congestion
-            //   window is one.
-            let at = cx.now + tcb.rtt.rto();
-            tcb.timers.start(Timer::Retransmission, at);
-        }
+    if echo && tcb.congestion.on_echo(ack, &tcb.sender(cx.now)) && tcb.congestion.is_held() {
+        // RFC 3168 §6.1.2:
+        //   the sending TCP MUST reset the
+        //   retransmit timer on receiving the ECN-Echo packet when the congestion
+        //   window is one.
+        let at = cx.now + tcb.rtt.rto();
+        tcb.timers.start(Timer::Retransmission, at);
     }
     user_timeout::hear(tcb, segment, cx);
     if ack == tcb.snd.una && updates_window(tcb, segment, ack) {

@@ -16,6 +16,7 @@
 mod cubic;
 mod prr;
 mod reno;
+mod sender;
 
 use crate::config::{Algorithm, Config, FastRetransmit};
 use crate::seq::SeqNum;
@@ -23,6 +24,7 @@ use crate::time::Instant;
 use cubic::Cubic;
 use prr::Prr;
 use reno::Reno;
+pub(crate) use sender::Sender;
 use std::time::Duration;
 
 /// "Arbitrarily high" (RFC 5681 §3.1): the ssthresh of a connection that has met no loss.
@@ -39,39 +41,6 @@ pub(crate) struct Window {
     pub(crate) cwnd: u32,
     /// Slow start threshold.
     pub(crate) ssthresh: u32,
-}
-
-/// The sender as it was when something happened, before SND.UNA moves.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Sender {
-    /// SND.UNA.
-    pub(crate) una: SeqNum,
-    /// SND.NXT.
-    pub(crate) nxt: SeqNum,
-    /// SMSS, octets.
-    pub(crate) mss: u32,
-    /// Where sending goes on: below SND.NXT while something is sent again.
-    pub(crate) next: SeqNum,
-    /// The time.
-    pub(crate) now: Instant,
-    /// SRTT, zero before there is one.
-    pub(crate) srtt: Duration,
-    /// A scoreboard finds the losses.
-    pub(crate) sack: bool,
-}
-
-impl Sender {
-    /// FlightSize.
-    fn flight(&self) -> u32 {
-        self.nxt.since(self.una)
-    }
-
-    /// So many samples of the round-trip time what is in flight may give.
-    pub(crate) fn expected_samples(&self) -> u32 {
-        // RFC 7323 §G:
-        //   ExpectedSamples = ceiling(FlightSize / (SMSS * 2))
-        self.flight().div_ceil(2 * self.mss)
-    }
 }
 
 /// The part in which congestion controls differ: growth beyond slow start, and reduction.
@@ -151,6 +120,7 @@ struct Undo {
     window: Window,
     control: Control,
     flight: u32,
+    answered: Option<SeqNum>,
 }
 
 /// What an acknowledgment asks for beside the window that it opens.
@@ -193,6 +163,11 @@ pub(crate) struct Congestion {
     restart: u32,
     /// What the initial window, or the last restart window, was used for.
     first: (SeqNum, SeqNum),
+    /// Congestion that what was sent below this has met is answered by a reduction; none, once
+    /// more than that is acknowledged.
+    answered: Option<SeqNum>,
+    /// The window was reduced, and no new text has left since.
+    reduced: bool,
     /// An echo met a window of one segment.
     held: bool,
     /// When text was sent last.
@@ -227,6 +202,8 @@ impl Congestion {
             initial: MAX_CWND,
             restart: MAX_CWND,
             first: (iss, iss),
+            answered: None,
+            reduced: false,
             held: false,
             last_sent: Instant::ZERO,
             frto: config.frto,
@@ -260,6 +237,8 @@ impl Congestion {
         self.first = (sender.nxt, sender.nxt + self.initial);
         self.phase = Phase::Open;
         self.duplicates = 0;
+        self.answered = None;
+        self.reduced = false;
         self.last_sent = sender.now;
     }
 
@@ -335,6 +314,7 @@ impl Congestion {
     pub(crate) fn on_ack(&mut self, ack: SeqNum, has_new: bool, sender: &Sender) -> Reaction {
         let acked = ack.since(sender.una);
         self.duplicates = 0;
+        self.answered = self.answered.filter(|end| !ack.after(*end));
         match self.phase {
             Phase::FastRecovery { .. } if self.fast_retransmit == FastRetransmit::Reno => {
                 // RFC 5681 §3.2:
@@ -508,6 +488,7 @@ impl Congestion {
             self.window = undo.window;
             self.control = undo.control;
         }
+        self.answered = undo.answered;
         true
     }
 
@@ -543,6 +524,7 @@ impl Congestion {
         if !again {
             self.cut(sender, true);
         }
+        self.answered_up_to(sender.nxt);
         // RFC 5682 §2.1:
         //   If the
         //   TCP sender is already in RTO recovery AND "recover" is larger than
@@ -573,15 +555,23 @@ impl Congestion {
         self.duplicates = 0;
     }
 
-    /// The network says that it is congested, and nothing was lost (RFC 3168 §6.1.2).
-    pub(crate) fn on_echo(&mut self, sender: &Sender) {
+    /// An acknowledgment up to `ack` says that the network is congested, and nothing was lost
+    /// (RFC 3168 §6.1.2). Returns whether the window was reduced for it.
+    pub(crate) fn on_echo(&mut self, ack: SeqNum, sender: &Sender) -> bool {
         // RFC 4015 §3.4:
         //   In that case, the
         //   TCP sender MUST refrain from reversing congestion control state.
         self.undo = None;
-        if self.phase != Phase::Open {
-            return;
+        // RFC 3168 §6.1.2:
+        //   TCP should not react to congestion indications more than once every
+        //   window of data
+        // What was sent with CWR begins at `answered`; only its echo says something new. It is
+        // repeated until CWR comes, so that nothing is missed before a recovery is over.
+        let answered = self.answered.is_some_and(|end| ack.before_or_eq(end));
+        if answered || ack.before(sender.una) || self.phase != Phase::Open {
+            return false;
         }
+        self.answered_up_to(sender.nxt);
         // RFC 3168 §6.1.2:
         //   the TCP source halves the congestion window
         //   "cwnd" and reduces the slow start threshold "ssthresh".
@@ -597,6 +587,18 @@ impl Congestion {
         //   The sending TCP will then be able to send a new
         //   packet only when the retransmit timer expires.
         self.held = window.cwnd <= sender.mss;
+        true
+    }
+
+    /// The window was reduced when all below `nxt` had been sent.
+    fn answered_up_to(&mut self, nxt: SeqNum) {
+        self.answered = Some(nxt);
+        self.reduced = true;
+    }
+
+    /// New text leaves. Returns whether it is the first after a reduction, for whatever reason.
+    pub(crate) fn take_reduced(&mut self) -> bool {
+        std::mem::take(&mut self.reduced)
     }
 
     /// Nothing is sent before the retransmission timer expires (RFC 3168 §6.1.2).
@@ -700,6 +702,7 @@ impl Congestion {
             ssthresh: undo.window.ssthresh.max(undo.flight),
         };
         self.control = undo.control;
+        self.answered = undo.answered;
     }
 
     /// The new ssthresh. Returns the FlightSize that it comes from.
@@ -710,8 +713,16 @@ impl Congestion {
         //   included in this calculation.
         // Nothing else lies beyond cwnd. What fast recovery had inflated is no window at all: the
         // loss of a retransmission is a second indication of congestion (§4.3).
+        // RFC 3168 §6.1.2:
+        //   the TCP sender's congestion window should be reduced
+        //   only once in response to a series of dropped and/or CE packets from a
+        //   single window of data.
+        // What is in flight then was sent by the window before that.
+        let sent_before = self.answered.is_some_and(|end| sender.una.before(end));
+        let once = self.phase == Phase::Open && sent_before;
         let used = match self.phase {
             Phase::FastRecovery { .. } | Phase::LossRecovery => self.window.ssthresh,
+            _ if once => MAX_CWND,
             Phase::Open | Phase::Timeout { .. } | Phase::Probing { .. } => self.window.cwnd,
         };
         let flight = sender.flight().min(used);
@@ -719,11 +730,16 @@ impl Congestion {
             window: self.window,
             control: self.control.clone(),
             flight,
+            answered: self.answered,
         }));
-        let left = self.control.as_mut().reduce(self.window, flight, timeout);
-        // RFC 5681 §3.1:
-        //   ssthresh = max (FlightSize / 2, 2*SMSS)            (4)
-        self.window.ssthresh = left.max(2 * sender.mss);
+        if timeout || !once {
+            let left = self.control.as_mut().reduce(self.window, flight, timeout);
+            // RFC 5681 §3.1:
+            //   ssthresh = max (FlightSize / 2, 2*SMSS)            (4)
+            let most = if once { self.window.ssthresh } else { MAX_CWND };
+            self.window.ssthresh = left.max(2 * sender.mss).min(most);
+            self.answered_up_to(sender.nxt);
+        }
         self.lost_in_first_window(sender);
         flight
     }

@@ -250,7 +250,11 @@ fn recovered() -> Congestion {
 
 #[rstest]
 #[case::nothing(|_: &mut Congestion| {}, 10_000, NO_THRESHOLD)]
-#[case::an_echo(|it: &mut Congestion| it.on_echo(&sender(10_000, 15_000)), 2500, 2500)]
+#[case::an_echo(
+    |it: &mut Congestion| assert!(it.on_echo(SeqNum(10_001), &sender(10_001, 15_000))),
+    2500,
+    2500
+)]
 #[case::a_repaired_tail(|it: &mut Congestion| it.respond(&sender(10_000, 15_000)), 2500, 2500)]
 #[case::an_idle_time(
     |it: &mut Congestion| {
@@ -281,7 +285,8 @@ fn echoes_lower_the_window_to_a_segment_and_then_hold_it() {
     let mut congestion = begun(5, None);
     let mut windows = Vec::new();
     while !congestion.is_held() {
-        congestion.on_echo(&sender(0, MSS));
+        let una = windows.len() as u32 * (MSS + 1);
+        assert!(congestion.on_echo(SeqNum(una), &sender(una, una + MSS)));
         windows.push(congestion.window().cwnd);
     }
     assert_eq!(windows, [2500, 1250, 1000, 1000]);
@@ -371,4 +376,73 @@ proptest! {
             prop_assert!(window.ssthresh >= 2 * at.mss);
         }
     }
+}
+
+#[test]
+fn an_echo_counts_once_in_a_window() {
+    let mut congestion = begun(10, None);
+    assert!(congestion.on_echo(SeqNum(10), &sender(10, 30)));
+    assert!(!congestion.on_echo(SeqNum(20), &sender(20, 40)));
+    assert!(!congestion.on_echo(SeqNum(30), &sender(30, 40)));
+    congestion.on_ack(SeqNum(31), true, &sender(30, 40));
+    // An older acknowledgment comes late.
+    assert!(!congestion.on_echo(SeqNum(20), &sender(31, 40)));
+    assert!(congestion.on_echo(SeqNum(31), &sender(31, 40)));
+}
+
+#[test]
+fn an_echo_after_two_gibioctets_without_one_counts() {
+    let mut congestion = begun(10, None);
+    assert!(congestion.on_echo(SeqNum(10), &sender(10, 30)));
+    congestion.on_ack(SeqNum(31), true, &sender(10, 31));
+    let far = 30 + (1 << 31) + 5;
+    assert!(congestion.on_echo(SeqNum(far), &sender(far, far)));
+}
+
+#[rstest]
+#[case::by_duplicates(|it: &mut Congestion| it.enter_recovery(&sender(2000, 10_000)), 5000)]
+#[case::by_a_scoreboard(|it: &mut Congestion| it.enter_loss_recovery(&sender(2000, 10_000)), 5000)]
+#[case::by_a_probe(|it: &mut Congestion| it.respond(&sender(2000, 10_000)), 5000)]
+#[case::by_the_timer(|it: &mut Congestion| it.on_timeout(&sender(0, 10_000), false), 5000)]
+#[case::of_less_by_the_timer(
+    |it: &mut Congestion| it.on_timeout(&sender(4000, 10_000), false),
+    3000
+)]
+#[case::of_what_came_after(|it: &mut Congestion| it.enter_recovery(&sender(10_000, 15_000)), 2500)]
+fn a_mark_and_a_loss_in_one_window_count_as_one(
+    #[case] loses: fn(&mut Congestion),
+    #[case] ssthresh: u32,
+) {
+    let mut congestion = begun(10, None);
+    assert!(congestion.on_echo(SeqNum(1000), &sender(1000, 10_000)));
+    assert_eq!(congestion.window().ssthresh, 5000);
+    loses(&mut congestion);
+    assert_eq!(congestion.window().ssthresh, ssthresh);
+}
+
+#[rstest]
+#[case::by_duplicates(|it: &mut Congestion| it.enter_recovery(&sender(0, 10_000)))]
+#[case::by_a_scoreboard(|it: &mut Congestion| it.enter_loss_recovery(&sender(0, 10_000)))]
+#[case::by_a_probe(|it: &mut Congestion| it.respond(&sender(0, 10_000)))]
+#[case::by_the_timer(|it: &mut Congestion| it.on_timeout(&sender(0, 10_000), false))]
+fn a_loss_and_a_mark_in_one_window_count_as_one(#[case] loses: fn(&mut Congestion)) {
+    let mut congestion = begun(10, None);
+    loses(&mut congestion);
+    assert!(congestion.take_reduced() && !congestion.take_reduced());
+    congestion.on_ack(SeqNum(10_000), true, &sender(0, 10_000));
+    assert!(!congestion.on_echo(SeqNum(10_000), &sender(10_000, 11_000)));
+    assert_eq!(congestion.window().ssthresh, 5000);
+    assert!(!congestion.take_reduced());
+    congestion.on_ack(SeqNum(11_000), true, &sender(10_000, 11_000));
+    assert!(congestion.on_echo(SeqNum(11_000), &sender(11_000, 12_000)));
+    assert!(congestion.take_reduced());
+}
+
+#[test]
+fn a_mark_counts_in_a_window_whose_loss_was_a_mistake() {
+    let mut congestion = begun(10, None);
+    congestion.enter_loss_recovery(&sender(0, 10_000));
+    congestion.on_ack(SeqNum(10_000), true, &sender(0, 10_000));
+    assert!(congestion.take_back());
+    assert!(congestion.on_echo(SeqNum(10_000), &sender(10_000, 10_000)));
 }
