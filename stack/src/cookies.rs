@@ -201,6 +201,9 @@ mod tests {
         let cookie = make(secret(), sockets(1), irs, 1460, now).expect("in the table");
         assert_eq!(check(secret(), sockets(2), irs, cookie, now), None);
         assert_eq!(check(secret(), sockets(1), irs + 1, cookie, now), None);
+        // Nor can a cookie for another SYN of the same sockets be made from this one.
+        let (next, said) = (SeqNum(irs.0 ^ 1), SeqNum(cookie.0 ^ 1));
+        assert_eq!(check(secret(), sockets(1), next, said, now), None);
         let other = Secret::new([8; 16]);
         assert_eq!(check(other, sockets(1), irs, cookie, now), None);
     }

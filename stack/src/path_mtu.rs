@@ -143,6 +143,18 @@ mod tests {
     }
 
     #[test]
+    fn after_a_fall_only_what_was_sent_since_counts() {
+        let config = Config::default();
+        let mut path = of_link(V4, &config);
+        path.sent(1500);
+        assert!(path.too_big(1400, Instant::ZERO, &config));
+        path.sent(1000);
+        assert!(!path.too_big(1300, Instant::ZERO, &config));
+        assert!(path.too_big(900, Instant::ZERO, &config));
+        assert!(!path.too_big(800, Instant::ZERO, &config));
+    }
+
+    #[test]
     fn the_estimate_rises_to_the_link_when_its_time_has_come() {
         let config = Config {
             path_mtu_raise: PATIENCE,
