@@ -100,7 +100,7 @@ pub fn demand(case: &Case) -> Option<Demand> {
     } else if scan.system {
         Some(alone("changes settings of the whole host in the middle"))
     } else if system.iter().any(|(name, _)| BUDGETS.contains(&&**name)) {
-        Some(alone("limits what all connections of the host share"))
+        Some(alone("limits what all connections of the whole host share"))
     } else {
         (!system.is_empty()).then_some(Demand {
             alone: false,
