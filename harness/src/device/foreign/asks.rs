@@ -25,6 +25,8 @@ pub(super) struct Asks<'c> {
     pub(super) later: Vec<&'c SocketSettings>,
     /// A SEND with the urgent mark.
     pub(super) urgent: bool,
+    /// The longest queue of a listener.
+    pub(super) backlog: Option<u32>,
     /// Local addresses to choose from, or an OPEN towards what is no host's.
     pub(super) addresses: bool,
 }
@@ -33,6 +35,7 @@ impl<'c> Asks<'c> {
     pub(super) fn of(case: &'c Case) -> Self {
         let mut asks = Self {
             addresses: case.has_second_address(),
+            backlog: case.application.backlog,
             ..Self::default()
         };
         asks.before.push(&case.application.set);
@@ -72,8 +75,12 @@ impl<'c> Asks<'c> {
                     Call::Set(set) if *opened => self.later.push(set),
                     Call::Set(set) => self.before.push(set),
                     Call::Send { urgent: true, .. } => self.urgent = true,
+                    Call::Listen { backlog } => {
+                        self.backlog = self.backlog.max(*backlog);
+                        *opened = true;
+                    }
                     Call::ConnectFromAny | Call::ConnectTo(_) => self.addresses = true,
-                    Call::Listen { .. } | Call::Connect | Call::ConnectWith(_) => *opened = true,
+                    Call::Connect | Call::ConnectWith(_) => *opened = true,
                     _ => {}
                 },
                 Verb::OneOf(branches) => {

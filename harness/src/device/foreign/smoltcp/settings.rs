@@ -9,12 +9,18 @@ use smoltcp::time::Duration;
 /// without window scale.
 const BUFFER: usize = 65_535;
 
+/// The longest queue of a listener: each place is a socket with buffers of its own.
+const LONGEST_QUEUE: u32 = 1024;
+
 /// Why the case cannot be played with smoltcp; `None` if it can.
 pub(super) fn unfit(case: &Case) -> Option<String> {
     let asks = Asks::of(case);
     let lacks = |what: &str| Some(format!("{what}, which smoltcp has not"));
     if let Some(what) = asks.beyond_any() {
         return lacks(&what);
+    }
+    if asks.backlog.is_some_and(|backlog| backlog > LONGEST_QUEUE) {
+        return lacks(&format!("queues more than {LONGEST_QUEUE} connections"));
     }
     for set in asks.settings() {
         if set.tos.is_some() {
