@@ -82,10 +82,9 @@ impl Wanted {
         ] {
             if let Some(path) = path {
                 if path == Path::new("-") {
-                    let name = flag.trim_start_matches('-');
                     return Err(Failure::Usage(format!(
-                        "{flag} -: a report is a file that is whole or not there; name one, as in \
-                         `{flag} {name}.out`"
+                        "{flag} -: a report is a file that is whole or not there; name one \
+                         (`{flag} FILE`), which `cat` can show when the run is over"
                     )));
                 }
                 atomic::check(path).map_err(|error| refused(flag, &error))?;

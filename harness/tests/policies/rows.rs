@@ -23,6 +23,15 @@ pub(crate) enum Lie {
     Passes(&'static str),
 }
 
+/// Where a new SYN meets TIME-WAIT.
+const SYNS_IN_TIME_WAIT: [&str; 5] = [
+    "3.10.7.4/syn-*in-time-wait",
+    "3.6/time-wait-*",
+    "rfc1337/*",
+    "rfc3168.6.1.1/next-connection",
+    "rfc6191/*",
+];
+
 const fn row(policy: &'static str, value: &'static str, affects: &'static [&'static str]) -> Row {
     Row {
         policy,
@@ -118,28 +127,8 @@ pub(crate) const ROWS: &[Row] = &[
     row("syn_cookies", "always", &["rfc4987.3.6/*"]),
     row("syn_cookies", "never", &["rfc4987.3.6/*"]),
     row("syn_fin", "syn", &["3.10.7.2/syn-fin", "3.10.7.3/syn-fin"]),
-    row(
-        "syn_in_time_wait",
-        "ack",
-        &[
-            "3.10.7.4/syn-*in-time-wait",
-            "3.6/time-wait-*",
-            "rfc1337/*",
-            "rfc3168.6.1.1/next-connection",
-            "rfc6191/*",
-        ],
-    ),
-    row(
-        "syn_in_time_wait",
-        "challenge",
-        &[
-            "3.10.7.4/syn-*in-time-wait",
-            "3.6/time-wait-*",
-            "rfc1337/*",
-            "rfc3168.6.1.1/next-connection",
-            "rfc6191/*",
-        ],
-    ),
+    row("syn_in_time_wait", "ack", &SYNS_IN_TIME_WAIT),
+    row("syn_in_time_wait", "challenge", &SYNS_IN_TIME_WAIT),
     row(
         "syn_queue_full",
         "evict",

@@ -523,11 +523,8 @@ fn an_open_to_nowhere_is_an_error(#[case] remote: &str) {
 #[test]
 fn data_queued_before_the_handshake_follows_it_and_so_does_the_close() {
     let mut probe = Probe::new(Config::default());
-    let (now, local, remote) = (probe.now, probe.local, probe.remote);
-    let id = probe
-        .stack
-        .connect(now, local, remote, SocketOptions::default())
-        .expect("free");
+    let now = probe.now;
+    let id = probe.connect();
     let iss = probe.sent()[0].seq;
     assert_eq!(probe.stack.send(now, id, b"early", false), Ok(5));
     // A simultaneous open, so that CLOSE meets SYN-RECEIVED with data queued.
@@ -548,11 +545,8 @@ fn data_queued_before_the_handshake_follows_it_and_so_does_the_close() {
 #[test]
 fn closing_in_syn_received_sends_the_fin_at_once() {
     let mut probe = Probe::new(Config::default());
-    let (now, local, remote) = (probe.now, probe.local, probe.remote);
-    let id = probe
-        .stack
-        .connect(now, local, remote, SocketOptions::default())
-        .expect("free");
+    let now = probe.now;
+    let id = probe.connect();
     let iss = probe.sent()[0].seq;
     probe.inject(syn(9, SynOptions::default()));
     probe.stack.shutdown_write(now, id).expect("open");
@@ -565,11 +559,8 @@ fn closing_in_syn_received_sends_the_fin_at_once() {
 #[test]
 fn while_our_syn_is_unacknowledged_only_that_is_sent_again() {
     let mut probe = Probe::new(Config::default());
-    let (now, local, remote) = (probe.now, probe.local, probe.remote);
-    let id = probe
-        .stack
-        .connect(now, local, remote, SocketOptions::default())
-        .expect("free");
+    let now = probe.now;
+    let id = probe.connect();
     let iss = probe.sent()[0].seq;
     // The window of this SYN is closed, and there is a FIN that wants to be sent.
     let closed = Segment {

@@ -10,6 +10,16 @@ use rstest::rstest;
 
 const MSS: u32 = 1000;
 
+/// An established connection whose peer permits SACK.
+fn permitting(config: Config) -> Established {
+    let permits = SynOptions {
+        mss: Some(MSS as u16),
+        sack_permitted: true,
+        ..SynOptions::default()
+    };
+    Established::with(config, permits, SocketOptions::default())
+}
+
 /// An established connection that has sent as many of `segments` full segments as it may.
 fn in_flight(rack: bool, tlp: bool, segments: usize) -> Established {
     let config = Config {
@@ -18,12 +28,7 @@ fn in_flight(rack: bool, tlp: bool, segments: usize) -> Established {
         nodelay: true,
         ..Config::default()
     };
-    let permits = SynOptions {
-        mss: Some(MSS as u16),
-        sack_permitted: true,
-        ..SynOptions::default()
-    };
-    let mut host = Established::with(config, permits, SocketOptions::default());
+    let mut host = permitting(config);
     host.send(&vec![7; segments * MSS as usize]);
     host.sent();
     host
@@ -180,12 +185,7 @@ fn the_reordering_timer_takes_the_place_of_the_timeout() {
         nodelay: true,
         ..Config::default()
     };
-    let permits = SynOptions {
-        mss: Some(MSS as u16),
-        sack_permitted: true,
-        ..SynOptions::default()
-    };
-    let mut host = Established::with(config, permits, SocketOptions::default());
+    let mut host = permitting(config);
     for segments in [1, 1, 3] {
         host.send(&vec![7; segments * MSS as usize]);
         host.sent();

@@ -248,6 +248,15 @@ impl Probe {
         }
     }
 
+    /// OPENs towards the peer; the SYN waits to be sent.
+    pub(crate) fn connect(&mut self) -> ConnectionId {
+        let options = SocketOptions::default();
+        let id = self
+            .stack
+            .connect(self.now, self.local, self.remote, options);
+        id.expect("free")
+    }
+
     /// The packet of the peer that carries a segment.
     pub(crate) fn packet(&self, segment: Segment<'_>) -> Vec<u8> {
         let (src, dst) = (self.remote.ip(), self.local.ip());

@@ -22,11 +22,8 @@ fn times(seen: &[Seen], start: Instant) -> Vec<u64> {
 #[test]
 fn a_syn_is_sent_again_after_1_2_4_seconds_for_at_least_three_minutes() {
     let mut probe = Probe::new(Config::default());
-    let (start, local, remote) = (probe.now, probe.local, probe.remote);
-    let id = probe
-        .stack
-        .connect(start, local, remote, SocketOptions::default())
-        .expect("free");
+    let start = probe.now;
+    let id = probe.connect();
     let syns = probe.wait(seconds(600));
     let expected = [0, 1000, 3000, 7000, 15_000, 31_000, 63_000, 123_000];
     assert_eq!(times(&syns, start), expected);
@@ -130,11 +127,7 @@ fn only_the_earliest_segment_is_sent_again_and_two_when_it_is_acknowledged() {
 #[test]
 fn after_a_lost_syn_the_rto_is_three_seconds() {
     let mut probe = Probe::new(Config::default());
-    let (now, local, remote) = (probe.now, probe.local, probe.remote);
-    let id = probe
-        .stack
-        .connect(now, local, remote, SocketOptions::default())
-        .expect("free");
+    let id = probe.connect();
     let iss = probe.wait(millis(1500))[0].seq;
     let reply = Control::Syn {
         options: SynOptions::default(),
