@@ -5,10 +5,10 @@
 
 use crate::config::IcmpHard;
 use crate::seq::SeqNum;
-use crate::tcb::{Context, Origin, Tcb};
+use crate::tcb::{Context, Tcb};
 use crate::timeouts::Timer;
 use crate::wire::{self, IpHeader};
-use crate::{CloseReason, State, source_route};
+use crate::{CloseReason, source_route};
 use std::net::{IpAddr, SocketAddr};
 
 /// An ICMP error and the segment that it quotes.
@@ -179,11 +179,11 @@ fn hard(tcb: &mut Tcb, report: &Report, cx: &Context<'_>) -> Option<CloseReason>
         tcb.soft_error = Some(report.kind);
         return None;
     }
-    let passive = tcb.state == State::SynReceived && tcb.origin != Origin::Active;
-    if passive {
-        tcb.soft_error = Some(report.kind);
-        return None;
-    }
+    // RFC 9293 §3.9.2.2 (SHLD-26):
+    //   These are hard error conditions, so TCP implementations SHOULD
+    //   abort the connection (SHLD-26).
+    // RFC 1122 §3.2.2.1: for the same purpose as a RST. So a half-open connection goes without a
+    // word, its place in the queue is free, and the listener stays.
     Some(CloseReason::Unreachable)
 }
 

@@ -437,11 +437,16 @@ fn challenge_acks_are_throttled_per_connection() {
 
 /// An ICMP error about the segment of 1040 octets that `conn` sent with this number.
 pub(super) fn icmp(conn: &Established, kind: (u8, u8), mtu: u16, seq: SeqNum) -> Vec<u8> {
+    icmp_about(&conn.probe, kind, mtu, seq)
+}
+
+/// The same for a host whose connection may have any state.
+pub(super) fn icmp_about(probe: &Probe, kind: (u8, u8), mtu: u16, seq: SeqNum) -> Vec<u8> {
     let mut quoted = vec![
         0x45, 0, 4, 16, 0, 0, 0, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2,
     ];
-    quoted.extend(conn.probe.local.port().to_be_bytes());
-    quoted.extend(conn.probe.remote.port().to_be_bytes());
+    quoted.extend(probe.local.port().to_be_bytes());
+    quoted.extend(probe.remote.port().to_be_bytes());
     quoted.extend(seq.0.to_be_bytes());
     let [high, low] = mtu.to_be_bytes();
     let mut message = vec![kind.0, kind.1, 0, 0, 0, 0, high, low];
@@ -452,7 +457,7 @@ pub(super) fn icmp(conn: &Established, kind: (u8, u8), mtu: u16, seq: SeqNum) ->
     let sum: u32 = words.sum();
     let sum = !((sum & 0xffff) + (sum >> 16)) as u16;
     message[2..4].copy_from_slice(&sum.to_be_bytes());
-    conn.probe.ip_packet(1, &message)
+    probe.ip_packet(1, &message)
 }
 
 #[rstest]

@@ -1,7 +1,8 @@
 //! Listening under load: queues, cookies, floods (RFC 4987).
 
+use super::ends::icmp_about;
 use super::testing::{Probe, Seen, segment, syn};
-use crate::config::{AcceptOverflow, SynCookies, SynQueueFull};
+use crate::config::{AcceptOverflow, IcmpHard, SynCookies, SynQueueFull};
 use crate::segment::{Control, Segment, SynOptions, Timestamps};
 use crate::seq::{SeqNum, WindowScale};
 use crate::{CallError, Config, ListenerId, SocketOptions, State};
@@ -316,4 +317,62 @@ fn closing_a_listener_takes_its_half_open_connections_along() {
     assert_eq!(server.state(1), State::Closed);
     assert!(server.probe.wait(seconds(100)).is_empty());
     assert_eq!(server.ack(1, syn_ack.seq + 1, b""), ["R"]);
+}
+
+const PORT_UNREACHABLE: (u8, u8) = (3, 3);
+const HOST_UNREACHABLE: (u8, u8) = (3, 1);
+
+#[rstest]
+#[case::port(PORT_UNREACHABLE, 0, State::Listen)]
+#[case::protocol((3, 2), 0, State::Listen)]
+#[case::not_yet_sent(PORT_UNREACHABLE, 1, State::SynReceived)]
+#[case::never_sent(PORT_UNREACHABLE, u32::MAX, State::SynReceived)]
+#[case::soft(HOST_UNREACHABLE, 0, State::SynReceived)]
+#[case::prohibited((3, 13), 0, State::SynReceived)]
+fn an_error_about_a_syn_ack(
+    #[case] kind: (u8, u8),
+    #[case] ahead: u32,
+    #[case] state: State,
+    #[values(IcmpHard::Soft, IcmpHard::Abort)] icmp_hard: IcmpHard,
+) {
+    let config = Config {
+        icmp_hard,
+        ..without_cookies(SynQueueFull::Drop)
+    };
+    let mut server = Server::new(config, 0);
+    let syn_ack = server.syn(1).expect("a SYN,ACK");
+    assert_eq!(server.syn(2), None, "the queue is full");
+    server.probe.remote.set_port(1);
+    let error = icmp_about(&server.probe, kind, 0, syn_ack.seq + ahead);
+    assert_eq!(server.probe.inject_packet(&error), [], "without a word");
+    assert_eq!(server.state(1), state);
+    let gone = state == State::Listen;
+    assert_eq!(server.half_open(), usize::from(!gone));
+    assert_eq!(server.counter("attempt_fails"), u64::from(gone));
+    assert_eq!(server.syn(2).is_some(), gone, "the place is free again");
+    assert_eq!(server.probe.stack.poll_event(), None, "nobody is told");
+}
+
+#[test]
+fn what_an_error_ended_opens_anew() {
+    let mut server = Server::new(Config::default(), 8);
+    let first = server.syn(1).expect("a SYN,ACK");
+    let error = icmp_about(&server.probe, PORT_UNREACHABLE, 0, first.seq);
+    server.probe.inject_packet(&error);
+    assert!(server.probe.wait(seconds(100)).is_empty());
+    assert_eq!(server.ack(1, first.seq + 1, b""), ["R"]);
+    let second = server.syn(1).expect("a SYN,ACK");
+    assert!(server.ack(1, second.seq + 1, b"").is_empty());
+    assert_eq!(server.state(1), State::Established);
+}
+
+#[test]
+fn an_error_about_a_cookie_has_nothing_to_end() {
+    let mut server = Server::new(always(), 8);
+    let syn_ack = server.syn(1).expect("a SYN,ACK");
+    let error = icmp_about(&server.probe, PORT_UNREACHABLE, 0, syn_ack.seq);
+    assert_eq!(server.probe.inject_packet(&error), []);
+    assert_eq!(server.counter("icmp_errors"), 0);
+    assert!(server.ack(1, syn_ack.seq + 1, b"").is_empty());
+    assert_eq!(server.state(1), State::Established);
 }
