@@ -125,6 +125,7 @@ pub(crate) fn expect(pattern: SegmentPattern) -> Expect {
         after: None,
         name: None,
         should: None,
+        optional: false,
     }
 }
 

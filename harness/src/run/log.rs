@@ -1,6 +1,6 @@
 //! The record of a case while it grows, and its verdict.
 
-use crate::spec::case::{Case, Expect, Level, Step, Verb};
+use crate::spec::case::{Case, Level, Step, Verb};
 use crate::time::Instant;
 use tcpspec_reports::record::{
     CaseRecord, Connection, Event, EventKind, Field, Judged, Mismatch, Requirement, StepRef,
@@ -81,13 +81,7 @@ impl Log {
             | Verb::OneOf(_)
             | Verb::Drain(_) => 0,
             Verb::Expect(expect) => {
-                1 + u32::from(matches!(
-                    **expect,
-                    Expect {
-                        should: Some(_),
-                        ..
-                    }
-                ))
+                u32::from(!expect.optional) + u32::from(expect.should.is_some())
             }
             _ => 1,
         };

@@ -377,6 +377,8 @@ pub struct Expect {
     pub name: Option<String>,
     /// Constraints judged apart, at SHOULD level.
     pub should: Option<ShouldPart>,
+    /// It may stay away: what comes instead is left to the next step.
+    pub optional: bool,
 }
 
 /// The two ways to say what is expected.

@@ -276,6 +276,9 @@ fn expect_row(expect: &Expect, names: Names<'_>, row: &mut Row) {
     if let Some(name) = &expect.name {
         parts.push(format!("as {name}"));
     }
+    if expect.optional {
+        parts.push("or not at all".to_owned());
+    }
     row.remark = parts.join(", ");
 }
 

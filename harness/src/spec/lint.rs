@@ -146,7 +146,8 @@ fn nothing_judged(linted: &Linted<'_>, case: &Case) -> Option<Diagnostic> {
         .iter()
         .filter(|step| step.preamble.is_none())
         .collect();
-    let judged = own.iter().any(|step| match step.verb {
+    let judged = own.iter().any(|step| match &step.verb {
+        Verb::Expect(expect) => !expect.optional,
         Verb::Call { refused, .. } => refused.is_some_and(Refusal::is_judged),
         Verb::Inject(_) | Verb::InjectIcmp(_) | Verb::Flood(_) => false,
         _ => true,
@@ -200,7 +201,10 @@ fn tautology(linted: &Linted<'_>, case: &Case, step: &Step) -> Option<Diagnostic
 fn expectations(case: &Case) -> usize {
     let mut count = 0;
     visit::steps(&case.steps, &mut |step| {
-        count += usize::from(step.preamble.is_none() && matches!(step.verb, Verb::Expect(_)));
+        count += usize::from(
+            step.preamble.is_none()
+                && matches!(&step.verb, Verb::Expect(expect) if !expect.optional),
+        );
     });
     count
 }

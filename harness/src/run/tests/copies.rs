@@ -133,3 +133,32 @@ fn an_acknowledgment_may_come_with_a_copy(
     case.ignore.retransmission = retransmission;
     assert_eq!(run(&case, &mut device).verdict, verdict);
 }
+
+/// After the data a segment that may stay away, then a RST that may not.
+#[rstest]
+#[case::in_time(&[(100, bit::ACK), (150, bit::RST)], "")]
+#[case::stays_away(&[(250, bit::RST)], "")]
+#[case::something_else(&[(100, bit::RST)], "")]
+#[case::too_late(&[(250, bit::ACK)], "step 8: ctl ACK")]
+#[case::twice(&[(100, bit::ACK), (150, bit::ACK)], "step 8: ctl ACK")]
+#[case::nothing(&[], "step 8: none")]
+fn a_segment_may_stay_away(#[case] sent: &[(u64, u8)], #[case] symptom: &str) {
+    let (mut verbs, _) = retransmitting(0);
+    let mut octet = segment(bit::ACK, 1, 1);
+    octet.payload = vec![0];
+    let later = sent
+        .iter()
+        .map(|&(pause, flags)| (ms(pause), Does::Send(segment(flags, 2, 1))));
+    let does = [(NOW, Does::Send(octet))].into_iter().chain(later).collect();
+    let mut maybe = ack_expected();
+    maybe.optional = true;
+    maybe.after = Some(Pattern::Range(None, Some(span(200))));
+    let mut reset = ack_expected();
+    if let Expected::Segment(wanted) = &mut reset.what {
+        wanted.flags[0].set = Flags::RST;
+    }
+    verbs.extend([maybe, reset].map(|one| Verb::Expect(Box::new(one))));
+    let record = run(&opened(verbs), &mut opening([does]));
+    let found = record.mismatches.first().map(|found| found.symptom.as_str());
+    assert_eq!(found.unwrap_or_default(), symptom);
+}

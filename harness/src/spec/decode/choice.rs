@@ -302,10 +302,8 @@ impl<'a> Reader<'a> {
         self.read_steps(&nodes, &mut steps);
         (self.number, self.prefix) = outer;
         let decides = |verb: &Verb| {
-            matches!(
-                verb,
-                Verb::Expect(_) | Verb::App(_) | Verb::Silence(_) | Verb::State { .. }
-            )
+            matches!(verb, Verb::App(_) | Verb::Silence(_) | Verb::State { .. })
+                || matches!(verb, Verb::Expect(expect) if !expect.optional)
         };
         match (steps.first(), nodes.first()) {
             (Some(first), Some(node)) if !decides(&first.verb) => {

@@ -26,17 +26,41 @@ impl<'a> Reader<'a> {
             Some(again) => self.again(&fields, again),
             None => self.expected_segment(&fields, defaults),
         };
-        let should = should.map(|node| self.should_part(node));
+        let should_part = should.map(|node| self.should_part(node));
         let within = self.field(&fields, &limits::WITHIN);
         let after = self.field_pattern(&fields, &limits::AFTER);
         let name = self.capture(&fields);
+        let optional = self.may_stay_away(&fields, after.as_ref(), should.is_some());
         Some(Expect {
             what: what?,
             within,
             after,
             name,
-            should: should.flatten(),
+            should: should_part.flatten(),
+            optional,
         })
+    }
+
+    /// Whether the segment may stay away. Then nothing can refer to it, and how long it is waited
+    /// for is said, since a device that never sends it costs that time.
+    fn may_stay_away(&mut self, fields: &Fields<'a>, after: Option<&Pattern>, apart: bool) -> bool {
+        let node = fields.get("optional");
+        if node.and_then(|node| self.truth(node)) != Some(true) {
+            return false;
+        }
+        let clash = ["again", "as", "within"].into_iter();
+        let mut clash = clash.filter(|name| fields.get(name).is_some());
+        if let Some(name) = clash.next().or(apart.then_some("should")) {
+            let message = format!("`{name}` cannot stand beside `optional`");
+            let help = "a segment that may stay away is not judged, and nothing can refer to it";
+            self.fault(fields.node.error("spec::optional", message).help(help));
+        }
+        if !matches!(after, Some(Pattern::Range(_, Some(_)))) {
+            let message = "`optional` needs `after` with an upper bound: until when it may come";
+            let help = "write `after: ..20ms`, which counts from the packet before";
+            self.fault(fields.node.error("spec::optional", message).help(help));
+        }
+        true
     }
 
     fn again(&mut self, fields: &Fields<'a>, again: &Node<'a>) -> Option<Expected> {

@@ -143,6 +143,11 @@ pub const EXPECT_NOTES: &[Entry] = &[
         "a copy of the captured segment; stands without other fields",
     ),
     entry("as", Shape::Name, "name for captures"),
+    entry(
+        "optional",
+        Shape::Bool,
+        "it may stay away until `after` is over; what comes instead is left to the next step",
+    ),
 ];
 
 /// What may be said in `should: {…}` beside an `expect`, besides the segment's fields.
