@@ -149,7 +149,10 @@ fn a_segment_may_stay_away(#[case] sent: &[(u64, u8)], #[case] symptom: &str) {
     let later = sent
         .iter()
         .map(|&(pause, flags)| (ms(pause), Does::Send(segment(flags, 2, 1))));
-    let does = [(NOW, Does::Send(octet))].into_iter().chain(later).collect();
+    let does = [(NOW, Does::Send(octet))]
+        .into_iter()
+        .chain(later)
+        .collect();
     let mut maybe = ack_expected();
     maybe.optional = true;
     maybe.after = Some(Pattern::Range(None, Some(span(200))));
@@ -159,6 +162,9 @@ fn a_segment_may_stay_away(#[case] sent: &[(u64, u8)], #[case] symptom: &str) {
     }
     verbs.extend([maybe, reset].map(|one| Verb::Expect(Box::new(one))));
     let record = run(&opened(verbs), &mut opening([does]));
-    let found = record.mismatches.first().map(|found| found.symptom.as_str());
+    let found = record
+        .mismatches
+        .first()
+        .map(|found| found.symptom.as_str());
     assert_eq!(found.unwrap_or_default(), symptom);
 }
