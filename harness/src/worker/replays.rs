@@ -76,6 +76,8 @@ struct Held {
     unjudged: u32,
     /// Why the last attempt has no record, if it has none.
     lost: Option<String>,
+    /// The next attempt has begun: its record is still to come.
+    out: bool,
 }
 
 impl Held {
@@ -140,6 +142,7 @@ impl<'a> Replays<'a> {
         };
         held.seed = record.seed;
         held.lost = None;
+        held.out = false;
         let id = record.id.clone();
         held.attempts.push(record);
         let stands = if again {
@@ -161,6 +164,7 @@ impl<'a> Replays<'a> {
         self.lost.get_or_insert_with(first).0 += 1;
         held.unjudged += 1;
         held.seed = lost.job.seed;
+        held.out = false;
         if held.unjudged <= self.leniency.retries {
             held.lost = Some(lost.reason);
             self.held.insert(lost.job.id, held);
@@ -181,15 +185,18 @@ impl<'a> Replays<'a> {
     }
 
     /// The next attempts, of all that is held: they are about to begin.
-    pub fn jobs(&self) -> Vec<Job> {
-        let job = |(id, held): (&String, &Held)| Job {
-            id: id.clone(),
-            seed: held.seed,
-        };
+    pub fn jobs(&mut self) -> Vec<Job> {
         if !self.held.is_empty() {
             (self.leniency.told)(self.held.len());
         }
-        self.held.iter().map(job).collect()
+        let job = |(id, held): (&String, &mut Held)| {
+            held.out = true;
+            Job {
+                id: id.clone(),
+                seed: held.seed,
+            }
+        };
+        self.held.iter_mut().map(job).collect()
     }
 
     /// There are as many failures, in hand and standing, as the user wants to see.
@@ -258,9 +265,10 @@ impl<'a> Replays<'a> {
             return Vec::new();
         }
         let held = mem::take(&mut self.held);
-        let is_wrong = |(_, held): &(String, Held)| !held.symptoms.is_empty();
-        let (wrong, unjudged): (Vec<_>, Vec<_>) = held.into_iter().partition(is_wrong);
-        self.held = unjudged.into_iter().collect();
+        // What is being played again is settled by the record that is on its way.
+        let stands = |(_, held): &(String, Held)| !held.symptoms.is_empty() && !held.out;
+        let (wrong, others): (Vec<_>, Vec<_>) = held.into_iter().partition(stands);
+        self.held = others.into_iter().collect();
         let stand = wrong
             .into_iter()
             .filter_map(|(_, held)| self.conclude(held));

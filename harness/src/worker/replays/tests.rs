@@ -182,7 +182,7 @@ fn too_many_failures_are_no_chance() {
     for n in 0..50 {
         assert!(attempt(&mut replays, &format!("{n:02}"), Fail("x")).is_empty());
     }
-    assert_eq!((replays.jobs().len(), replays.remark()), (51, None));
+    assert_eq!((replays.held.len(), replays.remark()), (51, None));
     // The next one is one too many: all stand at once, and so do those that follow.
     let stand = attempt(&mut replays, "50", Fail("x"));
     assert_eq!(ids(&stand).len(), 51);
@@ -192,6 +192,26 @@ fn too_many_failures_are_no_chance() {
     // What nobody judged is played again all the same.
     assert_eq!(replays.jobs().len(), 1);
     assert_eq!(ids(&attempt(&mut replays, "late", Pass)), ["late"]);
+}
+
+#[test]
+fn what_is_being_played_again_stands_once() {
+    let mut replays = Replays::new(leniency(2), 3);
+    assert!(attempt(&mut replays, "late", Late).is_empty());
+    for n in 0..20 {
+        assert!(attempt(&mut replays, &format!("{n:02}"), Fail("x")).is_empty());
+    }
+    assert_eq!(replays.jobs().len(), 21);
+    // One too many, when the others have begun again: theirs are still to come.
+    let mut stand = attempt(&mut replays, "late", Fail("x"));
+    for n in 0..20 {
+        stand.extend(attempt(&mut replays, &format!("{n:02}"), Fail("x")));
+    }
+    stand.extend(replays.release());
+    let mut ids = ids(&stand);
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!((stand.len(), ids.len()), (21, 21));
 }
 
 #[test]
