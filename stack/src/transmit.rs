@@ -4,7 +4,6 @@
 //! A connection is asked for one segment at a time, until it has none. How much may be in flight
 //! beside the peer's window is the question of [`crate::congestion`].
 
-use crate::buffers::SendQueue;
 use crate::fast_open::FastOpenOption;
 use crate::rack::Flight;
 use crate::recovery::{self, Again};
@@ -445,16 +444,15 @@ fn build<'a>(tcb: &'a mut Tcb, plan: Plan, cx: &mut Context<'_>) -> Segment<'a> 
     let before = u32::from(cx.config.urgent_pointer == UrgentPointer::Last);
     let pointer = |up: SeqNum| u16::try_from(up.since(plan.seq) - before).unwrap_or(u16::MAX);
     let urgent = urgent.map(pointer);
-    let queue: &SendQueue = &tcb.snd.queue;
+    // RFC 9293 §3.9.1.2 (MUST-61):
+    //   MUST set the PSH bit in the last buffered segment
+    let text_start = plan.seq + u32::from(syn);
+    let push = plan.len > 0 && text_start + plan.len == tcb.snd.queue.end();
     let text = if plan.len == 0 {
         &[]
     } else {
-        queue.text(plan.seq + u32::from(syn), plan.len)
+        tcb.snd.queue.text(text_start, plan.len)
     };
-    // RFC 9293 §3.9.1.2 (MUST-61):
-    //   MUST set the PSH bit in the last buffered segment
-    let text_end = plan.seq + u32::from(syn) + plan.len;
-    let push = plan.len > 0 && text_end == queue.end();
     Segment {
         ack,
         wnd,

@@ -5,17 +5,21 @@ use crate::time::Instant;
 use crate::work;
 use std::collections::VecDeque;
 
-/// Octets that the user has sent and the peer has not acknowledged, in one piece.
+/// Octets that the user has sent and the peer has not acknowledged.
 #[derive(Debug, Default)]
 pub(crate) struct SendQueue {
-    octets: Vec<u8>,
-    /// Acknowledged octets at the front of `octets` that are not taken out yet.
-    gone: usize,
+    octets: VecDeque<u8>,
+    /// Made for the first segment whose text lies at the end and at the start of the ring.
+    seam: Option<Box<Seam>>,
     /// Sequence number of the first octet.
     start: SeqNum,
     /// Segments in flight, in order and without overlap.
     sent: VecDeque<Sent>,
 }
+
+/// Text of a segment that was put together.
+#[derive(Debug, Default)]
+struct Seam(Vec<u8>);
 
 /// An empty queue keeps so many octets at most for what comes next.
 const KEPT: usize = 4096;
@@ -57,7 +61,7 @@ impl SendQueue {
 
     /// Octets in the queue.
     pub(crate) fn len(&self) -> usize {
-        self.octets.len() - self.gone
+        self.octets.len()
     }
 
     /// The sequence number of the first octet, or of the next if there is none.
@@ -72,30 +76,32 @@ impl SendQueue {
 
     /// Appends octets.
     pub(crate) fn push(&mut self, octets: &[u8]) {
-        self.octets.extend_from_slice(octets);
+        self.octets.extend(octets);
     }
 
     /// Up to `len` octets from `seq` on.
-    pub(crate) fn text(&self, seq: SeqNum, len: u32) -> &[u8] {
-        let from = (self.gone + seq.since(self.start) as usize).min(self.octets.len());
-        let to = (from + len as usize).min(self.octets.len());
-        &self.octets[from..to]
+    pub(crate) fn text(&mut self, seq: SeqNum, len: u32) -> &[u8] {
+        let from = (seq.since(self.start) as usize).min(self.len());
+        let to = (from + len as usize).min(self.len());
+        let (front, back) = self.octets.as_slices();
+        if to <= front.len() {
+            &front[from..to]
+        } else if let Some(from) = from.checked_sub(front.len()) {
+            &back[from..to - front.len()]
+        } else {
+            let Seam(text) = self.seam.get_or_insert_default().as_mut();
+            text.clear();
+            text.extend_from_slice(&front[from..]);
+            text.extend_from_slice(&back[..to - front.len()]);
+            text
+        }
     }
 
     /// Forgets everything before `una`.
     pub(crate) fn acknowledge(&mut self, una: SeqNum) -> Acked {
-        /// Moving the rest to the front costs less than this much dead weight.
-        const DEAD_WEIGHT: usize = 32 * 1024;
         let octets = (una.since(self.start) as usize).min(self.len());
         self.start += octets as u32;
-        self.gone += octets;
-        if self.gone == self.octets.len() {
-            self.octets.clear();
-            self.gone = 0;
-        } else if self.gone >= DEAD_WEIGHT && self.gone * 2 >= self.octets.len() {
-            self.octets.drain(..self.gone);
-            self.gone = 0;
-        }
+        self.octets.drain(..octets);
         let mut acked = Acked::Nothing;
         while let Some(sent) = self.sent.front().filter(|sent| sent.end.before_or_eq(una)) {
             acked = match (acked, sent.again) {
@@ -117,8 +123,8 @@ impl SendQueue {
     /// Nothing waits and nothing is in flight: gives back the memory that this took.
     pub(crate) fn give_back(&mut self) {
         if self.len() == 0 && self.sent.is_empty() {
-            self.octets = Vec::new();
-            self.gone = 0;
+            self.octets = VecDeque::new();
+            self.seam = None;
             self.sent = VecDeque::new();
         }
     }
@@ -210,6 +216,27 @@ mod tests {
         assert_eq!(queue.text(SeqNum(0), 2), b"cd");
         assert_eq!(queue.acknowledge(SeqNum(4)), Acked::Once(Instant(2)));
         assert_eq!((queue.len(), queue.end()), (0, SeqNum(4)));
+    }
+
+    #[test]
+    fn text_is_in_one_piece_wherever_it_lies_in_the_ring() {
+        let mut queue = SendQueue::starting_at(SeqNum(0));
+        let mut octets = (0..=u8::MAX).cycle();
+        let (mut una, mut end) = (SeqNum(0), SeqNum(0));
+        for _ in 0..200 {
+            let new: Vec<u8> = octets.by_ref().take(37).collect();
+            queue.push(&new);
+            end += 37;
+            for len in [0, 1, 20, 60] {
+                let expected: Vec<u8> = (0..end.since(una).min(len))
+                    .map(|at| (una + at).0 as u8)
+                    .collect();
+                assert_eq!(queue.text(una, len), expected);
+            }
+            una = end - 50_u32.min(end.0);
+            queue.acknowledge(una);
+        }
+        assert!(queue.seam.is_some());
     }
 
     #[test]

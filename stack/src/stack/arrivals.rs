@@ -82,9 +82,11 @@ impl Stack {
         self.check_addresses(&ip)?;
         match protocol {
             wire::TCP => {
-                let packet = wire::decode_tcp(ip, payload)?;
+                let packet = wire::decode_tcp(ip, payload);
+                // By reference: it is large, and to move it would cost as much as to decode it.
+                let packet = packet.as_ref().map_err(|malformed| *malformed)?;
                 self.counters.segs_in += 1;
-                self.segment_arrives(now, &packet, route);
+                self.segment_arrives(now, packet, route);
                 Ok(())
             }
             wire::ICMP | wire::ICMPV6 => {

@@ -21,13 +21,20 @@ impl Sum {
 
     /// Adds octets; an odd one is padded with zero, so only the last call may have one.
     pub(crate) fn add(self, octets: &[u8]) -> Self {
-        let (words, rest) = octets.as_chunks::<4>();
-        let words = words
-            .iter()
-            .map(|word| u64::from(u32::from_ne_bytes(*word)));
-        let mut last = [0; 4];
-        last[..rest.len()].copy_from_slice(rest);
-        Self(self.0 + words.sum::<u64>() + u64::from(u32::from_ne_bytes(last)))
+        let (words, rest) = octets.as_chunks::<8>();
+        let (mut all, mut upper) = (0_u64, 0);
+        for word in words {
+            let word = u64::from_ne_bytes(*word);
+            all = all.wrapping_add(word);
+            upper += word >> 32;
+        }
+        // What carries took from `all` at the top was from the upper halves.
+        let lower = all.wrapping_sub(upper << 32);
+        let (halves, odd) = rest.as_chunks::<2>();
+        let halves = halves.iter().map(|half| u16::from_ne_bytes(*half));
+        let odd = odd.iter().map(|odd| u16::from_ne_bytes([*odd, 0]));
+        let rest: u64 = halves.chain(odd).map(u64::from).sum();
+        Self(self.0 + lower + upper + rest)
     }
 
     /// The checksum: zero over octets that contain a right one.
