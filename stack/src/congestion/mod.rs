@@ -154,6 +154,7 @@ pub(crate) struct Congestion {
     undo: Option<Box<Undo>>,
     phase: Phase,
     /// What followed the highest sequence number sent when loss was found last; at first, ISS.
+    /// Once more than that is acknowledged, it follows SND.UNA.
     recover: SeqNum,
     /// Duplicate acknowledgments in a row.
     duplicates: u32,
@@ -161,7 +162,8 @@ pub(crate) struct Congestion {
     initial: u32,
     /// RW, octets.
     restart: u32,
-    /// What the initial window, or the last restart window, was used for.
+    /// What the initial window, or the last restart window, is used for; once all of that is
+    /// acknowledged, nothing, at SND.UNA.
     first: (SeqNum, SeqNum),
     /// Congestion that what was sent below this has met is answered by a reduction; none, once
     /// more than that is acknowledged.
@@ -314,7 +316,7 @@ impl Congestion {
     pub(crate) fn on_ack(&mut self, ack: SeqNum, has_new: bool, sender: &Sender) -> Reaction {
         let acked = ack.since(sender.una);
         self.duplicates = 0;
-        self.answered = self.answered.filter(|end| !ack.after(*end));
+        self.pull_along(ack);
         match self.phase {
             Phase::FastRecovery { .. } if self.fast_retransmit == FastRetransmit::Reno => {
                 // RFC 5681 §3.2:
@@ -371,6 +373,18 @@ impl Congestion {
                 self.grow(acked, sender);
                 Reaction::default()
             }
+        }
+    }
+
+    /// SND.UNA is about to be `ack`. What lies below is forgotten, or told by a number close by:
+    /// 2^31 octets later it would seem to lie above.
+    fn pull_along(&mut self, ack: SeqNum) {
+        self.answered = self.answered.filter(|end| !ack.after(*end));
+        if ack.after_or_eq(self.first.1) {
+            self.first = (ack, ack);
+        }
+        if ack.after(self.recover) {
+            self.recover = ack - 1;
         }
     }
 

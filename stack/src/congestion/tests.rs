@@ -446,3 +446,40 @@ fn a_mark_counts_in_a_window_whose_loss_was_a_mistake() {
     assert!(congestion.take_back());
     assert!(congestion.on_echo(SeqNum(10_000), &sender(10_000, 10_000)));
 }
+
+#[rstest]
+#[case::recent(0)]
+#[case::almost_half_the_circle(3)]
+#[case::half_the_circle(4)]
+#[case::more(6)]
+#[case::once_round(9)]
+fn the_third_duplicate_counts_however_much_came_before_without_loss(#[case] half_gibs: u32) {
+    let mut congestion = begun(10, Some(2));
+    let mut una = 1;
+    for _ in 0..half_gibs {
+        let ack = SeqNum(una) + (1 << 29);
+        congestion.on_ack(ack, true, &sender(una, (ack + 10_000).0));
+        una = ack.0;
+    }
+    let at = sender(una, (SeqNum(una) + 10_000).0);
+    let reactions = [(); 3].map(|()| congestion.on_duplicate(&at).retransmit);
+    assert_eq!(reactions, [false, false, true]);
+}
+
+#[rstest]
+#[case::within(0, 4 * MSS)]
+#[case::once_round(8, 10 * MSS)]
+fn only_a_loss_in_the_first_window_lowers_the_restart_window(
+    #[case] half_gibs: u32,
+    #[case] restart: u32,
+) {
+    let mut congestion = begun(10, None);
+    let mut una = 1;
+    for _ in 0..half_gibs {
+        let ack = SeqNum(una) + (1 << 29);
+        congestion.on_ack(ack, true, &sender(una, (ack + 10_000).0));
+        una = ack.0;
+    }
+    congestion.enter_recovery(&sender(una, (SeqNum(una) + 10_000).0));
+    assert_eq!(congestion.restart, restart);
+}
