@@ -203,6 +203,14 @@ impl<'a> Segment<'a> {
         self.seq + self.len()
     }
 
+    /// SEG.UP: the octet that the urgent pointer points to, if the URG bit is set.
+    pub(crate) fn up(&self) -> Option<SeqNum> {
+        // RFC 9293 §3.1:
+        //   This field communicates the current value of the urgent pointer as
+        //   a positive offset from the sequence number in this segment.
+        self.urgent.map(|pointer| self.seq + u32::from(pointer))
+    }
+
     /// Cuts the SYN off the front: it has been dealt with.
     pub(crate) fn without_syn(self) -> Self {
         match self.control {
@@ -217,14 +225,12 @@ impl<'a> Segment<'a> {
 
     /// Cuts off what lies outside the window that starts at `left` and is `len` long.
     ///
-    /// The segment has no SYN, and at least part of it is inside.
+    /// The segment has no SYN, and at least part of it is inside. Its urgent pointer counts from
+    /// where it began before: ask for [`up`](Self::up) first.
     pub(crate) fn trimmed(mut self, left: SeqNum, len: u32) -> Self {
         let before = (left.since(self.seq) as usize).min(self.text.len());
         self.seq += before as u32;
         self.text = &self.text[before..];
-        self.urgent = self
-            .urgent
-            .map(|urgent| urgent.saturating_sub(before as u16));
         let room = (left + len).since(self.seq) as usize;
         if self.text.len() > room {
             self.text = &self.text[..room];

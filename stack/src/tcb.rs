@@ -153,7 +153,7 @@ pub(crate) struct Rcv {
     pub(crate) nxt: SeqNum,
     /// RCV.NXT+RCV.WND: the right edge of the window, as far as it was ever advertised.
     pub(crate) edge: SeqNum,
-    /// Receive urgent pointer.
+    /// Receive urgent pointer: the octet that follows the urgent data, while that is unread.
     pub(crate) up: Option<SeqNum>,
     /// The shift of the windows that this side sends.
     pub(crate) scale: WindowScale,
@@ -497,10 +497,14 @@ impl Tcb {
         self.snd.wl2 = ack;
     }
 
+    /// The sequence number that follows the octets that the user has read.
+    pub(crate) fn consumed(&self) -> SeqNum {
+        self.rcv.nxt - u32::from(self.rcv.finished) - self.rcv.queue.ready() as u32
+    }
+
     /// Octets that the user has not read of the urgent data.
     pub(crate) fn urgent_unread(&self) -> u32 {
-        let read = self.rcv.nxt - u32::from(self.rcv.finished) - self.rcv.queue.ready() as u32;
-        self.rcv.up.map_or(0, |up| up.since(read))
+        self.rcv.up.map_or(0, |up| up.since(self.consumed()))
     }
 
     /// The timestamp option of a segment that leaves now.

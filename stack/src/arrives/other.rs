@@ -25,6 +25,7 @@ fn checks(tcb: &mut Tcb, mut segment: Segment<'_>, cx: &mut Context<'_>) -> Chec
     // RFC 3168 §6.1.5: marks count on text in the window; a pure ACK cannot have any.
     cx.ce &= !segment.text.is_empty();
     let only_acknowledges = segment.len() == 0;
+    let up = segment.up();
     // First, check sequence number; what goes on is "the idealized segment".
     first_sequence(tcb, &mut segment, cx)?;
     // Second, check the RST bit.
@@ -37,13 +38,18 @@ fn checks(tcb: &mut Tcb, mut segment: Segment<'_>, cx: &mut Context<'_>) -> Chec
     fifth_ack(tcb, &segment, only_acknowledges, cx)?;
     source_route::arrives(tcb, cx);
     tcb.ecn.heard(segment.ecn.cwr, cx.ce);
-    from_sixth(tcb, &segment, cx)
+    from_sixth(tcb, &segment, up, cx)
 }
 
-/// The last three checks, where SYN-SENT joins in.
-pub(crate) fn from_sixth(tcb: &mut Tcb, segment: &Segment<'_>, cx: &mut Context<'_>) -> Checked {
+/// The last three checks, where SYN-SENT joins in; `up` is SEG.UP.
+pub(crate) fn from_sixth(
+    tcb: &mut Tcb,
+    segment: &Segment<'_>,
+    up: Option<SeqNum>,
+    cx: &mut Context<'_>,
+) -> Checked {
     // Sixth, check the URG bit.
-    sixth_urg(tcb, segment, cx)?;
+    sixth_urg(tcb, up, cx)?;
     // Seventh, process the segment text.
     seventh_text(tcb, segment, cx)?;
     // Eighth, check the FIN bit.
@@ -352,8 +358,8 @@ fn ack_of_fin(tcb: &mut Tcb) -> Checked {
     Continue(())
 }
 
-fn sixth_urg(tcb: &mut Tcb, segment: &Segment<'_>, cx: &mut Context<'_>) -> Checked {
-    let Some(pointer) = segment.urgent.filter(|_| tcb.state.receives_text()) else {
+fn sixth_urg(tcb: &mut Tcb, up: Option<SeqNum>, cx: &mut Context<'_>) -> Checked {
+    let Some(up) = up.filter(|_| tcb.state.receives_text()) else {
         // RFC 9293 §3.10.7.4:
         //   This should not occur since a FIN has been received from the
         //   remote side.  Ignore the URG.
@@ -364,13 +370,11 @@ fn sixth_urg(tcb: &mut Tcb, segment: &Segment<'_>, cx: &mut Context<'_>) -> Chec
     //   signal the user that the remote side has urgent data if the
     //   urgent pointer (RCV.UP) is in advance of the data consumed.
     // Where it points is that of RFC 6093 §4, unless the host has it otherwise.
-    let behind = u32::from(cx.config.urgent_pointer == UrgentPointer::Last);
-    let up = segment.seq + u32::from(pointer) + behind;
-    if tcb.rcv.up.is_none_or(|known| up.after(known)) {
+    let up = up + u32::from(cx.config.urgent_pointer == UrgentPointer::Last);
+    let advances = tcb.rcv.up.is_none_or(|known| up.after(known));
+    if advances && up.after(tcb.consumed()) {
         tcb.rcv.up = Some(up);
-        if tcb.urgent_unread() > 0 {
-            tcb.tell(Event::Urgent { id: tcb.id }, cx);
-        }
+        tcb.tell(Event::Urgent { id: tcb.id }, cx);
     }
     Continue(())
 }

@@ -102,5 +102,5 @@ fn fourth_syn(tcb: &mut Tcb, segment: &Segment<'_>, cx: &mut Context<'_>) -> Che
     //   return.
     tcb.owed.ack = true;
     let rest = segment.without_syn().trimmed(tcb.rcv.nxt, tcb.rcv.wnd());
-    other::from_sixth(tcb, &rest, cx)
+    other::from_sixth(tcb, &rest, segment.up(), cx)
 }

@@ -22,6 +22,8 @@ pub(crate) fn receive(tcb: &mut Tcb, into: &mut [u8]) -> Result<usize, CallError
     }
     let before = tcb.rcv.wnd();
     let read = tcb.rcv.queue.read(into);
+    // It is out of date with its data, and 2^31 octets later it would seem to lie ahead.
+    tcb.rcv.up = tcb.rcv.up.filter(|up| up.after(tcb.consumed()));
     tcb.told.readable = false;
     if tcb.state.receives_text() && wants_update(tcb, before) {
         tcb.owed.ack = true;

@@ -285,6 +285,30 @@ fn the_application_hears_of_urgent_data_whenever_the_pointer_advances() {
     assert_eq!(conn.status().urgent, 0);
 }
 
+#[test]
+fn an_urgent_pointer_is_forgotten_with_its_data() {
+    let mut conn = with_mss(1000);
+    let id = conn.id;
+    let say_urgent = |conn: &mut Established| {
+        let urgent = segment(conn.seq, conn.una, Control::None, b"u");
+        conn.probe.inject(Segment {
+            urgent: Some(1),
+            ..urgent
+        });
+        conn.seq += 1;
+        assert!(conn.events().contains(&Event::Urgent { id }));
+        assert_eq!((conn.status().urgent, conn.recv(1)), (1, Ok(vec![b'u'])));
+    };
+    say_urgent(&mut conn);
+    // Half of the sequence space further on it would lie ahead again, and a new one behind it.
+    let tcb = conn.probe.stack.connections.at_mut(id.slot).expect("there");
+    tcb.rcv.nxt += 1 << 31;
+    tcb.rcv.edge += 1 << 31;
+    conn.seq += 1 << 31;
+    assert_eq!(conn.status().urgent, 0);
+    say_urgent(&mut conn);
+}
+
 /// A connection with timestamps whose peer's clock stands at 1000.
 fn with_timestamps() -> (Probe, SeqNum, SeqNum) {
     let mut probe = Probe::new(Config::default());
