@@ -227,7 +227,7 @@ impl<'a> Segment<'a> {
     ///
     /// The segment has no SYN, and at least part of it is inside. Its urgent pointer counts from
     /// where it began before: ask for [`up`](Self::up) first.
-    pub(crate) fn trimmed(mut self, left: SeqNum, len: u32) -> Self {
+    pub(crate) fn trim(&mut self, left: SeqNum, len: u32) {
         let before = (left.since(self.seq) as usize).min(self.text.len());
         self.seq += before as u32;
         self.text = &self.text[before..];
@@ -238,7 +238,6 @@ impl<'a> Segment<'a> {
         } else if self.text.len() == room && self.control == Control::Fin {
             self.control = Control::None;
         }
-        self
     }
 }
 
@@ -265,7 +264,8 @@ mod tests {
         #[case] text: &[u8],
         #[case] fin: bool,
     ) {
-        let trimmed = data(seq, b"abc", Control::Fin).trimmed(SeqNum(100), 10);
+        let mut trimmed = data(seq, b"abc", Control::Fin);
+        trimmed.trim(SeqNum(100), 10);
         assert_eq!(
             (trimmed.seq, trimmed.text, trimmed.is_fin()),
             (SeqNum(start), text, fin)

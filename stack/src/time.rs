@@ -34,7 +34,7 @@ impl Add<Duration> for Instant {
 
     /// Saturates: a deadline beyond the end of time never comes.
     fn add(self, duration: Duration) -> Self {
-        let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        let Nanos(nanos) = duration.into();
         Self(self.0.saturating_add(nanos))
     }
 }
@@ -51,7 +51,8 @@ pub(crate) struct Nanos(u64);
 
 impl From<Duration> for Nanos {
     fn from(duration: Duration) -> Self {
-        Self(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX))
+        let seconds = duration.as_secs().saturating_mul(1_000_000_000);
+        Self(seconds.saturating_add(duration.subsec_nanos().into()))
     }
 }
 

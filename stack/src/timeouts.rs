@@ -106,7 +106,7 @@ impl Timers {
 
     /// When the next timer runs out.
     pub(crate) fn next(&self) -> Option<Instant> {
-        self.0.iter().min().copied().filter(|at| *at != NEVER)
+        self.0.into_iter().min().filter(|at| *at != NEVER)
     }
 
     /// The timers that run, the earliest first.
@@ -301,7 +301,8 @@ pub(crate) fn settle(tcb: &mut Tcb, cx: &mut Context<'_>) {
         Some(timeout) => tcb.timers.start_if_idle(Timer::FinWait2, cx.now + timeout),
         None => tcb.timers.stop(Timer::FinWait2),
     }
-    let unfinished = tcb.has_unacked() || tcb.snd.una.before(tcb.snd_end());
+    let (unacked, must_probe) = (tcb.has_unacked(), tcb.must_probe());
+    let unfinished = unacked || tcb.snd.una.before(tcb.snd_end());
     match user_timeout::effective(tcb, cx.config).filter(|_| unfinished) {
         Some(timeout) => tcb.timers.start_if_idle(Timer::User, cx.now + timeout),
         None => tcb.timers.stop(Timer::User),
@@ -310,10 +311,10 @@ pub(crate) fn settle(tcb: &mut Tcb, cx: &mut Context<'_>) {
         // What is held back waits for this timer, whatever else happens.
         let at = cx.now + tcb.rtt.rto();
         tcb.timers.start_if_idle(Timer::Retransmission, at);
-    } else if tcb.must_probe() || !tcb.has_unacked() {
+    } else if must_probe || !unacked {
         tcb.timers.stop(Timer::Retransmission);
     }
-    if tcb.must_probe() && !tcb.owed.window_probe {
+    if must_probe && !tcb.owed.window_probe {
         let interval = probe_interval(tcb, cx.config);
         tcb.timers.start_if_idle(Timer::Persist, cx.now + interval);
     }

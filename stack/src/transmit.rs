@@ -77,14 +77,15 @@ fn plan(tcb: &mut Tcb, cx: &Context<'_>) -> Option<Plan> {
     if tcb.owed.window_probe && tcb.must_probe() {
         return Some(window_probe(tcb));
     }
-    if let Some(again) = fast_retransmit(tcb).or_else(|| again(tcb)) {
+    let most = most_text(tcb);
+    if let Some(again) = fast_retransmit(tcb, most).or_else(|| again(tcb, most)) {
         return Some(again);
     }
-    if let Some(probe) = loss_probe(tcb) {
+    if let Some(probe) = loss_probe(tcb, most) {
         return Some(probe);
     }
     let may_send = tcb.state.is_synchronized() || tcb.fast_opened();
-    if let Some(text) = may_send.then(|| text(tcb, cx)).flatten() {
+    if let Some(text) = may_send.then(|| text(tcb, most, cx)).flatten() {
         return Some(text);
     }
     if tcb.owed.keepalive {
@@ -134,17 +135,17 @@ fn window_probe(tcb: &Tcb) -> Plan {
 }
 
 /// The segment that begins at SND.UNA, if it is to be sent again whatever cwnd says.
-fn fast_retransmit(tcb: &mut Tcb) -> Option<Plan> {
+fn fast_retransmit(tcb: &mut Tcb, most: u32) -> Option<Plan> {
     let wanted = std::mem::take(&mut tcb.owed.retransmit);
     if !wanted || tcb.snd.wnd == 0 || !tcb.handshake_is_over() {
         return None;
     }
-    let (mss, end) = (most_text(tcb), tcb.snd_end());
+    let end = tcb.snd_end();
     let snd = &mut tcb.snd;
     let seq = snd.una;
     let sent_until = snd.queue.in_flight(seq)?.end;
     let text = sent_until.earliest(snd.queue.end()).since(seq);
-    let len = text.min(mss).min(snd.wnd);
+    let len = text.min(most).min(snd.wnd);
     Some(Plan {
         what: What::FastRetransmit,
         seq,
@@ -154,8 +155,7 @@ fn fast_retransmit(tcb: &mut Tcb) -> Option<Plan> {
 }
 
 /// What the scoreboard names, if it is to be sent again now.
-fn again(tcb: &mut Tcb) -> Option<Plan> {
-    let most = most_text(tcb);
+fn again(tcb: &mut Tcb, most: u32) -> Option<Plan> {
     let again = recovery::next_again(tcb, most)?;
     let text = tcb.snd.queue.end().earliest(again.end);
     Some(Plan {
@@ -169,11 +169,11 @@ fn again(tcb: &mut Tcb) -> Option<Plan> {
 }
 
 /// RFC 8985 §7.3: new data, or else the end of what was sent.
-fn loss_probe(tcb: &mut Tcb) -> Option<Plan> {
+fn loss_probe(tcb: &mut Tcb, most: u32) -> Option<Plan> {
     if !std::mem::take(&mut tcb.owed.loss_probe) || !tcb.handshake_is_over() {
         return None;
     }
-    let (most, end) = (most_text(tcb), tcb.snd_end());
+    let end = tcb.snd_end();
     let snd = &tcb.snd;
     let room = (snd.una + snd.wnd).since(snd.nxt);
     let new = snd.queue.end().since(snd.nxt).min(room).min(most);
@@ -212,8 +212,7 @@ fn most_text(tcb: &Tcb) -> u32 {
 }
 
 /// Text or FIN: again what has to be sent again, else what is new.
-fn text(tcb: &mut Tcb, cx: &Context<'_>) -> Option<Plan> {
-    let mss = most_text(tcb);
+fn text(tcb: &mut Tcb, mss: u32, cx: &Context<'_>) -> Option<Plan> {
     let end = tcb.snd_end();
     let (next, reported) = recovery::not_reported(tcb, tcb.snd.next);
     tcb.snd.next = next;

@@ -68,7 +68,7 @@ fn first_sequence(tcb: &mut Tcb, segment: &mut Segment<'_>, cx: &mut Context<'_>
             //   One could tailor actual segments to fit this
             //   assumption by trimming off any portions that lie outside the
             //   window (including SYN and FIN)
-            *segment = segment.trimmed(nxt, wnd);
+            segment.trim(nxt, wnd);
         }
         return Continue(());
     }

@@ -101,6 +101,7 @@ fn fourth_syn(tcb: &mut Tcb, segment: &Segment<'_>, cx: &mut Context<'_>) -> Che
     //   under Section 3.10.7.4 where the URG bit is checked; otherwise,
     //   return.
     tcb.owed.ack = true;
-    let rest = segment.without_syn().trimmed(tcb.rcv.nxt, tcb.rcv.wnd());
+    let mut rest = segment.without_syn();
+    rest.trim(tcb.rcv.nxt, tcb.rcv.wnd());
     other::from_sixth(tcb, &rest, segment.up(), cx)
 }

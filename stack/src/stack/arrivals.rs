@@ -63,13 +63,15 @@ impl Stack {
 
     /// The way back of a packet, if it came by a source route; an error if it is to be dropped.
     fn return_route(&self, packet: &[u8]) -> Result<Option<SourceRoute>, Malformed> {
-        let route = source_route::return_route(packet, self.config.source_routes)?;
-        let mut hops = route.iter().flat_map(SourceRoute::hops);
+        let Some(route) = source_route::return_route(packet, self.config.source_routes)? else {
+            return Ok(None);
+        };
         // It would come round to this host again.
+        let mut hops = route.hops().iter();
         if hops.any(|hop| self.is_own(IpAddr::V4(*hop))) {
             return Err(Malformed::SourceRoute);
         }
-        Ok(route)
+        Ok(Some(route))
     }
 
     fn payload_arrives(
@@ -138,11 +140,11 @@ impl Stack {
         let envelope = Envelope { ce, route };
         self.counters.ce_received += u64::from(ce);
         if let Some(slot) = self.find(sockets) {
-            self.connection_hears(now, slot, sockets, &packet.segment, envelope);
+            self.connection_hears(now, slot, sockets, &packet.segment, &envelope);
         } else if self.time_waits.find(sockets).is_some() {
-            self.time_wait_hears(now, sockets, &packet.segment, envelope);
+            self.time_wait_hears(now, sockets, &packet.segment, &envelope);
         } else if let Some(listener) = self.listeners.find(sockets.0) {
-            self.listener_hears(now, listener, sockets, &packet.segment, envelope);
+            self.listener_hears(now, listener, sockets, &packet.segment, &envelope);
         } else if let Some(reset) = closed::arrives(&packet.segment) {
             let ip = (self.config.ttl, 0);
             self.reply(sockets, reset, ip, envelope.route.as_ref());
@@ -155,16 +157,19 @@ impl Stack {
         slot: u32,
         sockets: Sockets,
         segment: &Segment<'_>,
-        envelope: Envelope,
+        envelope: &Envelope,
     ) {
+        let mut way_back = envelope.route;
         let heard = self.act(slot, now, |tcb, cx| {
             (cx.ce, cx.route) = (envelope.ce, envelope.route);
-            let route = tcb.route().copied().or(envelope.route);
             timeouts::heard(tcb, now, cx.config);
             let disposition = match tcb.state {
                 State::SynSent => syn_sent::arrives(tcb, segment, cx),
                 _ => other::arrives(tcb, segment, cx),
             };
+            if let Disposition::Reset | Disposition::ResetAndClose = disposition {
+                way_back = tcb.route().copied().or(way_back);
+            }
             match disposition {
                 Disposition::Acknowledge => tcb.owed.ack = true,
                 Disposition::Challenge => {
@@ -182,15 +187,15 @@ impl Stack {
                 | Disposition::Abort
                 | Disposition::NewIncarnation => {}
             }
-            (disposition, route)
+            disposition
         });
         match heard {
-            Some((Disposition::Reset | Disposition::ResetAndClose, route)) => {
+            Some(Disposition::Reset | Disposition::ResetAndClose) => {
                 if let Some(reset) = Segment::reset_for(segment) {
-                    self.reply(sockets, reset, (self.config.ttl, 0), route.as_ref());
+                    self.reply(sockets, reset, (self.config.ttl, 0), way_back.as_ref());
                 }
             }
-            Some((Disposition::Abort, _)) => {
+            Some(Disposition::Abort) => {
                 self.send_reset(slot, now);
                 self.act(slot, now, |tcb, cx| {
                     settle::end(tcb, Some(CloseReason::Aborted), cx);
@@ -205,7 +210,7 @@ impl Stack {
         now: Instant,
         sockets: Sockets,
         segment: &Segment<'_>,
-        envelope: Envelope,
+        envelope: &Envelope,
     ) {
         let listener = self.listeners.find(sockets.0);
         let mut cx = Around {
@@ -256,7 +261,7 @@ impl Stack {
         listener: ListenerId,
         sockets: Sockets,
         segment: &Segment<'_>,
-        envelope: Envelope,
+        envelope: &Envelope,
     ) {
         match listen::arrives(segment, &self.config) {
             Heard::Ignore => {}
@@ -300,15 +305,9 @@ impl Stack {
             id,
             df: self.config.path_mtu_discovery,
         };
-        let (src_port, dst_port) = (local.port(), remote.port());
+        let ports = (local.port(), remote.port());
         let mut packet = Vec::new();
-        Packet {
-            ip,
-            src_port,
-            dst_port,
-            segment,
-        }
-        .encode_by(route, &mut packet);
+        wire::encode(&ip, ports, &segment, route, &mut packet);
         self.replies.push_back(packet);
     }
 

@@ -370,7 +370,7 @@ impl Stack {
         listener: ListenerId,
         sockets: Sockets,
         segment: &Segment<'_>,
-        envelope: Envelope,
+        envelope: &Envelope,
     ) -> bool {
         let lately = |at: Instant| now.since(at) < cookies::LIFETIME;
         let Some(queues) = self.listeners.get(listener) else {
@@ -408,7 +408,7 @@ impl Stack {
         listener: ListenerId,
         sockets: Sockets,
         (irs, iss, mss): (SeqNum, SeqNum, u16),
-        (segment, envelope): (&Segment<'_>, Envelope),
+        (segment, envelope): (&Segment<'_>, &Envelope),
     ) {
         let offset = self.secret.timestamp_offset(sockets);
         let timestamps = segment.timestamps.filter(|_| self.config.timestamps);

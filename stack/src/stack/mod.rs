@@ -19,7 +19,7 @@ use crate::tcb::{Context, Origin, Settings, Tcb};
 use crate::time_wait::TimeWaits;
 use crate::timeouts::{self, Timer};
 use crate::transmit;
-use crate::wire::{IpHeader, Packet};
+use crate::wire::{self, IpHeader};
 use crate::{
     CallError, Config, ConnectionId, Counters, Event, Instant, ListenerId, Schedule, SocketOptions,
     State, Status,
@@ -480,21 +480,15 @@ impl Stack {
             },
             df: self.config.path_mtu_discovery,
         };
-        let (src_port, dst_port) = (tcb.local.port(), tcb.remote.port());
+        let ports = (tcb.local.port(), tcb.remote.port());
         let route = tcb.route().copied();
         let segment = transmit::next(tcb, &mut cx);
         let sent = segment.is_some();
-        if let Some(segment) = segment {
+        if let Some(segment) = &segment {
             if cx.ect {
                 ip.tos = ip.tos & !ecn::FIELD | ecn::ECT0;
             }
-            Packet {
-                ip,
-                src_port,
-                dst_port,
-                segment,
-            }
-            .encode_by(route.as_ref(), packet);
+            wire::encode(&ip, ports, segment, route.as_ref(), packet);
             tcb.path_mtu.sent(packet.len());
             self.ip_id = self.ip_id.wrapping_add(1);
         }

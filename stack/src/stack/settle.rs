@@ -44,10 +44,12 @@ impl Stack {
     /// Whether the handshake of the connection would find no room in the accept queue.
     fn accept_queue_is_full(&self, slot: u32) -> bool {
         let tcb = self.connections.at(slot);
-        // A connection that was opened with text has its place already.
-        let tcb = tcb.filter(|tcb| !tcb.fast_opened());
-        match tcb.map(|tcb| (tcb.state, tcb.origin)) {
-            Some((State::SynReceived, Origin::Passive(id))) => {
+        let Some(tcb) = tcb.filter(|tcb| tcb.state == State::SynReceived) else {
+            return false;
+        };
+        match tcb.origin {
+            // A connection that was opened with text has its place already.
+            Origin::Passive(id) if !tcb.fast_opened() => {
                 self.listeners.get(id).is_none_or(Listener::is_full)
             }
             _ => false,
@@ -58,6 +60,10 @@ impl Stack {
         let Some(tcb) = self.connections.at(slot) else {
             return;
         };
+        // Where nobody owns it any more, the block goes in these two.
+        if tcb.state == before && !matches!(before, State::Closed | State::TimeWait) {
+            return;
+        }
         let (after, id, origin, owned) = (tcb.state, tcb.id, tcb.origin, tcb.owned);
         let sockets = (tcb.local, tcb.remote);
         let timed_out = tcb.reason == Some(CloseReason::TimedOut);

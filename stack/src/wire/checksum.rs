@@ -28,13 +28,13 @@ impl Sum {
             all = all.wrapping_add(word);
             upper += word >> 32;
         }
+        let last = rest.iter().rev();
+        let last = u64::from_le(last.fold(0, |word, octet| word << 8 | u64::from(*octet)));
+        all = all.wrapping_add(last);
+        upper += last >> 32;
         // What carries took from `all` at the top was from the upper halves.
         let lower = all.wrapping_sub(upper << 32);
-        let (halves, odd) = rest.as_chunks::<2>();
-        let halves = halves.iter().map(|half| u16::from_ne_bytes(*half));
-        let odd = odd.iter().map(|odd| u16::from_ne_bytes([*odd, 0]));
-        let rest: u64 = halves.chain(odd).map(u64::from).sum();
-        Self(self.0 + lower + upper + rest)
+        Self(self.0 + lower + upper)
     }
 
     /// The checksum: zero over octets that contain a right one.

@@ -57,18 +57,26 @@ impl Packet<'_> {
 
     /// Writes the packet over `out`.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        self.encode_by(None, out);
+        let ports = (self.src_port, self.dst_port);
+        encode(&self.ip, ports, &self.segment, None, out);
     }
+}
 
-    /// Writes the packet over `out`, to go by a source route if there is one.
-    pub(crate) fn encode_by(&self, route: Option<&SourceRoute>, out: &mut Vec<u8>) {
-        out.clear();
-        let len = tcp::len(&self.segment);
-        out.reserve(self.ip.len() + route.map_or(0, SourceRoute::option_len) + len);
-        ip::encode(&self.ip, route, TCP, len, out);
-        // The checksum counts the ultimate destination (RFC 9293 §3.9.2.1).
-        tcp::encode(self, out);
-    }
+/// Writes a packet over `out`, to go by a source route if there is one; the ports are those of its
+/// source and its destination.
+pub(crate) fn encode(
+    ip: &IpHeader,
+    ports: (u16, u16),
+    segment: &Segment<'_>,
+    route: Option<&SourceRoute>,
+    out: &mut Vec<u8>,
+) {
+    out.clear();
+    let len = tcp::len(segment);
+    out.reserve(ip.len() + route.map_or(0, SourceRoute::option_len) + len);
+    ip::encode(ip, route, TCP, len, out);
+    // The checksum counts the ultimate destination (RFC 9293 §3.9.2.1).
+    tcp::encode(ip, ports, segment, out);
 }
 
 /// What is wrong with a packet that is not taken.

@@ -43,32 +43,30 @@ pub(crate) fn decode(ip: IpHeader, octets: &[u8]) -> Result<Packet<'_>, Malforme
     }
     let options = Options::decode(&octets[20..offset])?;
     let flags = header[13];
-    let segment = Segment {
-        seq: SeqNum(word(&header[4..8])),
-        ack: (flags & ACK != 0).then(|| SeqNum(word(&header[8..12]))),
-        control: control(flags, options.syn),
-        wnd: WireWindow(half(&header[14..16])),
-        urgent: (flags & URG != 0).then(|| half(&header[18..20])),
-        push: flags & PSH != 0,
-        ecn: Ecn {
-            ece: flags & ECE != 0,
-            cwr: flags & CWR != 0,
-        },
-        timestamps: options.timestamps,
-        sack: if flags & SYN == 0 {
-            options.sack
-        } else {
-            SackBlocks::default()
-        },
-        user_timeout: options.user_timeout,
-        text: &octets[offset..],
-    };
-    let (src_port, dst_port) = (half(&header[..2]), half(&header[2..4]));
     Ok(Packet {
         ip,
-        src_port,
-        dst_port,
-        segment,
+        src_port: half(&header[..2]),
+        dst_port: half(&header[2..4]),
+        segment: Segment {
+            seq: SeqNum(word(&header[4..8])),
+            ack: (flags & ACK != 0).then(|| SeqNum(word(&header[8..12]))),
+            control: control(flags, options.syn),
+            wnd: WireWindow(half(&header[14..16])),
+            urgent: (flags & URG != 0).then(|| half(&header[18..20])),
+            push: flags & PSH != 0,
+            ecn: Ecn {
+                ece: flags & ECE != 0,
+                cwr: flags & CWR != 0,
+            },
+            timestamps: options.timestamps,
+            sack: if flags & SYN == 0 {
+                options.sack
+            } else {
+                SackBlocks::default()
+            },
+            user_timeout: options.user_timeout,
+            text: &octets[offset..],
+        },
     })
 }
 
@@ -222,22 +220,28 @@ fn sack<'s>(segment: &'s Segment<'_>) -> &'s [SackBlock] {
 }
 
 /// Appends the segment to its IP header.
-pub(super) fn encode(packet: &Packet<'_>, out: &mut Vec<u8>) {
-    let segment = &packet.segment;
+pub(super) fn encode(
+    ip: &IpHeader,
+    (src_port, dst_port): (u16, u16),
+    segment: &Segment<'_>,
+    out: &mut Vec<u8>,
+) {
     let start = out.len();
     let offset = ((20 + options_len(segment)) / 4) as u8;
-    out.extend_from_slice(&packet.src_port.to_be_bytes());
-    out.extend_from_slice(&packet.dst_port.to_be_bytes());
-    out.extend_from_slice(&segment.seq.0.to_be_bytes());
-    out.extend_from_slice(&segment.ack.unwrap_or_default().0.to_be_bytes());
-    out.extend_from_slice(&[offset << 4, flags(segment)]);
-    out.extend_from_slice(&segment.wnd.0.to_be_bytes());
-    out.extend_from_slice(&[0, 0]);
-    out.extend_from_slice(&segment.urgent.unwrap_or(0).to_be_bytes());
+    let mut header = [0; 20];
+    header[..2].copy_from_slice(&src_port.to_be_bytes());
+    header[2..4].copy_from_slice(&dst_port.to_be_bytes());
+    header[4..8].copy_from_slice(&segment.seq.0.to_be_bytes());
+    header[8..12].copy_from_slice(&segment.ack.unwrap_or_default().0.to_be_bytes());
+    header[12] = offset << 4;
+    header[13] = flags(segment);
+    header[14..16].copy_from_slice(&segment.wnd.0.to_be_bytes());
+    header[18..].copy_from_slice(&segment.urgent.unwrap_or(0).to_be_bytes());
+    out.extend_from_slice(&header);
     encode_options(segment, out);
     out.extend_from_slice(segment.text);
     let len = out.len() - start;
-    let sum = Sum::pseudo_header(packet.ip.src, packet.ip.dst, TCP, len).add(&out[start..]);
+    let sum = Sum::pseudo_header(ip.src, ip.dst, TCP, len).add(&out[start..]);
     out[start + 16..start + 18].copy_from_slice(&sum.finish().to_be_bytes());
 }
 
@@ -269,9 +273,10 @@ fn encode_options(segment: &Segment<'_>, out: &mut Vec<u8>) {
         (false, None) => {}
     }
     if let Some(timestamps) = segment.timestamps {
-        out.extend_from_slice(&[TIMESTAMPS, 10]);
-        out.extend_from_slice(&timestamps.val.to_be_bytes());
-        out.extend_from_slice(&timestamps.ecr.to_be_bytes());
+        let mut option = [TIMESTAMPS, 10, 0, 0, 0, 0, 0, 0, 0, 0];
+        option[2..6].copy_from_slice(&timestamps.val.to_be_bytes());
+        option[6..].copy_from_slice(&timestamps.ecr.to_be_bytes());
+        out.extend_from_slice(&option);
     }
     if let Control::Syn { options, .. } = segment.control {
         if let Some(scale) = options.window_scale {
