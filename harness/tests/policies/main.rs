@@ -4,13 +4,15 @@
 //! profile to say so, and no case may fail. A profile that says something else than the stack does
 //! has to be caught, though, or the policy would mean nothing.
 //!
+//! So it is with mechanisms that a device may lack: a claim that is not made must not be asked for.
+//!
 //! A test plays the cases on which its value has an effect. Which these are was found by playing
 //! all of them; `cargo test --test policies -- --ignored` does so again, and takes minutes.
 
 mod rows;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use rows::{Lie, ROWS, Row};
+use rows::{LACKS, Lack, Lie, ROWS, Row};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -27,6 +29,9 @@ use tcpspec_reports::record::{CaseRecord, Verdict};
 /// Tests are the same every time.
 const SEED: u64 = 0x5f3a_91c2;
 
+/// Of what devices may lack, what most of those that are tested do; the others take minutes.
+const ALWAYS: [&str; 2] = ["CUBIC alone", "an initial window of three segments"];
+
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let mut trials = vec![Trial::test("every value has a row", every_value_has_a_row)];
@@ -34,6 +39,10 @@ fn main() -> ExitCode {
         trials.push(Trial::test(row.name(), || quick(row)));
         let whole = Trial::test(format!("whole suite, {}", row.name()), || whole(row));
         trials.push(whole.with_ignored_flag(true));
+    }
+    for lack in LACKS {
+        let trial = Trial::test(format!("whole suite, {}", lack.name), || lacking(lack));
+        trials.push(trial.with_ignored_flag(!ALWAYS.contains(&lack.name)));
     }
     libtest_mimic::run(&arguments, trials).exit_code()
 }
@@ -93,7 +102,7 @@ fn quick(row: &Row) -> Result<(), Failed> {
     if records.is_empty() {
         return Err("no case is played".into());
     }
-    nothing_fails(row, &records)?;
+    nothing_fails(row.deviates, &records)?;
     let records = play(&specs, &honest, standard())?;
     let caught = records.iter().any(|record| record.verdict != Verdict::Pass);
     match (row.lie, caught) {
@@ -109,17 +118,28 @@ fn quick(row: &Row) -> Result<(), Failed> {
 fn whole(row: &Row) -> Result<(), Failed> {
     let specs: Vec<&Spec> = SUITE.specs().iter().collect();
     let honest = row.profile();
-    nothing_fails(row, &play(&specs, &honest, &honest)?)
+    nothing_fails(row.deviates, &play(&specs, &honest, &honest)?)
+}
+
+/// What a device does not claim is not asked of it, by no spec.
+fn lacking(lack: &Lack) -> Result<(), Failed> {
+    let specs: Vec<&Spec> = SUITE.specs().iter().collect();
+    let mut honest = standard().clone();
+    let claimed = |claim: &String| !lack.claims.contains(&&**claim);
+    honest.claims.retain(claimed);
+    let (setting, value) = lack.setting;
+    honest.pinned.push((setting.to_owned(), value.to_owned()));
+    nothing_fails(lack.deviates, &play(&specs, &honest, &honest)?)
 }
 
 /// Nothing fails and nothing is inconclusive. What contradicts a SHOULD is reported as that, and
-/// is what the row says, no more and no less.
-fn nothing_fails(row: &Row, records: &[CaseRecord]) -> Result<(), Failed> {
+/// is what is said of it beforehand, no more and no less.
+fn nothing_fails(deviates: &[&str], records: &[CaseRecord]) -> Result<(), Failed> {
     let mut wrong = Vec::new();
     let mut deviating = BTreeSet::new();
     for record in records {
         let spec = record.id.split('[').next().unwrap_or_default();
-        let known = row.deviates.contains(&spec);
+        let known = deviates.contains(&spec);
         if record.verdict == Verdict::Deviates && known {
             deviating.insert(spec);
         } else if record.verdict != Verdict::Pass {
@@ -130,10 +150,7 @@ fn nothing_fails(row: &Row, records: &[CaseRecord]) -> Result<(), Failed> {
             ));
         }
     }
-    let missing = row
-        .deviates
-        .iter()
-        .filter(|spec| !deviating.contains(**spec));
+    let missing = deviates.iter().filter(|spec| !deviating.contains(**spec));
     wrong.extend(missing.map(|spec| format!("{spec}: is said to deviate, and does not")));
     if wrong.is_empty() {
         Ok(())

@@ -23,6 +23,61 @@ pub(crate) enum Lie {
     Passes(&'static str),
 }
 
+/// A device that lacks what the bundled stack has, by a setting.
+pub(crate) struct Lack {
+    pub(crate) name: &'static str,
+    pub(crate) claims: &'static [&'static str],
+    pub(crate) setting: (&'static str, &'static str),
+    /// Specs whose SHOULD such a device does not follow.
+    pub(crate) deviates: &'static [&'static str],
+}
+
+/// What many hosts do without, or do otherwise; their specs must not fail for that.
+pub(crate) const LACKS: &[Lack] = &[
+    Lack {
+        name: "CUBIC alone",
+        claims: &["reno"],
+        setting: ("tcp_congestion_control", "cubic"),
+        deviates: &[],
+    },
+    Lack {
+        name: "an initial window of three segments",
+        claims: &["iw10"],
+        setting: ("tcp_initial_cwnd", "3"),
+        deviates: &[],
+    },
+    Lack {
+        name: "no ECN",
+        claims: &["ecn"],
+        setting: ("tcp_ecn", "0"),
+        deviates: &["3.8/ecn-is-answered"],
+    },
+    Lack {
+        name: "no F-RTO",
+        claims: &["frto"],
+        setting: ("tcp_frto", "0"),
+        deviates: &[],
+    },
+    Lack {
+        name: "no PRR",
+        claims: &["prr", "prr-switch"],
+        setting: ("tcp_prr", "0"),
+        deviates: &[],
+    },
+    Lack {
+        name: "no SYN cookies",
+        claims: &["syn-cookies", "syn-cookies-scaled"],
+        setting: ("tcp_syncookies", "0"),
+        deviates: &[],
+    },
+    Lack {
+        name: "no Fast Open",
+        claims: &["tfo"],
+        setting: ("tcp_fastopen", "0"),
+        deviates: &[],
+    },
+];
+
 /// Where a new SYN meets TIME-WAIT.
 const SYNS_IN_TIME_WAIT: [&str; 5] = [
     "3.10.7.4/syn-*in-time-wait",
