@@ -270,7 +270,7 @@ impl Settings {
         self.nodelay = options.nodelay.unwrap_or(self.nodelay);
         // A window has at most 30 bits (RFC 7323 §2.3).
         self.rcvbuf = options.rcvbuf.unwrap_or(self.rcvbuf).min(1 << 30);
-        self.sndbuf = options.sndbuf.unwrap_or(self.sndbuf);
+        self.sndbuf = options.sndbuf.unwrap_or(self.sndbuf).min(1 << 30);
         if let Some(keepalive) = options.keepalive {
             self.keepalive = (!keepalive.idle.is_zero()).then(|| Box::new(keepalive));
         }

@@ -416,11 +416,12 @@ fn seventh_text(tcb: &mut Tcb, segment: &Segment<'_>, cx: &mut Context<'_>) -> C
     Continue(())
 }
 
-/// Now, for what is out of order or fills a gap and for every second full-sized segment; else a
+/// Now, for what is out of order or fills a gap and for every second full-sized segment, the first
+/// octet beyond one counting as the second, since the sender's may be a little smaller; else a
 /// little later (RFC 9293 §3.8.6.3, RFC 5681 §4.2).
 fn acknowledge_text(tcb: &mut Tcb, at_once: bool, cx: &mut Context<'_>) {
     let delay = cx.config.delayed_ack;
-    if at_once || delay.is_zero() || tcb.rcv.unacked >= 2 * tcb.full_sized() {
+    if at_once || delay.is_zero() || tcb.rcv.unacked > tcb.full_sized() {
         tcb.owed.ack = true;
     } else {
         tcb.timers.start_if_idle(Timer::DelayedAck, cx.now + delay);

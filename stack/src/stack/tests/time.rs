@@ -289,6 +289,9 @@ fn an_acknowledgment_is_delayed_but_not_for_every_second_full_segment() {
     assert_eq!(times(&conn.wait(seconds(1)), start), [200]);
     assert_eq!(conn.say(Control::None, &[1; 1460]), []);
     assert_eq!(conn.say(Control::None, &[2; 1460]).len(), 1);
+    assert_eq!(conn.say(Control::None, &[3; 1000]), []);
+    assert_eq!(conn.say(Control::None, &[4; 460]), []);
+    assert_eq!(conn.say(Control::None, &[5; 1]).len(), 1);
 }
 
 #[test]
