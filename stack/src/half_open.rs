@@ -130,8 +130,7 @@ impl HalfOpen {
         let untouched = tcb.snd.nxt == tcb.snd.iss + 1
             && tcb.snd.next == tcb.snd.nxt
             && tcb.snd.queue.len() == 0
-            && tcb.rcv.nxt == tcb.rcv.irs + 1
-            && !tcb.path_mtu.has_fallen();
+            && tcb.rcv.nxt == tcb.rcv.irs + 1;
         let opened = tcb.owned || tcb.fast_opened();
         let waits = tcb.state == State::SynReceived && !opened && !tcb.snd.closing;
         let mut others = tcb.timers;

@@ -148,11 +148,15 @@ impl Quote {
     }
 }
 
+/// What is quoted was sent and is not acknowledged: only that can have met an error
+/// (RFC 5927 §4.1).
+pub(crate) fn is_in_flight(tcb: &Tcb, report: &Report) -> bool {
+    !report.seq.before(tcb.snd.una) && report.seq.before(tcb.snd.nxt)
+}
+
 /// What an error does to the connection. Returns why it ends, if it does.
 pub(crate) fn arrives(tcb: &mut Tcb, report: &Report, cx: &mut Context<'_>) -> Option<CloseReason> {
-    // RFC 5927 §4.1: only what is in flight can have met an error.
-    let in_flight = !report.seq.before(tcb.snd.una) && report.seq.before(tcb.snd.nxt);
-    if cx.config.rfc5927 && !in_flight {
+    if cx.config.rfc5927 && !is_in_flight(tcb, report) {
         return None;
     }
     cx.counters.icmp_errors += 1;
@@ -167,7 +171,7 @@ pub(crate) fn arrives(tcb: &mut Tcb, report: &Report, cx: &mut Context<'_>) -> O
         }
         Meaning::Hard => hard(tcb, report, cx),
         Meaning::TooBig(mtu) => {
-            too_big(tcb, mtu, cx);
+            too_big(tcb, (report.seq, mtu), cx);
             None
         }
     }
@@ -188,17 +192,26 @@ fn hard(tcb: &mut Tcb, report: &Report, cx: &Context<'_>) -> Option<CloseReason>
 }
 
 /// Path MTU discovery: segments get smaller, and what did not fit goes out again.
-fn too_big(tcb: &mut Tcb, claim: u16, cx: &Context<'_>) {
-    if !cx.config.path_mtu_discovery {
+fn too_big(tcb: &mut Tcb, (quoted, claim): (SeqNum, u16), cx: &Context<'_>) {
+    if !cx.config.path_mtu_discovery || !tcb.path_mtu.may_be(claim, cx.config) {
         return;
     }
     let before = tcb.effective_mss();
     let fell = tcb.path_mtu.too_big(claim, cx.now, cx.config);
+    let mss = tcb.effective_mss();
     if fell {
-        tcb.congestion.mss_shrank(before, tcb.effective_mss());
+        tcb.congestion.mss_shrank(before, mss);
     }
-    let lost = tcb.snd.queue.longest_in_flight() > tcb.effective_mss();
-    if !fell || !lost || !tcb.state.is_synchronized() {
+    // RFC 1191 §6.2:
+    //   Also, the instance that sent the datagram that elicited the Datagram
+    //   Too Big message should be notified that its datagram has been
+    //   dropped, even if the PMTU estimate has not changed
+    // That is so if another connection has heard of it first.
+    let quoted = tcb.snd.queue.find(quoted);
+    let sent_before = quoted.is_some_and(|sent| !sent.again && sent.end.since(sent.seq) > mss);
+    let dropped = fell || sent_before && tcb.snd.next == tcb.snd.nxt;
+    let lost = tcb.snd.queue.longest_in_flight() > mss;
+    if !dropped || !lost || !tcb.state.is_synchronized() {
         return;
     }
     // RFC 1191 §6.4:

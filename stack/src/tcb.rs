@@ -7,7 +7,7 @@ use crate::congestion::{Congestion, Sender};
 use crate::ecn::EcnState;
 use crate::fast_open::FastOpen;
 use crate::half_open::Handshake;
-use crate::path_mtu::PathMtu;
+use crate::path_mtu::{Path, PathMtu, Paths};
 use crate::recovery::Recovery;
 use crate::rtt::Rtt;
 use crate::sack::SackReport;
@@ -343,7 +343,7 @@ impl Tcb {
             settings,
             told: Told::default(),
             challenges: Challenges::default(),
-            path_mtu: PathMtu::new(local.ip(), remote.ip(), config),
+            path_mtu: PathMtu::new((local.ip(), remote.ip()), config),
             soft_error: None,
             handshake: None,
             in_output: false,
@@ -362,6 +362,22 @@ impl Tcb {
             .min(mms_s)
             .saturating_sub(TCP_HEADER_LEN + options + ip_options)
             .max(1)
+    }
+
+    /// Own address and that of the peer.
+    pub(crate) fn path(&self) -> Path {
+        (self.local.ip(), self.remote.ip())
+    }
+
+    /// Takes what other connections have learnt of the path.
+    pub(crate) fn hear_of_path(&mut self, paths: &Paths, now: Instant) {
+        let (path, before) = (self.path(), self.effective_mss());
+        if paths.tell(path, &mut self.path_mtu, now) {
+            // RFC 1191 §6.2:
+            //   Retransmission should be done for only for those packets that are
+            //   known to be dropped, as indicated by a Datagram Too Big message.
+            self.congestion.mss_shrank(before, self.effective_mss());
+        }
     }
 
     /// The source route that its segments take.

@@ -51,7 +51,9 @@ enum What {
 
 /// The next segment of the connection, if there is one to send.
 pub(crate) fn next<'a>(tcb: &'a mut Tcb, cx: &mut Context<'_>) -> Option<Segment<'a>> {
-    tcb.path_mtu.age(cx.now);
+    if tcb.path_mtu.is_old(cx.now) {
+        tcb.path_mtu.raise(tcb.path(), cx.config);
+    }
     let plan = plan(tcb, cx)?;
     let ecn = ecn(tcb, plan, cx);
     note(tcb, plan, cx);

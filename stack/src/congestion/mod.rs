@@ -14,6 +14,7 @@
 //! by [`Congestion::leave_recovery`], and does not count duplicate acknowledgments.
 
 mod cubic;
+mod initial;
 mod prr;
 mod reno;
 mod sender;
@@ -22,6 +23,7 @@ use crate::config::{Algorithm, Config, FastRetransmit};
 use crate::seq::SeqNum;
 use crate::time::Instant;
 use cubic::Cubic;
+use initial::initial_window;
 use prr::Prr;
 use reno::Reno;
 pub(crate) use sender::Sender;
@@ -813,14 +815,6 @@ impl Congestion {
         let back = if acked >= mss { mss } else { 0 };
         self.window.cwnd = (self.window.cwnd.saturating_sub(acked) + back).max(mss);
     }
-}
-
-/// IW, octets: `segments` within the bound of RFC 6928, unless they are more than its ten.
-fn initial_window(segments: u32, mss: u32) -> u32 {
-    // RFC 6928 §2:
-    //   min (10*MSS, max (2*MSS, 14600))                            (1)
-    let bound = (2 * mss).max(segments.max(10).saturating_mul(1460));
-    segments.max(1).saturating_mul(mss).min(bound).min(MAX_CWND)
 }
 
 #[cfg(test)]

@@ -318,10 +318,17 @@ impl Stack {
         let Some(slot) = self.find((report.local, report.remote)) else {
             return;
         };
-        self.act(slot, now, |tcb, cx| {
+        let learnt = self.act(slot, now, |tcb, cx| {
+            // Not even a host that believes everything tells it to other connections.
+            let (vouched, before) = (icmp::is_in_flight(tcb, &report), tcb.path_mtu.get());
             if let Some(reason) = icmp::arrives(tcb, &report, cx) {
                 settle::end(tcb, Some(reason), cx);
             }
+            let fell = tcb.path_mtu.get() < before;
+            (vouched && fell).then(|| (tcb.path(), tcb.path_mtu))
         });
+        if let Some(Some((path, connection))) = learnt {
+            self.paths.learn(path, &connection, now);
+        }
     }
 }

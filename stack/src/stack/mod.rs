@@ -14,6 +14,7 @@ use crate::ecn;
 use crate::fast_open::Servers;
 use crate::half_open::SynCache;
 use crate::listeners::{Listener, Listeners};
+use crate::path_mtu::Paths;
 use crate::reassembly::Reassembly;
 use crate::tcb::{Context, Origin, Settings, Tcb};
 use crate::time_wait::TimeWaits;
@@ -44,6 +45,8 @@ pub struct Stack {
     half_open: SynCache,
     /// What is known of servers (RFC 7413 §4.1.3).
     servers: Servers,
+    /// What is known of paths (RFC 1191 §6.2).
+    paths: Paths,
     schedule: Schedule,
     /// Packets that answer segments of no connection, or of one that is gone.
     replies: VecDeque<Vec<u8>>,
@@ -76,6 +79,7 @@ impl Stack {
             listeners: Listeners::default(),
             half_open: SynCache::default(),
             servers: Servers::default(),
+            paths: Paths::default(),
             schedule: Schedule::default(),
             replies: VecDeque::new(),
             reassembly: Reassembly::default(),
@@ -458,6 +462,9 @@ impl Stack {
         let Some(tcb) = self.connections.at_mut(slot) else {
             return false;
         };
+        if self.paths.has_news(&tcb.path_mtu) {
+            tcb.hear_of_path(&self.paths, now);
+        }
         let mut cx = Context {
             now,
             config: &self.config,

@@ -4,6 +4,7 @@ mod ends;
 mod hostile;
 mod listening;
 mod matrix;
+mod paths;
 mod recovery;
 mod routes;
 mod settings;
