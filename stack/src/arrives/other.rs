@@ -9,7 +9,8 @@ use crate::seq::SeqNum;
 use crate::tcb::{Context, Origin, Tcb};
 use crate::timeouts::Timer;
 use crate::{
-    CloseReason, Config, Event, State, UrgentPointer, recovery, sack, source_route, user_timeout,
+    CloseReason, Config, Event, State, UrgentPointer, recovery, sack, source_route, timeouts,
+    user_timeout,
 };
 use std::ops::ControlFlow::{Break, Continue};
 
@@ -271,6 +272,8 @@ fn fifth_ack(
     if ack.after(tcb.snd.nxt) {
         return Break(Disposition::Acknowledge);
     }
+    // What was dropped up to here has not been received: anybody could have sent it.
+    timeouts::heard(tcb, cx.now, cx.config);
     let says = if tcb.snd.una.before(ack) {
         Says::News
     } else if only_acknowledges && is_duplicate(tcb, segment) {

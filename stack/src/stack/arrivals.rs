@@ -10,7 +10,6 @@ use crate::half_open::Request;
 use crate::icmp;
 use crate::segment::Segment;
 use crate::source_route::{self, SourceRoute};
-use crate::timeouts;
 use crate::wire::{self, IpHeader, Malformed, Packet};
 use crate::{CloseReason, Instant, ListenerId, State};
 use std::net::IpAddr;
@@ -162,7 +161,6 @@ impl Stack {
         let mut way_back = envelope.route;
         let heard = self.act(slot, now, |tcb, cx| {
             (cx.ce, cx.route) = (envelope.ce, envelope.route);
-            timeouts::heard(tcb, now, cx.config);
             let disposition = match tcb.state {
                 State::SynSent => syn_sent::arrives(tcb, segment, cx),
                 _ => other::arrives(tcb, segment, cx),

@@ -199,6 +199,32 @@ fn unanswered_probes_end_the_connection() {
     assert_eq!(conn.events(), [end]);
 }
 
+#[rstest]
+#[case::r2(None, 243)]
+#[case::user_timeout(Some(seconds(25)), 25)]
+fn what_is_dropped_answers_no_probe(#[case] timeout: Option<Duration>, #[case] least: u64) {
+    let mut conn = Established::new(Config::default());
+    conn.set(SocketOptions {
+        user_timeout: timeout,
+        ..SocketOptions::default()
+    });
+    conn.wnd = WireWindow(0);
+    conn.say(Control::None, b"");
+    let start = conn.now();
+    conn.send(b"hello");
+    while conn.state() == State::Established {
+        conn.wait(seconds(1));
+        // Not in the window, and an acknowledgment of what was never sent.
+        conn.say_at(conn.seq + 1_000_000, Control::None, b"");
+        let una = conn.una;
+        conn.una += 1000;
+        conn.say(Control::None, b"");
+        conn.una = una;
+    }
+    let lasted = conn.now().since(start).as_secs();
+    assert!((least..=least + 61).contains(&lasted), "{lasted} s");
+}
+
 #[test]
 fn keep_alive_is_off_unless_asked_for() {
     let mut conn = Established::new(Config::default());
