@@ -227,9 +227,11 @@ pub(crate) fn on_ack(tcb: &mut Tcb, segment: &Segment<'_>, says: Says, cx: &mut 
     }
     find_loss(tcb, segment, says, (&news, duplicate), cx);
     tcb.recovery.was_probing = tcb.congestion.is_probing();
-    let pipe = in_flight(tcb);
-    tcb.congestion
-        .on_delivered(delivered, pipe, tcb.effective_mss());
+    if tcb.congestion.in_loss_recovery() {
+        let pipe = in_flight(tcb);
+        tcb.congestion
+            .on_delivered(delivered, pipe, tcb.effective_mss());
+    }
 }
 
 /// Step 3 of RFC 5682 §3.1: whether the timeout was spurious. The acknowledgment reports `news`,

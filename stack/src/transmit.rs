@@ -218,13 +218,17 @@ fn text(tcb: &mut Tcb, mss: u32, cx: &Context<'_>) -> Option<Plan> {
     let end = tcb.snd_end();
     let (next, reported) = recovery::not_reported(tcb, tcb.snd.next);
     tcb.snd.next = next;
+    if !next.before(end) {
+        nothing_is_held(tcb);
+        return None;
+    }
     let snd = &tcb.snd;
     let outstanding = if tcb.congestion.counts_reported() {
         next.since(snd.una)
     } else {
         recovery::in_flight(tcb)
     };
-    if next == snd.una && next == snd.nxt && next.before(end) {
+    if next == snd.una && next == snd.nxt {
         let sender = tcb.sender(cx.now);
         tcb.congestion.restart_if_idle(&sender, tcb.rtt.rto());
     }
@@ -238,15 +242,12 @@ fn text(tcb: &mut Tcb, mss: u32, cx: &Context<'_>) -> Option<Plan> {
     let allowance = tcb
         .congestion
         .allowance(outstanding, in_flight.is_none(), mss);
-    if !next.before(end) || len.max(1) > allowance {
+    if len.max(1) > allowance {
         // RFC 5681 §2:
         //   At any given time, a TCP MUST NOT send
         //   data with a sequence number higher than the sum of the highest
         //   acknowledged sequence number and the minimum of cwnd and rwnd.
-        tcb.snd.sws_override = false;
-        if !tcb.must_probe() {
-            tcb.timers.stop(Timer::Persist);
-        }
+        nothing_is_held(tcb);
         return None;
     }
     let with_fin = in_flight.map_or(snd.closing, |sent| snd.closing && sent == end);
@@ -274,6 +275,14 @@ fn text(tcb: &mut Tcb, mss: u32, cx: &Context<'_>) -> Option<Plan> {
             .start_if_idle(Timer::Persist, cx.now + cx.config.sws_override);
     }
     None
+}
+
+/// What could be sent, if anything, does not wait for silly-window avoidance.
+fn nothing_is_held(tcb: &mut Tcb) {
+    tcb.snd.sws_override = false;
+    if !tcb.must_probe() {
+        tcb.timers.stop(Timer::Persist);
+    }
 }
 
 /// Whether Nagle's algorithm or silly-window avoidance holds new text back, where `d` octets

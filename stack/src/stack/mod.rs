@@ -501,7 +501,10 @@ impl Stack {
         }
         tcb.in_output = sent;
         timeouts::settle(tcb, &mut cx);
-        settle::reschedule(tcb, &mut self.schedule);
+        // Its deadline is asked for when it has no more to send.
+        if !sent {
+            settle::reschedule(tcb, &mut self.schedule);
+        }
         sent
     }
 }
