@@ -282,9 +282,9 @@ pub(crate) fn heard(tcb: &mut Tcb, now: Instant, config: &Config) {
         tcb.timers
             .start(Timer::KeepAlive, now + keepalive.idle.max(least));
     }
-    if tcb.must_probe() && tcb.timers.is_running(Timer::User) {
+    if tcb.must_probe() {
         // An answered probe is no failure to deliver (MUST-37).
-        tcb.timers.stop(Timer::User);
+        user_timeout::begin_anew(tcb);
     }
 }
 
@@ -303,8 +303,8 @@ pub(crate) fn settle(tcb: &mut Tcb, cx: &mut Context<'_>) {
     }
     let (unacked, must_probe) = (tcb.has_unacked(), tcb.must_probe());
     let unfinished = unacked || tcb.snd.una.before(tcb.snd_end());
-    match user_timeout::effective(tcb, cx.config).filter(|_| unfinished) {
-        Some(timeout) => tcb.timers.start_if_idle(Timer::User, cx.now + timeout),
+    match user_timeout::deadline(tcb, unfinished, cx) {
+        Some(at) => tcb.timers.start(Timer::User, at),
         None => tcb.timers.stop(Timer::User),
     }
     if tcb.congestion.is_held() {

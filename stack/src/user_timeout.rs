@@ -7,7 +7,7 @@
 
 use crate::segment::Segment;
 use crate::tcb::{Context, Tcb};
-use crate::{Config, SocketOptions, timeouts};
+use crate::{Config, Instant, SocketOptions, timeouts};
 use std::time::Duration;
 
 /// The value of a User Timeout option (RFC 5482 §3.3), as on the wire.
@@ -55,6 +55,8 @@ pub(crate) struct UserTimeouts {
     remote: Option<Duration>,
     /// The own value has been in a segment other than a SYN.
     given: bool,
+    /// Since when something waits to be acknowledged.
+    waiting_since: Option<Instant>,
 }
 
 impl UserTimeouts {
@@ -101,6 +103,26 @@ pub(crate) fn option(tcb: &Tcb, syn: bool) -> Option<UserTimeout> {
 pub(crate) fn given(tcb: &mut Tcb, syn: bool) {
     if let Some(own) = &mut tcb.settings.user_timeouts {
         own.given |= !syn;
+    }
+}
+
+/// When USER_TIMEOUT is over, if something is `unfinished`. A value that changes meanwhile counts
+/// from when that began to wait.
+pub(crate) fn deadline(tcb: &mut Tcb, unfinished: bool, cx: &Context<'_>) -> Option<Instant> {
+    let timeout = effective(tcb, cx.config);
+    let own = tcb.settings.user_timeouts.as_mut()?;
+    if !unfinished {
+        own.waiting_since = None;
+        return None;
+    }
+    let since = *own.waiting_since.get_or_insert(cx.now);
+    timeout.map(|timeout| since + timeout)
+}
+
+/// What waits has waited for nothing up to now: there was progress, or an answer.
+pub(crate) fn begin_anew(tcb: &mut Tcb) {
+    if let Some(own) = &mut tcb.settings.user_timeouts {
+        own.waiting_since = None;
     }
 }
 

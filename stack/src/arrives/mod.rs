@@ -130,7 +130,7 @@ pub(crate) fn acknowledged(
     tcb.retransmits = 0;
     cx.counters.spurious_timeouts += u64::from(reaction.spurious);
     react(tcb, reaction);
-    tcb.timers.stop(Timer::User);
+    user_timeout::begin_anew(tcb);
     if reaction.keep_timer && tcb.timers.is_running(Timer::Retransmission) {
         // The timer of the first partial acknowledgment goes on.
     } else if tcb.has_unacked() {

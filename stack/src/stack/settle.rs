@@ -7,6 +7,7 @@ use crate::seq::SeqNum;
 use crate::tcb::{Context, Origin, Tcb};
 use crate::time_wait::TimeWait;
 use crate::timeouts::{self, Timer};
+use crate::user_timeout;
 use crate::{CloseReason, Config, ConnectionId, Event, Instant, Schedule, SocketOptions, State};
 
 impl Stack {
@@ -247,11 +248,12 @@ pub(super) fn options_changed(
     now: Instant,
     config: &Config,
 ) {
-    if options.keepalive.is_some() {
+    // An adopted user timeout may make the keep-alive timer too short (RFC 5482 §4.2).
+    if options.keepalive.is_some() || options.advertised_timeout.is_some() {
         tcb.timers.stop(Timer::KeepAlive);
         timeouts::heard(tcb, now, config);
     }
     if options.user_timeout.is_some() {
-        tcb.timers.stop(Timer::User);
+        user_timeout::begin_anew(tcb);
     }
 }
