@@ -3,6 +3,11 @@
 use crate::{Config, ConnectionId, Instant, ListenerId, SocketOptions};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+/// So long a Fast Open request that was reset counts as pending: the time that an unanswered one
+/// takes to be given up.
+const RESET_COUNTS: Duration = Duration::from_secs(60);
 
 /// A passive OPEN and its queues.
 #[derive(Debug)]
@@ -15,8 +20,10 @@ pub(crate) struct Listener {
     pub(crate) options: SocketOptions,
     /// Connections in SYN-RECEIVED.
     pub(crate) half_open: usize,
-    /// Those of them whose SYN brought text: PendingFastOpenRequests (RFC 7413 §4.2).
-    pub(crate) fast_opens: usize,
+    /// Those of them whose SYN brought text.
+    fast_opens: usize,
+    /// Others of that kind were reset: until when they count, the oldest first.
+    fast_open_resets: VecDeque<Instant>,
     /// Connections that nobody has accepted yet.
     pub(crate) ready: VecDeque<ConnectionId>,
     /// When it sent its last SYN cookie.
@@ -32,6 +39,7 @@ impl Listener {
             options,
             half_open: 0,
             fast_opens: 0,
+            fast_open_resets: VecDeque::new(),
             ready: VecDeque::new(),
             last_cookie: None,
         }
@@ -57,6 +65,35 @@ impl Listener {
     /// The SYN queue has no room.
     pub(crate) fn is_flooded(&self, config: &Config) -> bool {
         self.half_open >= self.half_open_limit(config)
+    }
+
+    /// PendingFastOpenRequests (RFC 7413 §4.2).
+    pub(crate) fn pending_fast_opens(&mut self, now: Instant) -> usize {
+        while self
+            .fast_open_resets
+            .front()
+            .is_some_and(|until| *until <= now)
+        {
+            self.fast_open_resets.pop_front();
+        }
+        self.fast_opens + self.fast_open_resets.len()
+    }
+
+    /// A SYN has brought text.
+    pub(crate) fn fast_open_begins(&mut self) {
+        self.fast_opens += 1;
+    }
+
+    /// Its connection has left SYN-RECEIVED, by a reset or in another way.
+    pub(crate) fn fast_open_ends(&mut self, reset: bool, now: Instant) {
+        self.fast_opens -= 1;
+        // RFC 7413 §5.1:
+        //   by continuing to account for those connection requests that
+        //   have just been reset against the listener's PendingFastOpenRequests
+        //   until a timeout period has passed.
+        if reset {
+            self.fast_open_resets.push_back(now + RESET_COUNTS);
+        }
     }
 
     /// The SYN queue is more than half full. One with room for a few only is never pressed.
@@ -160,5 +197,21 @@ mod tests {
             listener.half_open_limit(&Config::default()),
         );
         assert_eq!(limits, (ready, half_open));
+    }
+
+    #[test]
+    fn a_reset_fast_open_counts_for_a_minute() {
+        let at = |secs| Instant::ZERO + Duration::from_secs(secs);
+        let mut queues = listener("0.0.0.0:80", 8);
+        for _ in 0..3 {
+            queues.fast_open_begins();
+        }
+        queues.fast_open_ends(true, at(0));
+        queues.fast_open_ends(false, at(1));
+        queues.fast_open_ends(true, at(2));
+        assert_eq!(
+            [59, 60, 61, 62].map(|secs| queues.pending_fast_opens(at(secs))),
+            [2, 1, 1, 0]
+        );
     }
 }

@@ -44,14 +44,14 @@ impl Stack {
     ) -> Option<FastOpen> {
         let is_server = self.config.fast_open.is_server();
         let option = options.fast_open.filter(|_| is_server)?;
-        let queues = self.listeners.get(listener)?;
+        let queues = self.listeners.get_mut(listener)?;
         let most = queues.options.fast_open.filter(|most| *most > 0)?;
         self.counters.fast_open_requests += u64::from(option == FastOpenOption::Request);
         // RFC 7413 §4.2:
         //   If this variable goes over a preset system limit, the
         //   server MUST disable TFO for all new connection requests until
         //   PendingFastOpenRequests drops below the system limit.
-        if queues.fast_opens >= most {
+        if queues.pending_fast_opens(now) >= most {
             self.counters.fast_open_overflows += 1;
             return None;
         }
@@ -77,7 +77,7 @@ impl Stack {
     /// The application may have a connection whose SYN brought text.
     pub(super) fn fast_opened(&mut self, listener: ListenerId, id: ConnectionId) {
         if let Some(queues) = self.listeners.get_mut(listener) {
-            queues.fast_opens += 1;
+            queues.fast_open_begins();
             queues.ready.push_back(id);
             self.events.push_back(Event::Acceptable { listener });
         }
@@ -107,7 +107,13 @@ impl Stack {
         //   and (most importantly) no response (SYN-ACK) from the server at all,
         //   i.e., connection timeout.
         let failed = match (tcb.state, own.granted) {
-            (State::Closed, _) => tcb.reason != Some(CloseReason::Refused),
+            (State::Closed, _) => match tcb.reason {
+                // A RST is an answer.
+                Some(CloseReason::Refused) => false,
+                Some(CloseReason::TimedOut | CloseReason::Unreachable) => true,
+                // This side has ended it, which says something only if an answer was overdue.
+                _ => tcb.retransmits > 0,
+            },
             (_, Some(cookie)) => {
                 self.servers.granted(local, remote, cookie, tcb.snd.mss);
                 false

@@ -68,7 +68,8 @@ impl Stack {
         let (after, id, origin, owned) = (tcb.state, tcb.id, tcb.origin, tcb.owned);
         let sockets = (tcb.local, tcb.remote);
         let timed_out = tcb.reason == Some(CloseReason::TimedOut);
-        let reset = timed_out || tcb.reason == Some(CloseReason::Reset);
+        let was_reset = tcb.reason == Some(CloseReason::Reset);
+        let reset = timed_out || was_reset;
         match (before.is_current(), after.is_current()) {
             (false, true) => self.counters.curr_estab += 1,
             (true, false) => self.counters.curr_estab -= 1,
@@ -83,7 +84,8 @@ impl Stack {
             self.learn(slot, now);
         }
         if before == State::SynReceived && after != before {
-            self.left_syn_received(id, origin, after, opened);
+            let fast_open = opened.then_some((was_reset, now));
+            self.left_syn_received(id, origin, after, fast_open);
         } else if before == State::SynSent && after == State::Established {
             self.events.push_back(Event::Connected { id });
         }
@@ -110,7 +112,14 @@ impl Stack {
         }
     }
 
-    fn left_syn_received(&mut self, id: ConnectionId, origin: Origin, after: State, opened: bool) {
+    /// `fast_open` says of a connection opened with text whether it was reset, and when.
+    fn left_syn_received(
+        &mut self,
+        id: ConnectionId,
+        origin: Origin,
+        after: State,
+        fast_open: Option<(bool, Instant)>,
+    ) {
         match origin {
             Origin::Active if after != State::Closed => {
                 self.events.push_back(Event::Connected { id });
@@ -121,8 +130,9 @@ impl Stack {
                     return;
                 };
                 queues.half_open -= 1;
-                queues.fast_opens -= usize::from(opened);
-                if after != State::Closed && !opened {
+                if let Some((reset, now)) = fast_open {
+                    queues.fast_open_ends(reset, now);
+                } else if after != State::Closed {
                     queues.ready.push_back(id);
                     self.events.push_back(Event::Acceptable { listener });
                 }

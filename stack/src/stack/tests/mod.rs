@@ -1,6 +1,7 @@
 mod counted;
 mod data;
 mod ends;
+mod fast_open;
 mod hostile;
 mod listening;
 mod matrix;
