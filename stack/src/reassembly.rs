@@ -27,15 +27,15 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Debug, Default)]
 pub(crate) struct Reassembly(VecDeque<Partial>);
 
-/// Whose fragments belong together.
-type Key = (IpAddr, IpAddr, u32, u8);
+/// Whose fragments belong together: addresses, identification, and in IPv4 the protocol.
+type Key = (IpAddr, IpAddr, u32, Option<u8>);
 
 #[derive(Debug)]
 struct Partial {
     key: Key,
     began: Instant,
-    /// Header of the fragment that came first in the packet, if it has come.
-    header: Option<IpHeader>,
+    /// Header and protocol of the fragment that came first in the packet, if it has come.
+    header: Option<(IpHeader, u8)>,
     /// One of the fragments is marked CE.
     congested: bool,
     /// One of the fragments is Not-ECT.
@@ -60,14 +60,11 @@ impl Reassembly {
         fragment: &Fragment<'_>,
         limit: usize,
     ) -> Option<Whole> {
-        if limit == 0 {
+        if limit == 0 || misfits(fragment) {
             return None;
         }
-        let Fragment {
-            ip, id, protocol, ..
-        } = *fragment;
         self.0.retain(|partial| now.since(partial.began) < PATIENCE);
-        let key = (ip.src, ip.dst, id, protocol);
+        let key = key_of(fragment);
         let known = self.0.iter().position(|partial| partial.key == key);
         let at = known.unwrap_or_else(|| self.begin(key, now, limit));
         let partial = &mut self.0[at];
@@ -78,7 +75,7 @@ impl Reassembly {
             return None;
         }
         let whole = self.0.remove(at)?;
-        let mut header = whole.header?;
+        let (mut header, protocol) = whole.header?;
         if whole.congested {
             // RFC 3168 §5.3:
             //   Set the CE codepoint on the reassembled packet.  However, this
@@ -102,6 +99,33 @@ impl Reassembly {
     }
 }
 
+fn key_of(fragment: &Fragment<'_>) -> Key {
+    let (src, dst) = (fragment.ip.src, fragment.ip.dst);
+    // RFC 8200 §4.5:
+    //   The Next Header values in the Fragment headers of different
+    //   fragments of the same original packet may differ.  Only the value
+    //   from the Offset zero fragment packet is used for reassembly.
+    let protocol = src.is_ipv4().then_some(fragment.protocol);
+    (src, dst, fragment.id, protocol)
+}
+
+/// It can be part of no packet, and says nothing about the one that it names.
+fn misfits(fragment: &Fragment<'_>) -> bool {
+    // RFC 8200 §4.5:
+    //   If the length of a fragment, as derived from the fragment
+    //   packet's Payload Length field, is not a multiple of 8 octets
+    //   and the M flag of that fragment is 1, then that fragment must
+    //   be discarded
+    let len = fragment.payload.len();
+    let odd = fragment.more && !len.is_multiple_of(8);
+    // RFC 8200 §4.5:
+    //   If the length and offset of a fragment are such that the
+    //   Payload Length of the packet reassembled from that fragment
+    //   would exceed 65,535 octets, then that fragment must be
+    //   discarded
+    odd || len == 0 || fragment.offset + len > MAX_OCTETS
+}
+
 impl Partial {
     fn new(key: Key, now: Instant) -> Self {
         Self {
@@ -120,10 +144,7 @@ impl Partial {
     /// Takes a fragment in; `None` if it cannot belong to the others.
     fn take(&mut self, fragment: &Fragment<'_>) -> Option<()> {
         let piece = fragment.offset..fragment.offset + fragment.payload.len();
-        let in_units = fragment.payload.len().is_multiple_of(8);
-        let misfits = fragment.more && !in_units || piece.is_empty() || piece.end > MAX_OCTETS;
-        let beyond = self.end.is_some_and(|end| piece.end > end);
-        if misfits || beyond {
+        if self.end.is_some_and(|end| piece.end > end) {
             return None;
         }
         if !fragment.more {
@@ -151,7 +172,7 @@ impl Partial {
         self.congested |= fragment.ip.tos & ecn::FIELD == ecn::CE;
         self.incapable |= fragment.ip.tos & ecn::FIELD == 0;
         if fragment.offset == 0 {
-            self.header = Some(fragment.ip);
+            self.header = Some((fragment.ip, fragment.protocol));
         }
         self.join(piece);
         (self.pieces.len() <= MAX_PIECES).then_some(())
@@ -288,6 +309,56 @@ mod tests {
                 .is_none()
         );
         assert_eq!(parts.0.len(), 1);
+    }
+
+    #[rstest]
+    #[case::ipv4(false, None)]
+    #[case::ipv6(true, Some(6))]
+    fn next_header_values_may_differ_in_ipv6_only(
+        #[case] v6: bool,
+        #[case] protocol: Option<u8>,
+        #[values(false, true)] first_comes_last: bool,
+    ) {
+        let mut parts = Reassembly::default();
+        let first = fragment(v6, 0, true, &[1; 8]);
+        let other = Fragment {
+            protocol: 60,
+            ..fragment(v6, 8, false, &[2; 8])
+        };
+        let mut order = [first, other];
+        if first_comes_last {
+            order.reverse();
+        }
+        let [_, done] = order.map(|part| parts.arrives(Instant::ZERO, &part, LIMIT));
+        assert_eq!(done.map(|(_, protocol, _)| protocol), protocol);
+    }
+
+    #[rstest]
+    #[case::one_octet(8, true, 1)]
+    #[case::seven(8, true, 7)]
+    #[case::nine(8, true, 9)]
+    #[case::empty(8, true, 0)]
+    #[case::one_too_long(65_528, false, 8)]
+    #[case::much_too_long(65_528, true, 16)]
+    fn what_can_be_no_part_is_dropped_alone(
+        #[values(false, true)] v6: bool,
+        #[case] offset: usize,
+        #[case] more: bool,
+        #[case] len: usize,
+    ) {
+        let mut parts = Reassembly::default();
+        arrive(&mut parts, &fragment(v6, 0, true, &[1; 8]));
+        assert!(arrive(&mut parts, &fragment(v6, offset, more, &vec![9; len])).is_none());
+        let done = arrive(&mut parts, &fragment(v6, 8, false, &[2; 8]));
+        assert_eq!(done, Some([[1; 8], [2; 8]].concat()));
+    }
+
+    #[rstest]
+    #[case::odd_and_last(8, false, 7)]
+    #[case::in_units(8, true, 16)]
+    #[case::the_longest(65_528, false, 7)]
+    fn what_can_be_a_part_is_taken(#[case] at: usize, #[case] more: bool, #[case] len: usize) {
+        assert!(!misfits(&fragment(true, at, more, &vec![0; len])));
     }
 
     #[rstest]
