@@ -63,7 +63,9 @@ fn new_incarnation(record: &TimeWait, segment: &Segment<'_>, cx: &Around<'_>) ->
     }
     // RFC 6191 §2, where the last sequence number seen is that of the FIN.
     let newer = segment.seq.after_or_eq(record.rcv_nxt);
-    let accepted = match (record.ts.enabled, segment.timestamps) {
+    // "If TCP Timestamps would be enabled for the new incarnation": if both ends have them.
+    let timestamps = segment.timestamps.filter(|_| cx.config.timestamps);
+    let accepted = match (record.ts.enabled, timestamps) {
         (true, Some(timestamps)) => {
             let (val, recent) = (SeqNum(timestamps.val), SeqNum(record.ts.recent()));
             val.after(recent) || val == recent && newer

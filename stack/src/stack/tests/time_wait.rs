@@ -1,11 +1,12 @@
 //! TIME-WAIT as a record: who keeps it, how many there are, who may take its place.
 
 use super::millis;
-use super::testing::{Established, Pair, Side, syn};
-use crate::segment::{Control, SynOptions};
+use super::testing::{Established, Pair, Seen, Side, syn};
+use crate::segment::{Control, Segment, SynOptions, Timestamps};
 use crate::{
     CallError, CloseReason, Config, Event, SocketOptions, State, SynInTimeWait, Timer, UserTimeout,
 };
+use rstest::rstest;
 use std::time::Duration;
 
 /// A connection in TIME-WAIT that the application still owns.
@@ -79,6 +80,29 @@ fn a_host_may_be_told_to_acknowledge_every_syn() {
         assert_eq!(conn.probe.inject(syn)[0].summary(), "A");
     }
     assert_eq!(conn.state(), State::TimeWait);
+}
+
+#[rstest]
+#[case::on_and_old(true, -500, "SA")]
+#[case::off_and_old(false, -500, "")]
+#[case::off_and_the_fin_itself(false, -1, "")]
+#[case::off_and_new(false, 0, "SA")]
+fn timestamps_of_a_syn_count_only_if_this_host_has_them_too(
+    #[case] timestamps: bool,
+    #[case] ahead: i32,
+    #[case] answer: &str,
+) {
+    let mut conn = owned(Config {
+        timestamps,
+        ..Config::default()
+    });
+    let syn = Segment {
+        timestamps: Some(Timestamps { val: 99, ecr: 0 }),
+        ..syn(conn.seq.0.wrapping_add_signed(ahead), SynOptions::default())
+    };
+    let got = conn.probe.inject(syn);
+    let got = got.first().map(Seen::summary).unwrap_or_default();
+    assert_eq!(got, answer);
 }
 
 #[test]
