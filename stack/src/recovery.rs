@@ -441,10 +441,16 @@ fn outstanding(tcb: &Tcb) -> Outstanding {
     }
 }
 
+/// Whether the peer has reported all of a segment in flight.
+pub(crate) fn is_reported(tcb: &Tcb, sent: &Sent) -> bool {
+    let reported = tcb.recovery.board.sacked();
+    reported.octets_in(sent.seq, sent.end) == sent.end.since(sent.seq)
+}
+
 /// Whether a segment in flight is taken for lost.
 pub(crate) fn is_lost(tcb: &Tcb, sent: &Sent) -> bool {
     let recovery = &tcb.recovery;
-    if sent.sacked {
+    if is_reported(tcb, sent) {
         false
     } else if by_time(tcb) {
         recovery.lost_in(sent.seq, sent.end) > 0

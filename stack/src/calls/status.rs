@@ -42,7 +42,7 @@ pub(crate) fn status(tcb: &Tcb, now: Instant, config: &Config) -> Status {
         user_timeout: user_timeout::effective(tcb, config),
         probes: tcb.probes,
         in_flight: snd.queue.in_flight_count() as u32,
-        sacked: count(&|sent| sent.sacked),
+        sacked: count(&|sent| recovery::is_reported(tcb, sent)),
         lost: count(&|sent| recovery::is_lost(tcb, sent)),
         sent_again: count(&|sent| sent.again),
         unacked: snd.queue.len() as u32 - unsent,
