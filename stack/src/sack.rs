@@ -8,9 +8,10 @@
 use crate::segment::{SackBlock, SackBlocks};
 use crate::seq::SeqNum;
 use crate::tcb::Rcv;
+use std::ops::Range;
 
-/// Arrivals that are remembered. Three of them can be repeated beside the newest one; more are
-/// kept because neighbours melt into one block.
+/// Blocks whose last arrivals are remembered. Three of them can be repeated beside the newest one;
+/// more are kept because some are filled up by then, or melt into one.
 const REMEMBERED: usize = 8;
 
 /// What selective acknowledgments report beside what the queue holds.
@@ -22,7 +23,8 @@ pub(crate) struct SackReport {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Memory {
-    /// Sequence numbers of the last segments that came out of order, the newest first.
+    /// Sequence numbers of the last segments that came out of order in each block, the newest
+    /// first.
     newest: [SeqNum; REMEMBERED],
     /// How many there are.
     known: u8,
@@ -31,17 +33,19 @@ struct Memory {
 }
 
 impl SackReport {
-    /// A segment that begins at `seq` came out of order.
-    pub(crate) fn arrived(&mut self, seq: SeqNum) {
+    /// A segment that begins at `seq` came out of order; `block` holds it now.
+    pub(crate) fn arrived(&mut self, seq: SeqNum, (left, right): SackBlock) {
         let memory = self.memory.get_or_insert_default();
-        let known = usize::from(memory.known);
-        let place = memory.newest[..known]
-            .iter()
-            .position(|newest| *newest == seq);
-        let place = place.unwrap_or(known.min(REMEMBERED - 1));
-        memory.known = memory.known.max(place as u8 + 1);
-        memory.newest[..=place].rotate_right(1);
-        memory.newest[0] = seq;
+        let former = **memory;
+        let others = former.newest[..usize::from(former.known)].iter();
+        // The newest arrival stands for all of its block.
+        let others = others.filter(|other| other.before(left) || other.after_or_eq(right));
+        let newest = [seq].into_iter().chain(others.copied());
+        memory.known = 0;
+        for (place, seq) in memory.newest.iter_mut().zip(newest) {
+            *place = seq;
+            memory.known += 1;
+        }
     }
 
     /// These octets came again; the next ACK reports the last such.
@@ -93,7 +97,7 @@ impl SackReport {
         //   The data receiver SHOULD include as many distinct SACK blocks as
         //   possible in the SACK option.
         for piece in recent.chain(rcv.queue.held()) {
-            let block = (rcv.nxt + piece.start as u32, rcv.nxt + piece.end as u32);
+            let block = block_at(rcv.nxt, &piece);
             if report.len() == most {
                 break;
             }
@@ -103,6 +107,11 @@ impl SackReport {
         }
         report
     }
+}
+
+/// The block that reports a piece of the receive queue.
+pub(crate) fn block_at(nxt: SeqNum, piece: &Range<usize>) -> SackBlock {
+    (nxt + piece.start as u32, nxt + piece.end as u32)
 }
 
 /// The first octets of text at `seq` that were received before.
@@ -151,8 +160,9 @@ mod tests {
             let text = vec![7; end.since(start) as usize];
             let advance = rcv.queue.insert(start.since(rcv.nxt) as usize, &text) as u32;
             rcv.nxt += advance;
-            if advance == 0 {
-                rcv.sack.arrived(start);
+            let offset = start.since(rcv.nxt) as usize;
+            if let Some(block) = rcv.queue.held_around(offset).filter(|_| advance == 0) {
+                rcv.sack.arrived(start, block_at(rcv.nxt, &block));
             }
         }
         let blocks = rcv.sack.blocks(rcv, 4);
@@ -178,6 +188,17 @@ mod tests {
             [(5500, 7000), (7500, 8000)]
         );
         assert_eq!(takes(&mut rcv, SeqNum(5000), 500), [(7500, 8000)]);
+    }
+
+    #[test]
+    fn a_block_that_grows_for_long_does_not_make_the_others_forgotten() {
+        let mut rcv = receiver(SeqNum(0));
+        takes(&mut rcv, SeqNum(5000), 100);
+        takes(&mut rcv, SeqNum(1000), 100);
+        for grown in 1..19 {
+            let blocks = [(3000, 3000 + 100 * grown), (1000, 1100), (5000, 5100)];
+            assert_eq!(takes(&mut rcv, SeqNum(2900 + 100 * grown), 100), blocks);
+        }
     }
 
     #[test]

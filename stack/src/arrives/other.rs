@@ -404,8 +404,10 @@ fn seventh_text(tcb: &mut Tcb, segment: &Segment<'_>, cx: &mut Context<'_>) -> C
     //   processing (SHLD-31).
     let advance = tcb.rcv.queue.insert(offset as usize, segment.text) as u32;
     tcb.rcv.nxt += advance;
-    if tcb.sack && advance == 0 {
-        tcb.rcv.sack.arrived(segment.seq);
+    let held = tcb.rcv.queue.held_around(offset as usize);
+    if let Some(piece) = held.filter(|_| tcb.sack && advance == 0) {
+        let block = sack::block_at(tcb.rcv.nxt, &piece);
+        tcb.rcv.sack.arrived(segment.seq, block);
     }
     tcb.rcv.unacked += advance;
     tcb.rcv.octets += u64::from(advance);
