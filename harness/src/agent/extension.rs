@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 /// The group.
 pub const GROUP: u8 = 0x7f;
 /// Version of what is written here. Both ends must have the same.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// The one primitive of requests and their responses.
 const ASK: u8 = 0x00;
@@ -42,6 +42,8 @@ pub enum Ask {
         /// Nobody else may use the host meanwhile.
         alone: bool,
     },
+    /// What these settings of the host are, by the names of `sysctl`.
+    Settings(Vec<String>),
     /// The application is to behave so from now on.
     Behave {
         /// It accepts at once.
@@ -50,7 +52,7 @@ pub enum Ask {
         reads: bool,
         /// Length of the accept queue where a `listen` does not say.
         backlog: Option<u32>,
-        /// Options of every socket.
+        /// Options of every socket; of the host's settings only those that a socket can have.
         set: SocketSettings,
     },
     /// The four-tuple belongs to the connection.
@@ -88,6 +90,8 @@ pub enum Answer {
     State(Option<State>),
     /// A number, if the host can tell.
     Number(Option<i64>),
+    /// Settings of the host and their values, but for those that it has not.
+    Settings(BTreeMap<String, String>),
 }
 
 /// Something that the application saw.

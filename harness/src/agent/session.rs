@@ -9,11 +9,13 @@ use super::upper_tester::UpperTester;
 use super::whole_host::{Loan, WholeHost, Wish};
 use crate::device::kernel::Kernel;
 use crate::device::kernel::application::Manner;
+use crate::device::kernel::settings::of_a_socket;
 use crate::device::kernel::sockets::Sockets;
+use crate::device::kernel::sysctls;
 use crate::device::{AppCall, Refused};
 use crate::spec::case::SocketSettings;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::os::fd::AsFd;
@@ -214,7 +216,8 @@ impl<'s> Session<'s> {
         Next::Answer(match ask {
             Ask::Hello { .. } => Answer::Done,
             Ask::Arrange { settings, alone } => self.arrange(Wish { settings, alone }),
-            Ask::Behave { set, .. } if !set.system.is_empty() => {
+            Ask::Settings(names) => Answer::Settings(told(names)),
+            Ask::Behave { set, .. } if !set.system.iter().all(|(name, _)| of_a_socket(name)) => {
                 Answer::Unsupported("settings of the whole host in `behave`".to_owned())
             }
             Ask::Call(_, AppCall::Set(_)) if !may_set => {
@@ -296,6 +299,17 @@ impl<'s> Session<'s> {
         }
         Ok(())
     }
+}
+
+/// What settings of the host are; a secret is none of them.
+fn told(names: Vec<String>) -> BTreeMap<String, String> {
+    let is_told = |name: &String| !name.ends_with("_key") && !name.ends_with("_secret");
+    let value = |name: String| sysctls::get(&name).ok().map(|value| (name, value));
+    names
+        .into_iter()
+        .filter(is_told)
+        .filter_map(value)
+        .collect()
 }
 
 /// What tells a request from others of the same session: its number, and all that it says.

@@ -249,6 +249,10 @@ pub(super) struct HostArguments {
     #[arg(long, value_name = "NAME", default_value = remote::DEFAULT_PROFILE,
           help_heading = "Host")]
     pub profile: String,
+    /// The host has the settings that its profile pins: play what leans on them, though nobody
+    /// can look.
+    #[arg(long, help_heading = "Host")]
+    pub pinned: bool,
 }
 
 impl HostArguments {
@@ -272,6 +276,7 @@ impl HostArguments {
             ("--max-half-open", self.max_half_open != MOST_HALF_OPEN),
             ("--i-may-test-this-host", self.i_may_test_this_host),
             ("--profile", self.profile != remote::DEFAULT_PROFILE),
+            ("--pinned", self.pinned),
         ];
         flags
             .iter()

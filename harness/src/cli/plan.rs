@@ -2,6 +2,7 @@
 
 use super::arguments::{Families, FilterArguments, HostArguments};
 use super::meant;
+use super::remote::settings::{self, Unmade, skip_leaning};
 use super::remote::{Remote, Slip, end};
 use super::{Context, Failure};
 use crate::device::{BUNDLED, FOREIGN, InProcess};
@@ -148,8 +149,10 @@ pub(super) struct Plan {
     pub cases: Vec<Case>,
     /// The ids of all cases that the device can play; `None` where nobody knows.
     pub(super) able: Option<Vec<String>>,
-    /// Settings that the profile pins, and nobody has made on this host.
-    unpinned: Vec<(String, String)>,
+    /// Settings that the profile counts on, and this host may not have.
+    unmade: Vec<Unmade>,
+    /// So many of the cases lean on them.
+    leaning: usize,
 }
 
 impl Plan {
@@ -204,13 +207,9 @@ impl Plan {
                     target.name()
                 ))
             })?;
-        let mut unpinned = Vec::new();
+        let mut unmade = Vec::new();
         if let Target::Host(remote) = &target {
-            // Without an agent that lends its host nobody can pin its settings, and without any
-            // nobody tells what goes on in it.
-            if !remote.pins() {
-                unpinned = std::mem::take(&mut profile.pinned);
-            }
+            unmade = remote.settle(&mut profile)?;
             profile.observes = remote.observes();
         }
         let families = target.families(filter.family);
@@ -231,6 +230,7 @@ impl Plan {
             Target::Simulated(device) => skip_unfit(device, &mut cases),
             Target::Kernel => {}
         }
+        let leaning = skip_leaning(&mut cases, &profile.leaning, &unmade);
         if target.is_on_the_real_clock() && !slow {
             for case in cases
                 .iter_mut()
@@ -246,27 +246,14 @@ impl Plan {
             service,
             cases,
             able,
-            unpinned,
+            unmade,
+            leaning,
         })
     }
 
-    /// What a reader of the verdicts has to know: the profile tells how a host behaves whose
-    /// settings are such, and nobody has looked whether they are.
+    /// What a reader of the verdicts has to know of the host's settings.
     pub(super) fn caution(&self) -> Option<String> {
-        if self.unpinned.is_empty() {
-            return None;
-        }
-        let settings: Vec<String> = self
-            .unpinned
-            .iter()
-            .map(|(n, v)| format!("{n}={v}"))
-            .collect();
-        Some(format!(
-            "profile {} is that of a host with {}; nobody has looked whether this one is so. What \
-             fails may be due to that: make the settings there (`tcpspec agent --whole-host` does)",
-            self.profile.device,
-            settings.join(" ")
-        ))
+        settings::caution(&self.profile.device, &self.unmade, self.leaning)
     }
 
     /// How many specs the selected cases belong to.

@@ -9,6 +9,7 @@ mod ports;
 mod range;
 mod rehearsal;
 mod round;
+pub(super) mod settings;
 mod watch;
 
 pub(super) use connection::{Connection, SETCAP, milliseconds, shed_powers};
@@ -55,6 +56,8 @@ pub(super) struct Remote {
     profile: String,
     /// What listens there: a name, or a file.
     service: Option<String>,
+    /// Somebody says that it has the settings which the profile pins.
+    pinned: bool,
 }
 
 impl Remote {
@@ -105,6 +108,7 @@ impl Remote {
             vlan: arguments.vlan,
             profile: arguments.profile.clone(),
             service: arguments.service.clone(),
+            pinned: arguments.pinned,
         })
     }
 
@@ -123,12 +127,6 @@ impl Remote {
             Reach::Agent(_) => self.host.address.to_string(),
             Reach::Service { port, .. } => SocketAddr::new(self.host.address, port).to_string(),
         }
-    }
-
-    /// The host's settings can be pinned.
-    pub(super) fn pins(&self) -> bool {
-        let whole_host = true;
-        self.host.reach == Reach::Agent(Abilities::Extension { whole_host })
     }
 
     /// What somebody tells of what goes on in the host.

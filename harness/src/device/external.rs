@@ -16,6 +16,7 @@ use super::{
     Setup, Waitable,
 };
 use crate::agent::extension::Ask;
+use crate::device::kernel::settings::of_a_socket;
 use crate::link::clock::CaseClock;
 use crate::link::ethernet::{Mailbox, Station};
 use crate::spec::case::{Case, State};
@@ -64,7 +65,8 @@ pub struct Host {
     pub reach: Reach,
     /// Where the agent is, if [`Reach::Agent`] says that there is one.
     pub agent: Option<Contact>,
-    /// Settings of the host that hold for every case, where its agent may change them.
+    /// Settings that hold for every case: of the host, where its agent may change them, or else
+    /// those that sockets can have for themselves.
     pub pinned: Vec<(String, String)>,
     /// Largest IP packet on the way to it, octets.
     pub mtu: u16,
@@ -111,6 +113,9 @@ impl Host {
         } else if let Some(demand) = demand {
             let reason = format!("{} (start the agent with --whole-host)", demand.reason);
             return Err(NotStarted::Unfit(reason));
+        } else {
+            let pinned = self.pinned.iter().filter(|(name, _)| of_a_socket(name));
+            agent.give_sockets(pinned.cloned().collect());
         }
         Ok(agent)
     }

@@ -122,7 +122,8 @@ impl Deviation {
     }
 }
 
-/// A glob of case ids: a path glob, and constraints in brackets.
+/// A glob of case ids: a path glob, and constraints in brackets. Two are equal if they are written
+/// alike.
 ///
 /// `3.10.7.4/rst-*[state=CLOSING,v6]` is every case of specs with such a name whose parameter
 /// `state` is CLOSING, on IPv6; all else is free.
@@ -131,6 +132,12 @@ pub struct CaseGlob {
     path: Glob,
     constraints: Vec<(Option<String>, Glob)>,
     text: String,
+}
+
+impl PartialEq for CaseGlob {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
 }
 
 impl CaseGlob {

@@ -1,5 +1,6 @@
 //! What a device claims, what its makers chose, and how precisely it can be measured.
 
+use super::deviations::CaseGlob;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -18,6 +19,17 @@ pub struct Profile {
     pub slack: Slack,
     /// Settings of the device that are pinned for every case (`sysctl` on Linux).
     pub pinned: Vec<(String, String)>,
+    /// The cases that fail where one of those is otherwise.
+    pub leaning: Vec<Leaning>,
+}
+
+/// Cases whose verdict takes a pinned setting.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Leaning {
+    /// The setting.
+    pub setting: String,
+    /// The cases: any of these.
+    pub cases: Vec<CaseGlob>,
 }
 
 /// Measuring slack: it widens `within`, `after` and ranges, never `silence`.

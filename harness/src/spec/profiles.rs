@@ -3,9 +3,10 @@
 
 use super::claims::{self, CLAIMS, OBSERVABLES, POLICIES, Values};
 use super::decode::Reader;
+use super::deviations::CaseGlob;
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::expr::{self, Type};
-use super::profile::{Profile, Slack};
+use super::profile::{Leaning, Profile, Slack};
 use super::table::{self, Entry, Shape};
 use super::yaml::{Document, Node};
 use std::borrow::Cow;
@@ -48,6 +49,12 @@ pub const PROFILE: &[Entry] = &[
         "pinned",
         Shape::Special("map of setting to value"),
         "settings for every case",
+    ),
+    entry(
+        "leaning",
+        Shape::Special("map of setting to globs of case ids"),
+        "cases that fail where a pinned setting is otherwise: on a host on which nobody makes it \
+         they are skipped",
     ),
 ];
 
@@ -115,7 +122,38 @@ pub(super) fn read(document: &Document) -> Result<Profile, Diagnostics> {
             .pinned
             .extend(value.map(|value| (entry.key.into_owned(), value)));
     }
+    if let Some(node) = fields.get("leaning") {
+        profile.leaning = leaning(&mut reader, node, &profile.pinned);
+    }
     Diagnostics(reader.faults).or(profile)
+}
+
+fn leaning<'a>(
+    reader: &mut Reader<'a>,
+    node: &Node<'a>,
+    pinned: &[(String, String)],
+) -> Vec<Leaning> {
+    let mut all = Vec::new();
+    for entry in node.entries().unwrap_or_default() {
+        if !pinned.iter().any(|(name, _)| *name == *entry.key) {
+            let message = format!("`{}` is not pinned", entry.key);
+            let (source, span) = (entry.node.source(), entry.key_span);
+            let fault = Diagnostic::error("profile::leaning", source, span, message);
+            reader.fault(fault.help("cases lean on a setting that stands in `pinned`"));
+        }
+        let mut cases = Vec::new();
+        for item in reader.list(&entry.node, "globs of case ids") {
+            match CaseGlob::new(&item.text().unwrap_or_default()) {
+                Ok(glob) => cases.push(glob),
+                Err(why) => reader.fault(item.error("profile::leaning", why)),
+            }
+        }
+        all.push(Leaning {
+            setting: entry.key.into_owned(),
+            cases,
+        });
+    }
+    all
 }
 
 fn policy<'a>(reader: &mut Reader<'a>, entry: &super::yaml::Entry<'a>) -> Option<String> {

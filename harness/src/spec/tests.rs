@@ -25,6 +25,21 @@ fn every_embedded_file_is_good() {
 }
 
 #[test]
+fn what_leans_on_a_setting_is_there() {
+    let suite = embedded();
+    let ids: Vec<String> = case_names(&Sources::embedded())
+        .into_iter()
+        .flat_map(|(_, names)| names.unwrap())
+        .collect();
+    let linux = suite.profile("linux").unwrap();
+    assert!(!linux.leaning.is_empty());
+    for glob in linux.leaning.iter().flat_map(|list| &list.cases) {
+        let is_there = ids.iter().any(|id| glob.matches(id));
+        assert!(is_there, "no case is called {}", glob.text());
+    }
+}
+
+#[test]
 fn names_are_those_of_the_cases() {
     let sources = Sources::embedded();
     let suite = embedded();

@@ -26,6 +26,7 @@ use std::num::NonZero;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 /// The first argument that makes this program the service.
 const SERVE: &str = "serve";
@@ -56,6 +57,7 @@ const TESTS: &[(&str, Test)] = &[
     }),
     ("host/few-packets-and-connections", |_| care::gently()),
     ("host/a-flood", |_| flood::floods()),
+    ("host/linux-as-it-is", |_| as_it_is()),
     ("host/linux-over-ipv4", |rig| conforms(rig, &V4)),
     ("host/linux-over-ipv6", |rig| conforms(rig, &V6)),
     ("host/discard-echo-and-ssh", services::our_own),
@@ -241,6 +243,69 @@ fn with_an_agent() -> Result<(), Failed> {
     let unplayed = cases.iter().filter(unplayed).count();
     if cases.len() < 500 || unplayed * 20 > cases.len() {
         return Err(format!("{unplayed} of {} cases were not played", cases.len()).into());
+    }
+    Ok(())
+}
+
+/// A host whose settings nobody makes fails nothing that it passes with them: what leans on them is
+/// left out by name, and its sockets have Reno whatever the host has.
+fn as_it_is() -> Result<(), Failed> {
+    let rig = Rig::build()?;
+    for setting in [
+        "tcp_congestion_control=bbr",
+        "tcp_congestion_control=cubic",
+        "tcp_early_retrans=3",
+        "tcp_invalid_ratelimit=500",
+        "tcp_no_metrics_save=0",
+    ] {
+        let (name, value) = setting.split_once('=').ok_or("no value")?;
+        // Not every kernel has each algorithm, nor gives it to every namespace.
+        let write = format!("echo {value} > /proc/sys/net/ipv4/{name} || true");
+        rig.on_the_host(&["sh", "-c", &write])?;
+    }
+    let (agent, from) = ("192.0.2.7:30702", "192.0.2.120-127");
+    let listen = ["agent", "--listen", agent, "--allow", "192.0.2.1"];
+    let token = ["--token", rig::TOKEN];
+    let serve = [&[env!("CARGO_BIN_EXE_tcpspec")], &listen[..], &token].concat();
+    let mut serving = rig.spawn_on_the_host(&serve)?;
+    let listens = ["ss", "-Hltn", "sport = :30702"];
+    while rig.on_the_host(&listens)?.is_empty() && serving.try_wait()?.is_none() {
+        thread::sleep(Duration::from_millis(10));
+    }
+    let report = rig.file("as-it-is.json");
+    let host = ["run", "-d", "192.0.2.7", "--from", from, "--agent", agent];
+    let rest = ["--profile", "linux", "-q", BUSY, "--json", &report];
+    let which = ["3.4", "3.5", "3.8.6", "rfc1122", "rfc2018.5", "rfc2883.5"];
+    let more = ["rfc3042.2", "rfc5681.3.1", "rfc5961.7", "rfc6298"];
+    let none = ["--pcap", "none"];
+    let ran = rig.tcpspec(&[&host[..], &token, &rest, &none, &which, &more].concat());
+    serving.kill()?;
+    serving.wait()?;
+    let ran = ran?;
+    if ran.code != Some(0) {
+        return Err(format!("exit {:?}\n{}{}", ran.code, ran.out, ran.errors).into());
+    }
+    let run: Value = serde_json::from_str(&std::fs::read_to_string(&report)?)?;
+    let cases = run["cases"].as_array().ok_or("no cases")?;
+    let is_left_out = |setting: &str| {
+        let reason = format!("leans on {setting}");
+        let says = |case: &Value| {
+            case["reason"]
+                .as_str()
+                .is_some_and(|it| it.starts_with(&reason))
+        };
+        cases.iter().any(says)
+    };
+    let told = ["tcp_early_retrans=0", "tcp_invalid_ratelimit=0"];
+    let passed = cases.iter().filter(|case| case["verdict"] == "pass");
+    let is_told = run["remarks"]
+        .to_string()
+        .contains("tcp_early_retrans=3 (not 0)");
+    if !told.iter().all(|setting| is_left_out(setting)) || !is_told || passed.count() < 200 {
+        return Err(format!("{}\n{}", run["remarks"], ran.out).into());
+    }
+    if is_left_out("tcp_congestion_control") {
+        return Err("its sockets can have Reno".into());
     }
     Ok(())
 }

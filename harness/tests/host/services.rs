@@ -325,6 +325,7 @@ fn run(
     let rest = [
         "--profile",
         "linux",
+        "--pinned",
         "--closed-port",
         "10",
         "--pcap",

@@ -112,7 +112,8 @@ impl Way {
             "--from",
             self.from,
         ];
-        arguments.extend(["--profile", "linux", "--agent", self.agent, "-j", "16"]);
+        arguments.extend(["--profile", "linux", "--pinned", "-j", "16"]);
+        arguments.extend(["--agent", self.agent]);
         if let Some(token) = self.token {
             arguments.extend(["--token", token]);
         }

@@ -43,6 +43,11 @@ pub struct Contact {
 }
 
 impl Contact {
+    /// What the settings of its host with these names are, of those that the host has.
+    pub fn settings(&self, names: Vec<String>) -> io::Result<BTreeMap<String, String>> {
+        Extended::open(Line::open(self)?, self)?.settings(names)
+    }
+
     /// True if the agent answers somebody who is new, be it by hanging up. Says nothing of what
     /// it can do.
     pub fn is_answered(&self) -> bool {
@@ -248,6 +253,13 @@ impl Agent {
         match self {
             Self::Extended(agent) => agent.arrange(settings, alone, halted),
             Self::Standard(_) => Err(io::Error::other("the primitives cannot arrange a host")),
+        }
+    }
+
+    /// Every socket is to have these settings of the host for itself, where it can be told.
+    pub(super) fn give_sockets(&mut self, settings: Vec<(String, String)>) {
+        if let Self::Extended(agent) = self {
+            agent.give_sockets(settings);
         }
     }
 

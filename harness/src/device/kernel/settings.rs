@@ -13,6 +13,11 @@ use std::time::Duration;
 /// the namespace may give its sockets any.
 const CONGESTION_CONTROL: &str = "tcp_congestion_control";
 
+/// True for a kernel setting that each socket can have for itself.
+pub(crate) fn of_a_socket(name: &str) -> bool {
+    name == CONGESTION_CONTROL
+}
+
 /// Sets what `settings` names on a socket, before its handshake or later; what is inherited from a
 /// listener is set on the listener.
 ///
@@ -76,7 +81,7 @@ pub(super) fn apply_system(settings: &SocketSettings) -> io::Result<()> {
     settings
         .system
         .iter()
-        .filter(|(name, _)| name != CONGESTION_CONTROL)
+        .filter(|(name, _)| !of_a_socket(name))
         .try_for_each(|(name, value)| sysctls::set(name, value))
 }
 

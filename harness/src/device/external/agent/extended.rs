@@ -23,6 +23,8 @@ pub struct Extended {
     line: Line,
     identity: String,
     whole_host: bool,
+    /// Settings of the host that each socket gets instead.
+    of_sockets: Vec<(String, String)>,
 }
 
 impl Extended {
@@ -36,6 +38,7 @@ impl Extended {
                 line,
                 identity,
                 whole_host,
+                of_sockets: Vec::new(),
             }),
             Greeting::Refused(outcome) => Err(refused(outcome)),
         }
@@ -80,14 +83,27 @@ impl Extended {
         }
     }
 
+    /// What the settings with these names are, of those that the host has.
+    pub(super) fn settings(&mut self, names: Vec<String>) -> io::Result<BTreeMap<String, String>> {
+        match self.ask(&Ask::Settings(names))? {
+            Answer::Settings(settings) => Ok(settings),
+            other => Err(strange(&other)),
+        }
+    }
+
+    /// Every socket is to have these settings of the host for itself.
+    pub(super) fn give_sockets(&mut self, settings: Vec<(String, String)>) {
+        self.of_sockets = settings;
+    }
+
     pub(super) fn set_up(&mut self, setup: &Setup) -> io::Result<()> {
         let answer = self.ask(&Ask::Behave {
             accepts: setup.accepts,
             reads: setup.reads,
             backlog: setup.backlog,
-            // The whole host was arranged before.
+            // The whole host was arranged before, or stays as it is.
             set: SocketSettings {
-                system: Vec::new(),
+                system: self.of_sockets.clone(),
                 ..setup.set.clone()
             },
         })?;
