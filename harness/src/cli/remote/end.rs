@@ -24,9 +24,15 @@ pub(in crate::cli) fn end(text: &str) -> Result<(IpAddr, u16), Slip> {
     if let Some(address) = bare(text).or_else(|| bare(in_brackets()?)) {
         return Ok((address, DEFAULT_PORT));
     }
-    text.parse()
-        .map(|end: SocketAddr| (end.ip(), end.port()))
-        .map_err(|_| slip(text))
+    match text.parse::<SocketAddr>() {
+        Ok(end) if end.port() == 0 => Err(Slip::Host(format!(
+            "`{text}`: nobody can listen on port 0; write the port of a service, as in `{}`, or \
+             the address alone where an agent drives the host (`--agent`)",
+            SocketAddr::new(end.ip(), 8080)
+        ))),
+        Ok(end) => Ok((end.ip(), end.port())),
+        Err(_) => Err(slip(text)),
+    }
 }
 
 /// What is to be done about `fe80::1%eth0`; `None` if there is no zone (RFC 4007 §11).
@@ -117,6 +123,11 @@ mod tests {
     #[case("192.0.2.7:99999", "the port 99999 is beyond 65535")]
     #[case("192.0.2.7:http", "`http` is no port")]
     #[case("192.0.2.7:", "`` is no port")]
+    #[case(
+        "192.0.2.7:0",
+        "nobody can listen on port 0; write the port of a service, as in `192.0"
+    )]
+    #[case("[2001:db8::7]:0", "as in `[2001:db8::7]:8080`")]
     #[case("[2001:db8::7]:65536", "the port 65536 is beyond 65535")]
     #[case("[2001:db8::7", "`[2001:db8::7` lacks a `]`")]
     #[case("[2001:db8::x]:9", "`2001:db8::x` is not an IPv6 address")]
