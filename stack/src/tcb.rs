@@ -450,6 +450,18 @@ impl Tcb {
         self.handshake_is_over() && self.snd.wnd == 0 && self.snd.una.before(self.snd_end())
     }
 
+    /// The sequence number of a segment without text. That is SND.NXT, unless a probe of a closed
+    /// window went beyond what the peer takes: then only what begins at its RCV.NXT is acceptable
+    /// to it (RFC 9293 §3.10.7.4, Table 6), and two hosts that probe each other would answer each
+    /// other's ACKs for ever.
+    pub(crate) fn empty_seq(&self) -> SeqNum {
+        if self.must_probe() {
+            self.snd.una
+        } else {
+            self.snd.nxt
+        }
+    }
+
     /// What congestion control sees of the sender.
     pub(crate) fn sender(&self, now: Instant) -> Sender {
         Sender {

@@ -104,7 +104,7 @@ fn plan(tcb: &mut Tcb, cx: &Context<'_>) -> Option<Plan> {
     }
     let ack = Plan {
         what: What::Ack,
-        seq: tcb.snd.nxt,
+        seq: tcb.empty_seq(),
         len: 0,
         fin: false,
     };

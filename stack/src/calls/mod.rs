@@ -36,6 +36,6 @@ pub(crate) fn reset_of<'a>(tcb: &Tcb, now: Instant) -> Segment<'a> {
     // RFC 7323 §3.2: a RST of a connection that uses timestamps carries them as well.
     Segment {
         timestamps: tcb.timestamps_now(now, false),
-        ..Segment::bare(tcb.snd.nxt, Control::Rst)
+        ..Segment::bare(tcb.empty_seq(), Control::Rst)
     }
 }

@@ -1,7 +1,7 @@
 //! Timers: what is sent when nothing comes back.
 
 use super::millis;
-use super::testing::{Established, Probe, Seen, segment, syn};
+use super::testing::{Established, Pair, Probe, Seen, Side, segment, syn};
 use crate::segment::{Control, SynOptions};
 use crate::seq::{SeqNum, WireWindow};
 use crate::{CloseReason, Config, Event, Instant, KeepAlive, RstInTimeWait, SocketOptions, State};
@@ -223,6 +223,34 @@ fn what_is_dropped_answers_no_probe(#[case] timeout: Option<Duration>, #[case] l
     }
     let lasted = conn.now().since(start).as_secs();
     assert!((least..=least + 61).contains(&lasted), "{lasted} s");
+}
+
+#[test]
+fn two_hosts_that_close_their_windows_to_each_other_probe_for_ever() {
+    let mut pair = Pair::new(&Config::default());
+    let (a, b, _) = pair.connect();
+    let full = |pair: &mut Pair, side, id| {
+        let now = pair.now;
+        let sent = pair.stack(side).send(now, id, &vec![7; 100_000], false);
+        assert_eq!(sent, Ok(100_000));
+    };
+    full(&mut pair, Side::A, a);
+    full(&mut pair, Side::B, b);
+    pair.run(seconds(7200));
+    let before = pair.sent.len();
+    pair.run(seconds(3600));
+    let probes = pair.sent.len() - before;
+    assert!((120..500).contains(&probes), "{probes} segments in an hour");
+    for (side, id) in [(Side::A, a), (Side::B, b)] {
+        let (mut all, mut into) = (0, vec![0; 100_000]);
+        for _ in 0..200 {
+            let now = pair.now;
+            let read = pair.stack(side).recv(now, id, &mut into);
+            all += read.unwrap_or(0);
+            pair.run(seconds(1));
+        }
+        assert_eq!(all, 100_000, "read by {side:?}");
+    }
 }
 
 #[test]
