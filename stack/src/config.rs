@@ -112,6 +112,9 @@ pub struct Config {
     pub msl: Duration,
     /// Connections in TIME-WAIT at most: beyond that the oldest gives way.
     pub time_wait_limit: usize,
+    /// Connections at most that the application has closed and that are not over (orphans): beyond
+    /// that one is aborted, the oldest behind a closed window if there is any (RFC 6429 §4).
+    pub orphan_limit: usize,
     /// An active OPEN may take the place of a connection in TIME-WAIT that used timestamps
     /// (RFC 6191 §3); without that, and before a second has passed, it is refused.
     pub time_wait_reuse: bool,
@@ -202,6 +205,7 @@ impl Default for Config {
             reassembly_limit: 16,
             msl: Duration::from_secs(30),
             time_wait_limit: 262_144,
+            orphan_limit: 16_384,
             time_wait_reuse: true,
             fin_wait_2: Some(Duration::from_secs(60)),
             rfc5961: true,

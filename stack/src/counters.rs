@@ -1,7 +1,7 @@
 //! What a host counts, like `netstat -s` (RFC 4022 and what hosts have added to it).
 //!
-//! Plain numbers that only grow, but for `curr_estab` and `time_waits`, which are gauges. They
-//! are counted where things happen; nothing here is computed.
+//! Plain numbers that only grow, but for `curr_estab`, `time_waits` and `orphans`, which are
+//! gauges. They are counted where things happen; nothing here is computed.
 
 use std::fmt;
 
@@ -75,6 +75,8 @@ counters! {
     time_waits: "connections in TIME-WAIT now",
     time_wait_reuses: "connections that left TIME-WAIT for a new incarnation",
     time_wait_overflows: "connections that left TIME-WAIT because there were too many",
+    orphans: "connections that their application has closed and that are not over",
+    orphan_overflows: "those of them that were aborted because there were too many",
     trouble_reports: "delivery problems that applications were told of (R1)",
     user_timeouts_put_off: "segments without room for a User Timeout option that was due",
     icmp_errors: "ICMP errors that belonged to a connection",

@@ -415,6 +415,15 @@ impl Tcb {
         self.snd.una != self.snd.nxt
     }
 
+    /// The application has closed it and given up its id, and it is not over.
+    pub(crate) fn is_orphan(&self) -> bool {
+        !self.owned
+            && matches!(
+                self.state,
+                State::FinWait1 | State::FinWait2 | State::Closing | State::LastAck
+            )
+    }
+
     /// The sequence number that follows everything the user wants sent, FIN included.
     pub(crate) fn snd_end(&self) -> SeqNum {
         self.snd.queue.end() + u32::from(self.snd.closing)

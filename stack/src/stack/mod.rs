@@ -6,6 +6,7 @@
 mod arrivals;
 mod fast_open;
 mod listening;
+mod orphans;
 mod settle;
 
 use crate::calls::{self, Aftermath};
@@ -47,6 +48,7 @@ pub struct Stack {
     servers: Servers,
     /// What is known of paths (RFC 1191 §6.2).
     paths: Paths,
+    orphans: orphans::Orphans,
     schedule: Schedule,
     /// Packets that answer segments of no connection, or of one that is gone.
     replies: VecDeque<Vec<u8>>,
@@ -80,6 +82,7 @@ impl Stack {
             half_open: SynCache::default(),
             servers: Servers::default(),
             paths: Paths::default(),
+            orphans: orphans::Orphans::default(),
             schedule: Schedule::default(),
             replies: VecDeque::new(),
             reassembly: Reassembly::default(),

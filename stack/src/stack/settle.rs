@@ -20,7 +20,7 @@ impl Stack {
     ) -> Option<T> {
         let accept_queue_full = self.accept_queue_is_full(slot);
         let tcb = self.connections.at_mut(slot)?;
-        let before = tcb.state;
+        let (id, before, was_orphan) = (tcb.id, tcb.state, tcb.is_orphan());
         let mut cx = Context {
             now,
             config: &self.config,
@@ -38,7 +38,13 @@ impl Stack {
             tcb.in_output = true;
             self.output.push_back(slot);
         }
+        let is_orphan = tcb.is_orphan();
         self.changed_state(slot, before, now);
+        match (was_orphan, is_orphan) {
+            (false, true) => self.orphaned(id, now),
+            (true, false) => self.counters.orphans -= 1,
+            _ => {}
+        }
         Some(result)
     }
 

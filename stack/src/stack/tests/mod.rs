@@ -5,6 +5,7 @@ mod fast_open;
 mod hostile;
 mod listening;
 mod matrix;
+mod orphans;
 mod paths;
 mod recovery;
 mod routes;
