@@ -13,6 +13,7 @@
 //! SND.NXT-SND.UNA, begins recovery by [`Congestion::enter_recovery`] without inflation, ends it
 //! by [`Congestion::leave_recovery`], and does not count duplicate acknowledgments.
 
+mod control;
 mod cubic;
 mod initial;
 mod prr;
@@ -22,10 +23,9 @@ mod sender;
 use crate::config::{Algorithm, Config, FastRetransmit};
 use crate::seq::SeqNum;
 use crate::time::Instant;
-use cubic::Cubic;
+use control::{CongestionControl, Control};
 use initial::initial_window;
 use prr::Prr;
-use reno::Reno;
 pub(crate) use sender::Sender;
 use std::time::Duration;
 
@@ -43,49 +43,6 @@ pub(crate) struct Window {
     pub(crate) cwnd: u32,
     /// Slow start threshold.
     pub(crate) ssthresh: u32,
-}
-
-/// The part in which congestion controls differ: growth beyond slow start, and reduction.
-pub(crate) trait CongestionControl {
-    /// `acked` octets were newly acknowledged in congestion avoidance.
-    fn avoid(&mut self, window: &mut Window, acked: u32, sender: &Sender);
-
-    /// What is left of `flight` octets after loss was found, or the timer expired: ssthresh, as
-    /// long as that is two segments.
-    fn reduce(&mut self, window: Window, flight: u32, timeout: bool) -> u32;
-
-    /// Until now cwnd was not used.
-    fn pause(&mut self, _now: Instant) {}
-}
-
-/// The congestion control of a connection; boxed if it is large, since most connections are idle.
-#[derive(Clone, Debug)]
-enum Control {
-    Reno(Reno),
-    Cubic(Box<Cubic>),
-}
-
-impl Control {
-    fn of(algorithm: Algorithm) -> Self {
-        match algorithm {
-            Algorithm::Reno => Self::Reno(Reno::default()),
-            Algorithm::Cubic => Self::Cubic(Box::default()),
-        }
-    }
-
-    fn algorithm(&self) -> Algorithm {
-        match self {
-            Self::Reno(_) => Algorithm::Reno,
-            Self::Cubic(_) => Algorithm::Cubic,
-        }
-    }
-
-    fn as_mut(&mut self) -> &mut dyn CongestionControl {
-        match self {
-            Self::Reno(reno) => reno,
-            Self::Cubic(cubic) => cubic.as_mut(),
-        }
-    }
 }
 
 /// What arriving acknowledgments and timeouts have led to.

@@ -65,6 +65,7 @@ pub(super) fn change_of(name: &str) -> Option<Change> {
         },
         "tcp_syn_retries" => |config, value| put(&mut config.syn_retries, number(value)),
         "tcp_synack_retries" => |config, value| put(&mut config.synack_retries, number(value)),
+        "tcp_timestamps" => |config, value| put(&mut config.timestamps, flag(value)),
         "tcp_tw_reuse" => |config, value| put(&mut config.time_wait_reuse, flag(value)),
         _ => return None,
     })
