@@ -401,8 +401,8 @@ pub(crate) fn detect_loss(tcb: &mut Tcb, cx: &mut Context<'_>) {
     };
     let mut again = false;
     let outstanding = |flight: &Flight| {
-        let sent = queue.find(flight.end - 1).filter(|_| flight.end.after(una));
-        sent.is_some_and(|sent| sent.at == flight.at && !sent.sacked)
+        let last = |sent: &Sent| sent.at == flight.at && !sent.sacked;
+        flight.end.after(una) && queue.find(flight.end - 1).is_some_and(last)
     };
     let wait = rack.detect_loss(&about, cx.now, outstanding, |lost, flight| {
         again |= flight.again && flight.at >= *cut_at;
