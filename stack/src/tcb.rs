@@ -17,7 +17,7 @@ use crate::source_route::{Routes, SourceRoute};
 use crate::timeouts::{Timer, Timers};
 use crate::timestamps::TimestampState;
 use crate::user_timeout::UserTimeouts;
-use crate::wire::{TCP_HEADER_LEN, TIMESTAMPS_LEN, header_len, most_sack_blocks};
+use crate::wire::{TCP_HEADER_LEN, TIMESTAMPS_LEN, header_len, most_sack_blocks, sack_len};
 use crate::{
     CallError, CloseReason, Config, ConnectionId, Counters, Event, Instant, KeepAlive, ListenerId,
     SocketOptions, State,
@@ -392,8 +392,11 @@ impl Tcb {
         //   SACK-Permitted option for a given connection, it MUST NOT send SACK
         //   options on that connection.
         if self.sack && self.rcv.has_report() {
-            let most = most_sack_blocks(self.ts.enabled);
-            self.rcv.sack.blocks(&self.rcv, most)
+            // On the narrowest path blocks give way, so that an octet of text is left room for.
+            let mss = self.effective_mss() as usize;
+            let fits = |blocks: &usize| sack_len(*blocks) < mss;
+            let most = (1..=most_sack_blocks(self.ts.enabled)).rev().find(fits);
+            self.rcv.sack.blocks(&self.rcv, most.unwrap_or(1))
         } else {
             SackBlocks::default()
         }

@@ -286,6 +286,28 @@ fn the_application_hears_of_urgent_data_whenever_the_pointer_advances() {
 }
 
 #[test]
+fn on_the_narrowest_path_blocks_leave_room_for_text() {
+    let config = Config {
+        mtu: 68,
+        ..Config::default()
+    };
+    let permits = SynOptions {
+        sack_permitted: true,
+        ..SynOptions::default()
+    };
+    let mut conn = Established::with(config, permits, SocketOptions::default());
+    for (gaps, blocks) in [(1, 1), (2, 2), (3, 2), (4, 2)] {
+        let acks = conn.say_at(conn.seq + 100 * gaps, Control::None, b"held");
+        assert_eq!((acks.len(), acks[0].blocks), (1, blocks), "{gaps} gaps");
+    }
+    conn.send(b"in packets of 68");
+    let sent = conn.sent();
+    // Headers take 40 octets, two blocks 20.
+    let first = (sent[0].text.as_slice(), sent[0].blocks);
+    assert_eq!(first, (&b"in packe"[..], 2));
+}
+
+#[test]
 fn an_urgent_pointer_is_forgotten_with_its_data() {
     let mut conn = with_mss(1000);
     let id = conn.id;
