@@ -508,6 +508,22 @@ fn a_smaller_path_mtu_cuts_what_was_too_big_and_sends_it_again() {
     assert_eq!(conn.probe.inject_packet(&error), [], "once is enough");
 }
 
+#[test]
+fn what_goes_out_again_for_the_path_has_a_whole_timeout_of_its_own() {
+    let options = SynOptions {
+        mss: Some(1460),
+        ..SynOptions::default()
+    };
+    let mut conn = Established::with(Config::default(), options, SocketOptions::default());
+    conn.send(&[0; 1460]);
+    let seq = conn.sent()[0].seq;
+    conn.wait(millis(900));
+    let error = icmp(&conn, (3, 4), 1000, seq);
+    assert_eq!(conn.probe.inject_packet(&error).len(), 1);
+    assert_eq!(conn.wait(millis(999)), []);
+    assert_eq!(conn.wait(millis(1))[0].text.len(), 960);
+}
+
 #[rstest]
 #[case::broadcast("255.255.255.255:80")]
 #[case::broadcast_of_the_network("10.0.0.255:80")]

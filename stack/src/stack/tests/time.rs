@@ -226,6 +226,25 @@ fn what_is_dropped_answers_no_probe(#[case] timeout: Option<Duration>, #[case] l
 }
 
 #[test]
+fn a_user_timeout_is_put_off_as_long_as_probes_are_answered() {
+    let mut conn = Established::new(Config::default());
+    conn.set(SocketOptions {
+        user_timeout: Some(seconds(5)),
+        ..SocketOptions::default()
+    });
+    conn.wnd = WireWindow(0);
+    conn.say(Control::None, b"");
+    conn.send(b"hello");
+    for _ in 0..60 {
+        conn.wait(seconds(1));
+        conn.say(Control::None, b"");
+    }
+    assert_eq!(conn.state(), State::Established);
+    conn.wait(seconds(600));
+    assert_ne!(conn.state(), State::Established, "nobody answers");
+}
+
+#[test]
 fn two_hosts_that_close_their_windows_to_each_other_probe_for_ever() {
     let mut pair = Pair::new(&Config::default());
     let (a, b, _) = pair.connect();
