@@ -116,11 +116,12 @@ fn a_timeout_takes_the_first_segment_and_the_old_ones() {
     rack.delivered(&[flight(0, 9, false)], Instant(100 * MS), MIN_RTT, |_| {
         false
     });
-    let segments = [(0, 0), (5, 1), (990, 2), (3, 3)];
+    let segments = [(0, 0), (5, 1), (990, 2), (3, 3), (901, 4), (900, 5)];
     let segments = segments.map(|(at, index)| flight(at, index, false));
     let now = Instant(1000 * MS);
     rack.on_timeout(segments.into_iter(), SeqNum(0), now, &about(true, 0));
-    let expected = [(SeqNum(0), SeqNum(200)), (SeqNum(300), SeqNum(400))];
+    let expected = [(0, 200), (300, 400), (500, 600)];
+    let expected = expected.map(|(left, right)| (SeqNum(left), SeqNum(right)));
     assert_eq!(rack.lost.as_slice(), expected);
 }
 

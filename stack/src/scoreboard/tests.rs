@@ -179,3 +179,17 @@ fn there_is_one_rescue_until_the_ack_passes_it() {
     board.rescue_rxt = Some(out.nxt);
     assert_eq!(board.next_seg(&out, false), None);
 }
+
+#[test]
+fn what_was_just_sent_again_is_not_rescued() {
+    let out = Outstanding {
+        una: SeqNum(120),
+        nxt: SeqNum(200),
+        smss: SMSS,
+    };
+    let mut board = Scoreboard::new(SeqNum(100));
+    board.update(&[(SeqNum(130), SeqNum(200))], &out);
+    board.rescue_rxt = Some(SeqNum(110));
+    board.high_rxt = SeqNum(130);
+    assert_eq!(board.next_seg(&out, false), None);
+}
