@@ -75,6 +75,8 @@ pub(super) fn apply(socket: &mut Socket<'static>, set: &SocketSettings) {
         socket.set_timeout(patience.map(Duration::from));
     }
     if let Some(timeout) = set.user_timeout {
-        socket.set_timeout(Some(timeout.into()));
+        // Zero is none, as the option of other stacks has it.
+        let timeout = Some(timeout).filter(|timeout| !timeout.is_zero());
+        socket.set_timeout(timeout.map(Duration::from));
     }
 }
